@@ -1,0 +1,90 @@
+// What the peer node's coordinator needs of the world, as small interfaces owned by their user.
+// Not their implementations: main.ts joins the two, and TypeScript checks that the shapes fit.
+// Invariant: whatever waits takes an AbortSignal, and whatever fails throws an EvaError.
+
+import type { ErrorCode } from '@evastream/core/errors'
+import type { ChunkId, PeerId, SongId } from '@evastream/core/ids'
+import type { Manifest, SongShape } from '@evastream/core/manifest'
+import type { Millis } from '@evastream/core/units'
+import type { PriorityClass } from '@evastream/engine/commands'
+
+/** One run of blocks of one chunk, to be written into `target` (exactly as long as the run). */
+export interface BlockRequest {
+  readonly songId: SongId
+  readonly shape: SongShape
+  readonly chunkId: ChunkId
+  readonly firstBlock: number
+  readonly blockCount: number
+  readonly priority: PriorityClass
+  readonly target: Uint8Array
+}
+
+/**
+ * Where chunks come from: a peer's connection, or the origin. A source knows nothing of hashes.
+ * Resolves once `target` is full; `onBytes` tells, in order, how many bytes of it are filled so far.
+ */
+export interface ChunkSource {
+  fetchBlocks(request: BlockRequest, onBytes: (filledBytes: number) => void, signal: AbortSignal): Promise<void>
+}
+
+/** The chunks on the own disk. A loaded chunk has been verified against its hash since the process started. */
+export interface ChunkStorePort {
+  openSong(manifest: Manifest): Promise<void>
+  saveChunk(songId: SongId, chunkId: ChunkId, bytes: Uint8Array): Promise<void>
+  hasChunk(songId: SongId, chunkId: ChunkId): boolean
+  /** @throws EvaError `EVA_CHUNK_NOT_FOUND` or `EVA_STORED_CHUNK_ROTTEN` (the chunk is then no longer held). */
+  loadChunk(songId: SongId, chunkId: ChunkId): Promise<Uint8Array>
+  heldChunks(songId: SongId): ChunkId[]
+}
+
+export interface ListedPeer {
+  readonly peerId: PeerId
+  readonly host: string
+  readonly port: number
+  readonly chunks: readonly ChunkId[]
+}
+
+export interface TrackerPort {
+  getPeers(songId: SongId, signal: AbortSignal): Promise<readonly ListedPeer[]>
+  notifyChunkAcquired(songId: SongId, chunkIds: readonly ChunkId[], signal: AbortSignal): Promise<void>
+  notifyChunkReleased(songId: SongId, chunkIds: readonly ChunkId[], signal: AbortSignal): Promise<void>
+}
+
+export interface MetadataPort {
+  getManifest(songId: SongId, signal: AbortSignal): Promise<Manifest>
+  /** 32 bytes a block, in order; undefined for a song published without. */
+  getBlockHashes(manifest: Manifest, signal: AbortSignal): Promise<Uint8Array | undefined>
+}
+
+export interface Clock {
+  /** Monotonic. */
+  now(): Millis
+}
+
+/** One timer: setting it again replaces the earlier deadline. */
+export interface WakeTimer {
+  wakeAt(at: Millis | undefined): void
+}
+
+/** What the network of peers tells the coordinator, as it happens. */
+export interface PeerNetworkListener {
+  /** The peer itself told all it holds of a song (BITFIELD). */
+  peerListed(peerId: PeerId, songId: SongId, chunkIds: readonly ChunkId[]): void
+  peerHas(peerId: PeerId, songId: SongId, chunkIds: readonly ChunkId[]): void
+  peerLacks(peerId: PeerId, songId: SongId, chunkIds: readonly ChunkId[]): void
+  /** The connection ended or could not be made; fetches open on it reject as well. */
+  peerLost(peerId: PeerId, code: ErrorCode): void
+}
+
+/** Every peer this node may download from: addresses known, connections kept, bans kept. */
+export interface PeerNetworkPort {
+  /** Learn a peer's address (from the tracker) and dial it if there is room; a forbidden address is refused with a log line. */
+  introduce(peer: ListedPeer): void
+  /** Subscribe to a song on every connection, present and to come. */
+  follow(songId: SongId, shape: SongShape): void
+  unfollow(songId: SongId): void
+  /** A source for the peer; dials when it is known but not connected. Undefined for an unknown or banned one. */
+  sourceOf(peerId: PeerId): ChunkSource | undefined
+  ban(peerId: PeerId, durationMs: number): void
+  close(): Promise<void>
+}

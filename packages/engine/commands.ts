@@ -1,0 +1,68 @@
+// What the Scheduler wants done: wishes, in the imperative. The coordinator (or the simulator) is its hands.
+// Not promises: every command's outcome comes back as an event.
+// Invariant: commands are plain JSON; a block of a chunk is in at most one open request, save for a hedge's.
+
+import type { ErrorCode } from '@evastream/core/errors'
+import type { ChunkId, PeerId, SongId } from '@evastream/core/ids'
+
+export type Source = { readonly kind: 'peer'; readonly peerId: PeerId } | { readonly kind: 'origin' }
+
+/** `play` is about to be heard, `prefetch` belongs to a song being played, `seed` to one nobody listens to. */
+export type PriorityClass = 'play' | 'prefetch' | 'seed'
+
+/** Ask a source for a run of blocks of one chunk. Answered by request-finished, request-failed or peer-lost. */
+export interface RequestBlocks {
+  readonly kind: 'request-blocks'
+  readonly requestId: number
+  readonly songId: SongId
+  readonly chunkId: ChunkId
+  readonly firstBlock: number
+  readonly blockCount: number
+  readonly source: Source
+  readonly priority: PriorityClass
+}
+
+/** Stop a request; its remaining bytes are not wanted. No answer is expected and a late one is ignored. */
+export interface CancelRequest {
+  readonly kind: 'cancel-request'
+  readonly requestId: number
+  readonly reason: 'timed-out' | 'superseded' | 'unwanted'
+}
+
+/** All blocks of a chunk are in its buffer: hash it, store it, announce it. Answered by chunk-stored, -rejected or -unstored. */
+export interface CompleteChunk {
+  readonly kind: 'complete-chunk'
+  readonly songId: SongId
+  readonly chunkId: ChunkId
+}
+
+/** Forget the buffer of a chunk that is no longer wanted. */
+export interface DiscardChunk {
+  readonly kind: 'discard-chunk'
+  readonly songId: SongId
+  readonly chunkId: ChunkId
+}
+
+/** Close the connection to a peer and refuse it for a time. */
+export interface BanPeer {
+  readonly kind: 'ban-peer'
+  readonly peerId: PeerId
+  readonly code: ErrorCode
+  readonly durationMs: number
+}
+
+/** Ask the tracker who holds the song. Answered by peer-listed events, or by nothing. */
+export interface FindPeers {
+  readonly kind: 'find-peers'
+  readonly songId: SongId
+}
+
+/** Tell people something worth a log line. */
+export interface ReportTrouble {
+  readonly kind: 'report-trouble'
+  readonly code: ErrorCode
+  readonly songId: SongId
+  readonly chunkId?: ChunkId
+}
+
+export type SchedulerCommand = RequestBlocks | CancelRequest | CompleteChunk | DiscardChunk | BanPeer | FindPeers | ReportTrouble

@@ -1,0 +1,168 @@
+// What the world tells the Scheduler: facts, in the past tense, each with the time at which it was noticed.
+// Not requests or callbacks: an event never asks for anything; commands.ts is the answer.
+// Invariant: events are plain JSON, so a trace of them replays a run.
+
+import type { ErrorCode } from '@evastream/core/errors'
+import type { ChunkId, PeerId, SongId } from '@evastream/core/ids'
+import type { SongShape } from '@evastream/core/manifest'
+import type { Millis } from '@evastream/core/units'
+
+/** Why a song's bytes are wanted. `seed`: fetch all of it, nobody is listening. `idle`: keep and share what is here, fetch nothing. */
+export type Interest = 'seed' | 'idle'
+
+interface Happened {
+  readonly at: Millis
+}
+
+/** A song became known: its manifest is here and its stored chunks are listed. */
+export interface SongAdded extends Happened {
+  readonly kind: 'song-added'
+  readonly songId: SongId
+  readonly shape: SongShape
+  /** Bytes of audio per second of music: turns positions into deadlines. */
+  readonly byteRateBytesPerSecond: number
+  /** Without block hashes a chunk is asked for as a whole, from one source. */
+  readonly hasBlockHashes: boolean
+  readonly heldChunkIds: readonly ChunkId[]
+  readonly interest: Interest
+}
+
+export interface InterestChanged extends Happened {
+  readonly kind: 'interest-changed'
+  readonly songId: SongId
+  readonly interest: Interest
+}
+
+export interface SongRemoved extends Happened {
+  readonly kind: 'song-removed'
+  readonly songId: SongId
+}
+
+/** A reader (one player connection) reads at this position of the song; deadlines run from here. */
+export interface PlaybackMoved extends Happened {
+  readonly kind: 'playback-moved'
+  readonly songId: SongId
+  readonly readerId: string
+  readonly positionBytes: number
+}
+
+export interface PlaybackStopped extends Happened {
+  readonly kind: 'playback-stopped'
+  readonly songId: SongId
+  readonly readerId: string
+}
+
+/** Somebody (the tracker, or the peer itself by BITFIELD) told all that a peer holds of a song; replaces what was known. */
+export interface PeerListed extends Happened {
+  readonly kind: 'peer-listed'
+  readonly songId: SongId
+  readonly peerId: PeerId
+  readonly chunkIds: readonly ChunkId[]
+  /** `tracker` facts never take away what the peer itself said on an open connection. */
+  readonly told: 'tracker' | 'peer'
+}
+
+/** HAVE. */
+export interface PeerHas extends Happened {
+  readonly kind: 'peer-has'
+  readonly songId: SongId
+  readonly peerId: PeerId
+  readonly chunkIds: readonly ChunkId[]
+}
+
+/** UNHAVE. */
+export interface PeerLacks extends Happened {
+  readonly kind: 'peer-lacks'
+  readonly songId: SongId
+  readonly peerId: PeerId
+  readonly chunkIds: readonly ChunkId[]
+}
+
+/** The connection to a peer ended or could not be made. Its open requests fail by this one event. */
+export interface PeerLost extends Happened {
+  readonly kind: 'peer-lost'
+  readonly peerId: PeerId
+  readonly code: ErrorCode
+}
+
+/** Some bytes of a request came in, verified or not: it is alive. */
+export interface BytesArrived extends Happened {
+  readonly kind: 'bytes-arrived'
+  readonly requestId: number
+  readonly sizeBytes: number
+}
+
+/** One block of a request matched its hash and is in the chunk's buffer. */
+export interface BlockVerified extends Happened {
+  readonly kind: 'block-verified'
+  readonly requestId: number
+  readonly block: number
+}
+
+/** All bytes of a request are here (and, where there are block hashes, verified). */
+export interface RequestFinished extends Happened {
+  readonly kind: 'request-finished'
+  readonly requestId: number
+}
+
+export interface RequestFailed extends Happened {
+  readonly kind: 'request-failed'
+  readonly requestId: number
+  readonly code: ErrorCode
+  /** What REJECT or Retry-After asked for. */
+  readonly retryAfterMs?: number
+}
+
+/** The answer to `complete-chunk`: the chunk's own hash fits and it is stored. */
+export interface ChunkStored extends Happened {
+  readonly kind: 'chunk-stored'
+  readonly songId: SongId
+  readonly chunkId: ChunkId
+}
+
+/** The answer to `complete-chunk`: the chunk's own hash does not fit; its bytes are thrown away. */
+export interface ChunkRejected extends Happened {
+  readonly kind: 'chunk-rejected'
+  readonly songId: SongId
+  readonly chunkId: ChunkId
+}
+
+/** The answer to `complete-chunk`: the hash fits and the disk failed. */
+export interface ChunkUnstored extends Happened {
+  readonly kind: 'chunk-unstored'
+  readonly songId: SongId
+  readonly chunkId: ChunkId
+  readonly code: ErrorCode
+}
+
+/** A chunk that was held is gone: rotten on disk, or evicted. */
+export interface ChunkLost extends Happened {
+  readonly kind: 'chunk-lost'
+  readonly songId: SongId
+  readonly chunkId: ChunkId
+}
+
+/** The deadline that `nextWakeAt` named has come. */
+export interface Woke extends Happened {
+  readonly kind: 'woke'
+}
+
+export type SchedulerEvent =
+  | SongAdded
+  | InterestChanged
+  | SongRemoved
+  | PlaybackMoved
+  | PlaybackStopped
+  | PeerListed
+  | PeerHas
+  | PeerLacks
+  | PeerLost
+  | BytesArrived
+  | BlockVerified
+  | RequestFinished
+  | RequestFailed
+  | ChunkStored
+  | ChunkRejected
+  | ChunkUnstored
+  | ChunkLost
+  | Woke
