@@ -264,6 +264,13 @@ export const ERROR_TABLE = Object.freeze({
     'The origin sent {receivedBytes} of {expectedBytes} bytes.',
     'Nothing: it is asked again after a pause.',
   ),
+  EVA_ORIGIN_REPLY_INVALID: row(
+    'origin',
+    502,
+    true,
+    'The origin sent a reply that makes no sense: {reason}.',
+    "Check that --origin is an origin server's address.",
+  ),
   EVA_ORIGIN_HASH_MISMATCH: row(
     'origin',
     502,

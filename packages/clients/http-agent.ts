@@ -1,0 +1,63 @@
+// The connections of one client: kept alive, bounded in number, and impatient.
+// Not a client: what is asked and what an answer means is said by its users. Nothing is retried and no redirect followed here.
+// Invariant: whatever goes wrong on the wire is told as one of four kinds, whichever library error it was.
+
+import { EvaError } from '@evastream/core/errors'
+import { SECOND_MS } from '@evastream/core/units'
+import { Agent } from 'undici'
+
+export interface AgentOptions {
+  /** The longest that a server may keep silent before and while it answers. */
+  readonly silenceTimeoutMs: number
+  readonly connectionsMax: number
+  /** A longer reply is an error; -1 leaves the judging to the reader of the body. */
+  readonly replyMaxBytes: number
+}
+
+const CONNECT_TIMEOUT_MS = 2 * SECOND_MS
+
+export function makeAgent(options: AgentOptions): Agent {
+  return new Agent({
+    connect: { timeout: CONNECT_TIMEOUT_MS },
+    connections: options.connectionsMax,
+    headersTimeout: options.silenceTimeoutMs,
+    bodyTimeout: options.silenceTimeoutMs,
+    maxResponseSize: options.replyMaxBytes,
+    pipelining: 1,
+  })
+}
+
+/** A service's address in two parts; `path` is empty or a prefix without a slash at its end. */
+export interface ServiceAddress {
+  readonly origin: string
+  readonly path: string
+}
+
+/** @throws EvaError `EVA_CONFIG_INVALID` */
+export function parseServiceAddress(service: string, baseUrl: string): ServiceAddress {
+  const url = URL.canParse(baseUrl) ? new URL(baseUrl) : undefined
+  if (url === undefined || !['http:', 'https:'].includes(url.protocol) || url.search !== '' || url.hash !== '' || url.username !== '')
+    throw new EvaError('EVA_CONFIG_INVALID', { details: { key: service, reason: `"${baseUrl}" is not an http:// or https:// address` } })
+  return { origin: url.origin, path: url.pathname.replace(/\/+$/, '') }
+}
+
+export interface WireFailure {
+  readonly kind: 'unreachable' | 'timeout' | 'oversized' | 'garbled'
+  readonly reason: string
+}
+
+const KIND_BY_CODE: Readonly<Record<string, WireFailure['kind']>> = {
+  UND_ERR_HEADERS_TIMEOUT: 'timeout',
+  UND_ERR_BODY_TIMEOUT: 'timeout',
+  UND_ERR_RES_EXCEEDED_MAX_SIZE: 'oversized',
+  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'garbled',
+  UND_ERR_HEADERS_OVERFLOW: 'garbled',
+}
+
+export function wireFailureOf(thrown: unknown): WireFailure {
+  const { code, message, name } = thrown as { readonly code?: unknown; readonly message?: unknown; readonly name?: unknown }
+  const reason = String(code ?? message ?? thrown)
+  if (name === 'TimeoutError') return { kind: 'timeout', reason }
+  if (typeof code === 'string' && code.startsWith('HPE_')) return { kind: 'garbled', reason }
+  return { kind: KIND_BY_CODE[reason] ?? 'unreachable', reason: code === 'UND_ERR_SOCKET' ? String(message) : reason }
+}

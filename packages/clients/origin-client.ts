@@ -1,0 +1,91 @@
+// The origin's HTTP interface as a peer uses it: runs of blocks, read straight into the buffer that wants them.
+// Not a judge of bytes: it knows lengths, no hashes. Not a retry policy: the scheduler backs off.
+// Invariant: nothing is ever written outside `target`, and a resolved fetch has filled all of it.
+
+import { EvaError } from '@evastream/core/errors'
+import type { ChunkId, SongId } from '@evastream/core/ids'
+import { blockRunLengthBytes, chunkLengthBytes, type SongShape } from '@evastream/core/manifest'
+import { BLOCK_SIZE_BYTES, SECOND_MS } from '@evastream/core/units'
+import { chunkPathOf } from '@evastream/protocol/origin-http'
+import type { Agent } from 'undici'
+import { callDeadline } from './call-deadline.ts'
+import { makeAgent, parseServiceAddress, type ServiceAddress, wireFailureOf } from './http-agent.ts'
+import { OriginReply } from './origin-reply.ts'
+
+export interface OriginClientOptions {
+  readonly baseUrl: string
+  /** One whole run of blocks, from connecting to the last byte. */
+  readonly timeoutMs?: number
+  /** More fetches than this wait for a connection. */
+  readonly maxConnections?: number
+}
+
+/** One run of blocks of one chunk; `target` is exactly as long as the run. */
+export interface OriginBlocksRequest {
+  readonly songId: SongId
+  readonly shape: SongShape
+  readonly chunkId: ChunkId
+  readonly firstBlock: number
+  readonly blockCount: number
+  readonly target: Uint8Array
+}
+
+const TIMEOUT_DEFAULT_MS = 30 * SECOND_MS
+const SILENCE_TIMEOUT_MS = 10 * SECOND_MS
+const CONNECTIONS_DEFAULT = 8
+
+export class OriginClient {
+  readonly #base: ServiceAddress
+  readonly #timeoutMs: number
+  readonly #agent: Agent
+
+  constructor(options: OriginClientOptions) {
+    this.#base = parseServiceAddress('origin', options.baseUrl)
+    this.#timeoutMs = options.timeoutMs ?? TIMEOUT_DEFAULT_MS
+    this.#agent = makeAgent({
+      silenceTimeoutMs: Math.min(SILENCE_TIMEOUT_MS, this.#timeoutMs),
+      connectionsMax: options.maxConnections ?? CONNECTIONS_DEFAULT,
+      replyMaxBytes: -1,
+    })
+  }
+
+  /**
+   * Resolves once `target` is full; `onBytes` tells, in order, how many of its bytes are filled.
+   * @throws EvaError `EVA_ORIGIN_*` (with `details.retryAfterMs` where the origin asked for a pause), or `EVA_CANCELLED`.
+   */
+  async fetchBlocks(request: OriginBlocksRequest, onBytes: (filledBytes: number) => void, signal: AbortSignal): Promise<void> {
+    const { songId, shape, chunkId, firstBlock, blockCount, target } = request
+    const lengthBytes = blockRunLengthBytes(shape, chunkId, firstBlock, blockCount)
+    if (firstBlock < 0 || lengthBytes < 1 || target.length !== lengthBytes)
+      throw new EvaError('EVA_INTERNAL', { cause: `a run of ${lengthBytes} bytes does not fit a target of ${target.length}` })
+    const run = { offsetBytes: firstBlock * BLOCK_SIZE_BYTES, chunkBytes: chunkLengthBytes(shape, chunkId), target }
+    const deadline = callDeadline(this.#timeoutMs, signal)
+    const reply = new OriginReply(run, onBytes)
+    deadline.signal.addEventListener('abort', () => reply.abort(deadline.signal.reason), { once: true })
+    try {
+      this.#send(chunkPathOf(songId, chunkId), reply)
+      await reply.settled()
+    } catch (thrown) {
+      throw asOriginError(thrown)
+    } finally {
+      deadline.release()
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#agent.destroy()
+  }
+
+  #send(path: string, reply: OriginReply): void {
+    const headers = { accept: 'application/octet-stream', ...reply.rangeHeader }
+    this.#agent.dispatch({ origin: this.#base.origin, path: `${this.#base.path}${path}`, method: 'GET', headers }, reply)
+  }
+}
+
+function asOriginError(thrown: unknown): EvaError {
+  if (thrown instanceof EvaError) return thrown
+  const { kind, reason } = wireFailureOf(thrown)
+  if (kind === 'timeout') return new EvaError('EVA_ORIGIN_TIMEOUT', { cause: thrown })
+  if (kind === 'garbled') return new EvaError('EVA_ORIGIN_REPLY_INVALID', { details: { reason }, cause: thrown })
+  return new EvaError('EVA_ORIGIN_UNREACHABLE', { details: { reason: reason.slice(0, 200) }, cause: thrown })
+}

@@ -1,0 +1,172 @@
+// One call of a service's HTTP interface: sent, bounded in time and size, and its reply checked against a schema.
+// Not a retry policy: a failed call is thrown once and its caller decides.
+// Invariant: whatever happens, the outcome is a value that fits the schema or an EvaError; a stranger's text in one is cut short.
+
+import { ERROR_TABLE, type ErrorDetails, EvaError, isErrorCode } from '@evastream/core/errors'
+import { MIB, SECOND_MS } from '@evastream/core/units'
+import type { Static, TSchema } from 'typebox'
+import { Compile, type Validator } from 'typebox/compile'
+import type { Agent } from 'undici'
+import { callDeadline } from './call-deadline.ts'
+import { makeAgent, parseServiceAddress, type ServiceAddress, wireFailureOf } from './http-agent.ts'
+import { onlyValue, type ReplyHeaders, retryAfterMsOf } from './retry-after.ts'
+
+export interface ServiceCallOptions {
+  readonly baseUrl: string
+  /** The whole call, from connecting to the last byte. */
+  readonly timeoutMs?: number
+}
+
+export interface ServiceRequest {
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
+  /** Begins with a slash; parameters already encoded. */
+  readonly path: string
+  readonly body?: unknown
+  readonly token?: string | undefined
+  readonly headers?: Readonly<Record<string, string>>
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface ServiceReply {
+  readonly status: number
+  readonly headers: ReplyHeaders
+  readonly bytes: Uint8Array
+}
+
+/** What makes sure that a reply is what it should be; made once per schema, at start. */
+export type ReplyCheck<T> = { readonly fits: (value: unknown) => value is T; readonly whyNot: (value: unknown) => string }
+
+export function replyCheck<S extends TSchema>(schema: S): ReplyCheck<Static<S>> {
+  const validator: Validator = Compile(schema)
+  return {
+    fits: (value): value is Static<S> => validator.Check(value),
+    whyNot: value => {
+      const first = validator.Errors(value)[0]
+      return first === undefined ? 'it does not fit' : `${first.instancePath || 'the reply'} ${first.message}`
+    },
+  }
+}
+
+const TIMEOUT_DEFAULT_MS = 10 * SECOND_MS
+const REPLY_MAX_BYTES = 64 * MIB
+const CONNECTIONS_MAX = 16
+const QUOTE_LENGTH_MAX = 200
+
+export class ServiceCaller {
+  readonly #service: string
+  readonly #base: ServiceAddress
+  readonly #timeoutMs: number
+  readonly #agent: Agent
+
+  constructor(service: string, options: ServiceCallOptions) {
+    this.#service = service
+    this.#base = parseServiceAddress(service, options.baseUrl)
+    this.#timeoutMs = options.timeoutMs ?? TIMEOUT_DEFAULT_MS
+    this.#agent = makeAgent({ silenceTimeoutMs: this.#timeoutMs, connectionsMax: CONNECTIONS_MAX, replyMaxBytes: REPLY_MAX_BYTES })
+  }
+
+  /** The reply's JSON, checked. @throws EvaError `EVA_SERVICE_*`, `EVA_CANCELLED`, or what the service answered with. */
+  async json<T>(check: ReplyCheck<T>, request: ServiceRequest): Promise<T> {
+    return this.parse(check, await this.exchange(request))
+  }
+
+  parse<T>(check: ReplyCheck<T>, reply: ServiceReply): T {
+    const value = parseJson(reply.bytes)
+    if (value === undefined) throw this.invalidReply('it is not JSON')
+    if (!check.fits(value)) throw this.invalidReply(check.whyNot(value))
+    return value
+  }
+
+  /** A reply of any status below 300, or 304; everything else is thrown. */
+  async exchange(request: ServiceRequest): Promise<ServiceReply> {
+    const reply = await this.#send(request)
+    if (reply.status < 300 || reply.status === 304) return reply
+    throw this.#refusal(reply)
+  }
+
+  invalidReply(reason: string, cause?: unknown): EvaError {
+    return new EvaError('EVA_SERVICE_REPLY_INVALID', { details: { service: this.#service, reason: quote(reason) }, cause })
+  }
+
+  async close(): Promise<void> {
+    await this.#agent.destroy()
+  }
+
+  async #send(request: ServiceRequest): Promise<ServiceReply> {
+    const deadline = callDeadline(this.#timeoutMs, request.signal)
+    try {
+      const reply = await this.#agent.request({
+        origin: this.#base.origin,
+        path: `${this.#base.path}${request.path}`,
+        method: request.method,
+        headers: headersOf(request),
+        body: request.body === undefined ? null : JSON.stringify(request.body),
+        signal: deadline.signal,
+      })
+      return { status: reply.statusCode, headers: reply.headers, bytes: await reply.body.bytes() }
+    } catch (thrown) {
+      throw this.#failure(deadline.signal.aborted ? deadline.signal.reason : thrown)
+    } finally {
+      deadline.release()
+    }
+  }
+
+  #failure(thrown: unknown): EvaError {
+    if (thrown instanceof EvaError) return thrown
+    const { kind, reason } = wireFailureOf(thrown)
+    if (kind === 'timeout') return new EvaError('EVA_SERVICE_TIMEOUT', { details: { service: this.#service }, cause: thrown })
+    if (kind === 'oversized') return this.invalidReply('it is too large', thrown)
+    if (kind === 'garbled') return this.invalidReply(reason, thrown)
+    const details = { service: this.#service, url: `${this.#base.origin}${this.#base.path}`, reason: quote(reason) }
+    return new EvaError('EVA_SERVICE_UNREACHABLE', { details, cause: thrown })
+  }
+
+  /** A problem that the caller caused, or "not ready", keeps its code; a service's inner troubles are its own and only a status here. */
+  #refusal(reply: ServiceReply): EvaError {
+    const problem = problemOf(reply)
+    const retryAfterMs = retryAfterMsOf(reply.headers)
+    const pause = retryAfterMs === undefined ? {} : { retryAfterMs }
+    if (isErrorCode(problem.code) && (ERROR_TABLE[problem.code].blames === 'caller' || problem.code === 'EVA_NOT_READY'))
+      return new EvaError(problem.code, { details: { ...detailsOf(problem), ...pause } })
+    const reason = quote(String(problem.title ?? (reply.status < 400 ? 'redirects are not followed' : 'no reason given')))
+    return new EvaError('EVA_SERVICE_STATUS', { details: { service: this.#service, status: reply.status, reason, ...pause } })
+  }
+}
+
+function headersOf(request: ServiceRequest): Record<string, string> {
+  return {
+    accept: 'application/json',
+    ...(request.body === undefined ? {} : { 'content-type': 'application/json' }),
+    ...(request.token === undefined ? {} : { authorization: `Bearer ${request.token}` }),
+    ...request.headers,
+  }
+}
+
+function parseJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes))
+  } catch {
+    return undefined // JSON has no undefined, so the caller can tell; what the parser disliked of a stranger's bytes helps nobody.
+  }
+}
+
+function problemOf(reply: ServiceReply): Readonly<Record<string, unknown>> {
+  if (!/^application\/(problem\+)?json\b/.test(onlyValue(reply.headers['content-type']) ?? '')) return {}
+  const value = parseJson(reply.bytes)
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
+}
+
+function detailsOf(problem: Readonly<Record<string, unknown>>): ErrorDetails {
+  const known = new Set(['type', 'title', 'status', 'detail', 'code', 'nextStep', 'instance'])
+  const details: Record<string, string | number | boolean> = {}
+  for (const [name, value] of Object.entries(problem).slice(0, 32)) {
+    if (known.has(name) || name === '__proto__') continue
+    if (typeof value === 'string') details[name] = quote(value)
+    else if (typeof value === 'number' || typeof value === 'boolean') details[name] = value
+  }
+  return details
+}
+
+function quote(text: string): string {
+  return text.slice(0, QUOTE_LENGTH_MAX)
+}

@@ -1,0 +1,164 @@
+// The tracker's HTTP interface as a peer uses it: register, stay alive, announce, and ask who holds a song.
+// Not a session: when to beat, to retry and to register again is decided by its user (the peer's tracker session).
+// Invariant: once registered it speaks for that one peer, with the token of the last registration.
+
+import { Bitfield } from '@evastream/core/bitfield'
+import { EvaError } from '@evastream/core/errors'
+import { type ChunkId, type PeerId, parsePeerId, type SongId } from '@evastream/core/ids'
+import {
+  ANNOUNCED_CHUNKS_MAX,
+  ChunksReply,
+  DeregisterReply,
+  HeartbeatReply,
+  type HeartbeatRequest,
+  LISTED_PEERS_DEFAULT,
+  type ListedPeerReply,
+  PeerReportReply,
+  PeersReply,
+  Registration,
+  SwarmReply,
+  TrackerStats,
+} from '@evastream/protocol/tracker-http'
+import { replyCheck, ServiceCaller, type ServiceCallOptions } from './service-call.ts'
+
+export interface TrackerRegisterRequest {
+  readonly peerId: PeerId
+  /** Where the peer's upload server listens. */
+  readonly port: number
+  /** A claim that counts only on loopback or in ranges the tracker's operator lists. */
+  readonly host?: string
+  /** Of an earlier registration of this id; proves that the id is still ours. */
+  readonly token?: string
+}
+
+export type TrackerHeartbeat = Omit<HeartbeatRequest, 'peerId'>
+
+/** A peer as the tracker lists it. */
+export interface PeerInfo {
+  readonly peerId: PeerId
+  readonly host: string
+  readonly port: number
+  readonly chunks: readonly ChunkId[]
+}
+
+export interface PeersWanted {
+  /** 1 to 200. */
+  readonly limit?: number
+  /** Only holders of this chunk. */
+  readonly chunkId?: ChunkId
+}
+
+const checks = {
+  registration: replyCheck(Registration),
+  heartbeat: replyCheck(HeartbeatReply),
+  deregister: replyCheck(DeregisterReply),
+  peers: replyCheck(PeersReply),
+  chunks: replyCheck(ChunksReply),
+  report: replyCheck(PeerReportReply),
+  stats: replyCheck(TrackerStats),
+  swarm: replyCheck(SwarmReply),
+}
+
+export class TrackerClient {
+  readonly #caller: ServiceCaller
+  #identity: { readonly peerId: PeerId; readonly token: string } | undefined
+
+  constructor(options: ServiceCallOptions) {
+    this.#caller = new ServiceCaller('tracker', options)
+  }
+
+  /** @throws EvaError `EVA_PEER_ID_TAKEN`, `EVA_HOST_NOT_ALLOWED`, `EVA_LIMIT_REACHED` or a failed call's. */
+  async register(request: TrackerRegisterRequest, signal?: AbortSignal): Promise<Registration> {
+    const { peerId, port, host } = request
+    const token = request.token ?? this.#tokenOf(peerId)
+    const body = { peerId, port, ...(host === undefined ? {} : { host }) }
+    const registration = await this.#caller.json(checks.registration, { method: 'POST', path: '/register', body, token, signal })
+    if (registration.peerId !== peerId) throw this.#caller.invalidReply('it registers another peer')
+    this.#identity = { peerId, token: registration.token }
+    return registration
+  }
+
+  /** @throws EvaError `EVA_PEER_UNKNOWN` when the tracker has forgotten the peer: register and announce again. */
+  async heartbeat(heartbeat: TrackerHeartbeat = {}, signal?: AbortSignal): Promise<HeartbeatReply> {
+    const { peerId, token } = this.#speaker()
+    return this.#caller.json(checks.heartbeat, { method: 'POST', path: '/heartbeat', body: { peerId, ...heartbeat }, token, signal })
+  }
+
+  async deregister(signal?: AbortSignal): Promise<void> {
+    const { peerId, token } = this.#speaker()
+    await this.#caller.json(checks.deregister, { method: 'POST', path: '/deregister', body: { peerId }, token, signal })
+  }
+
+  /** A random sample of the peers that hold some of the song (or that chunk), without this peer itself; empty for an unknown song. */
+  async getPeers(songId: SongId, wanted: PeersWanted = {}, signal?: AbortSignal): Promise<PeerInfo[]> {
+    const query = new URLSearchParams({ songId, format: 'bitmap', limit: String(wanted.limit ?? LISTED_PEERS_DEFAULT) })
+    if (wanted.chunkId !== undefined) query.set('chunkId', String(wanted.chunkId))
+    if (this.#identity !== undefined) query.set('exclude', this.#identity.peerId)
+    const reply = await this.#caller.json(checks.peers, { method: 'GET', path: `/peers?${query}`, signal })
+    if (reply.songId !== songId) throw this.#caller.invalidReply('it is about another song')
+    return reply.peers.map(peer => this.#listed(peer, reply.chunkCount ?? 0))
+  }
+
+  /** Any number of chunks; sent in several calls when they are many. @throws EvaError `EVA_SONG_NOT_FOUND`, `EVA_PEER_UNKNOWN`, … */
+  async notifyChunkAcquired(songId: SongId, chunkIds: readonly ChunkId[], signal?: AbortSignal): Promise<void> {
+    await this.#announce('/chunk-acquired', songId, { chunkIds, signal })
+  }
+
+  async notifyChunkReleased(songId: SongId, chunkIds: readonly ChunkId[], signal?: AbortSignal): Promise<void> {
+    await this.#announce('/chunk-released', songId, { chunkIds, signal })
+  }
+
+  /** Tells the tracker of a peer that failed us; `reason` is an error code or a word or two in ASCII. */
+  async reportPeer(reportedPeerId: PeerId, reason: string, signal?: AbortSignal): Promise<void> {
+    const { peerId, token } = this.#speaker()
+    const body = { peerId, reportedPeerId, reason }
+    await this.#caller.json(checks.report, { method: 'POST', path: '/peer-report', body, token, signal })
+  }
+
+  async stats(signal?: AbortSignal): Promise<TrackerStats> {
+    return this.#caller.json(checks.stats, { method: 'GET', path: '/stats', signal })
+  }
+
+  /** @throws EvaError `EVA_SONG_NOT_FOUND` for a song that nobody holds. */
+  async swarm(songId: SongId, signal?: AbortSignal): Promise<SwarmReply> {
+    return this.#caller.json(checks.swarm, { method: 'GET', path: `/swarms/${encodeURIComponent(songId)}`, signal })
+  }
+
+  async close(): Promise<void> {
+    await this.#caller.close()
+  }
+
+  async #announce(
+    path: string,
+    songId: SongId,
+    told: { readonly chunkIds: readonly ChunkId[]; readonly signal: AbortSignal | undefined },
+  ): Promise<void> {
+    const { peerId, token } = this.#speaker()
+    for (let first = 0; first < told.chunkIds.length; first += ANNOUNCED_CHUNKS_MAX) {
+      const body = { peerId, songId, chunkIds: told.chunkIds.slice(first, first + ANNOUNCED_CHUNKS_MAX) }
+      await this.#caller.json(checks.chunks, { method: 'POST', path, body, token, signal: told.signal })
+    }
+  }
+
+  #listed(peer: ListedPeerReply, chunkCount: number): PeerInfo {
+    const { peerId, host, port, chunks, bitmap } = peer
+    return { peerId: parsePeerId(peerId), host, port, chunks: bitmap === undefined ? (chunks ?? []) : this.#members(bitmap, chunkCount) }
+  }
+
+  #members(bitmap: string, chunkCount: number): ChunkId[] {
+    try {
+      return [...Bitfield.fromBytes(Buffer.from(bitmap, 'base64'), chunkCount).members()]
+    } catch (thrown) {
+      throw this.#caller.invalidReply('a bitmap does not fit its chunk count', thrown)
+    }
+  }
+
+  #tokenOf(peerId: PeerId): string | undefined {
+    return this.#identity?.peerId === peerId ? this.#identity.token : undefined
+  }
+
+  #speaker(): { readonly peerId: PeerId; readonly token: string } {
+    if (this.#identity === undefined) throw new EvaError('EVA_PEER_UNKNOWN', { details: { peerId: '' } })
+    return this.#identity
+  }
+}

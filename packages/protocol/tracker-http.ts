@@ -1,0 +1,161 @@
+// The tracker's HTTP calls as schemas: what the tracker accepts and answers, and what its client sends and believes.
+// Not rules: which ids live, which hosts may be claimed and who is handed out is the tracker's business.
+// Invariant: requests refuse unknown fields and coerce nothing; replies ignore unknown fields, so either end may be the older one.
+
+import { ID_LENGTH_MAX, ID_PATTERN } from '@evastream/core/ids'
+import { FILE_SIZE_MAX_BYTES } from '@evastream/core/manifest'
+import { CHUNK_SIZE_MIN_BYTES } from '@evastream/core/units'
+import { type Static, Type } from 'typebox'
+
+/** No song has more chunks than the largest file in the smallest chunks makes. */
+export const CHUNK_COUNT_MAX = FILE_SIZE_MAX_BYTES / CHUNK_SIZE_MIN_BYTES
+
+/** The most chunk ids in one announcement; a client with more sends several. */
+export const ANNOUNCED_CHUNKS_MAX = 10_000
+
+/** The most peers one `GET /peers` hands out, and how many it does when nobody says. */
+export const LISTED_PEERS_MAX = 200
+export const LISTED_PEERS_DEFAULT = 30
+
+const strict = { additionalProperties: false }
+
+// A request's ids are strings here and ids only after parsePeerId or parseSongId, whose refusal says more than a pattern's.
+const AnyId = Type.String({ maxLength: 4 * ID_LENGTH_MAX, description: `An id: ${ID_PATTERN}` })
+const KnownId = Type.String({ pattern: ID_PATTERN })
+const ChunkNumber = Type.Integer({ minimum: 0, maximum: CHUNK_COUNT_MAX - 1 })
+const ChunkCount = Type.Integer({ minimum: 1, maximum: CHUNK_COUNT_MAX })
+const ByteCount = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
+const Port = Type.Integer({ minimum: 1, maximum: 65_535 })
+const Duration = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description: 'milliseconds' })
+const Opaque = Type.String({ minLength: 1, maxLength: 256 })
+
+/** `POST /register` */
+export const RegisterRequest = Type.Object(
+  {
+    peerId: AnyId,
+    port: Port,
+    host: Type.Optional(Type.String({ minLength: 1, maxLength: 64, description: 'A claim; counts only where the tracker allows it.' })),
+  },
+  strict,
+)
+export type RegisterRequest = Static<typeof RegisterRequest>
+
+export const Registration = Type.Object({
+  peerId: KnownId,
+  token: Opaque,
+  bootId: Opaque,
+  heartbeatIntervalMs: Duration,
+  expiresAfterMs: Duration,
+  observedHost: Type.String({ minLength: 1, maxLength: 64 }),
+})
+/** The answer to `POST /register`: the token speaks for the peer from here on, the bootId names this life of the tracker. */
+export type Registration = Static<typeof Registration>
+
+/** The totals a peer tells with each heartbeat, counted since that peer started. */
+export const PeerTraffic = {
+  originBytes: Type.Optional(ByteCount),
+  peerBytes: Type.Optional(ByteCount),
+  sentBytes: Type.Optional(ByteCount),
+}
+
+/** `POST /heartbeat` */
+export const HeartbeatRequest = Type.Object({ peerId: AnyId, uplinkBytesPerSecond: Type.Optional(ByteCount), ...PeerTraffic }, strict)
+export type HeartbeatRequest = Static<typeof HeartbeatRequest>
+
+export const HeartbeatReply = Type.Object({ bootId: Opaque })
+export type HeartbeatReply = Static<typeof HeartbeatReply>
+
+/** `POST /deregister` */
+export const DeregisterRequest = Type.Object({ peerId: AnyId }, strict)
+export type DeregisterRequest = Static<typeof DeregisterRequest>
+
+export const DeregisterReply = Type.Object({ peerId: KnownId })
+
+/** `POST /chunk-acquired`; exactly one of `chunkId` and `chunkIds`, which the tracker checks. */
+export const ChunkAcquiredRequest = Type.Object(
+  {
+    peerId: AnyId,
+    songId: AnyId,
+    chunkId: Type.Optional(ChunkNumber),
+    chunkIds: Type.Optional(Type.Array(ChunkNumber, { minItems: 1, maxItems: ANNOUNCED_CHUNKS_MAX })),
+  },
+  strict,
+)
+export type ChunkAcquiredRequest = Static<typeof ChunkAcquiredRequest>
+
+/** `POST /chunk-released` */
+export const ChunkReleasedRequest = Type.Object(
+  { peerId: AnyId, songId: AnyId, chunkIds: Type.Array(ChunkNumber, { minItems: 1, maxItems: ANNOUNCED_CHUNKS_MAX }) },
+  strict,
+)
+export type ChunkReleasedRequest = Static<typeof ChunkReleasedRequest>
+
+export const ChunksReply = Type.Object({ songId: KnownId, chunksHeld: Type.Integer({ minimum: 0, maximum: CHUNK_COUNT_MAX }) })
+/** The answer to both announcements: how many chunks of the song the tracker now lists for the peer. */
+export type ChunksReply = Static<typeof ChunksReply>
+
+/** `POST /peer-report` */
+export const PeerReportRequest = Type.Object(
+  { peerId: AnyId, reportedPeerId: AnyId, reason: Type.String({ minLength: 1, maxLength: 64, pattern: '^[A-Za-z0-9_. -]+$' }) },
+  strict,
+)
+export type PeerReportRequest = Static<typeof PeerReportRequest>
+
+export const PeerReportReply = Type.Object({ reportedPeerId: KnownId })
+
+/** `GET /peers` */
+export const PeersQuery = Type.Object(
+  {
+    songId: AnyId,
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: LISTED_PEERS_MAX, default: LISTED_PEERS_DEFAULT })),
+    chunkId: Type.Optional(ChunkNumber),
+    exclude: Type.Optional(Type.String({ maxLength: 4 * ID_LENGTH_MAX, description: 'A peer to leave out: the asking one.' })),
+    format: Type.Optional(Type.Union([Type.Literal('chunks'), Type.Literal('bitmap')], { default: 'chunks' })),
+  },
+  strict,
+)
+export type PeersQuery = Static<typeof PeersQuery>
+
+export const ListedPeerReply = Type.Object({
+  peerId: KnownId,
+  host: Type.String({ minLength: 1, maxLength: 64 }),
+  port: Port,
+  chunks: Type.Optional(Type.Array(ChunkNumber, { maxItems: CHUNK_COUNT_MAX })),
+  bitmap: Type.Optional(Type.String({ maxLength: Math.ceil(CHUNK_COUNT_MAX / 6) + 8, description: 'base64, most significant bit first' })),
+})
+export type ListedPeerReply = Static<typeof ListedPeerReply>
+
+export const PeersReply = Type.Object({
+  songId: KnownId,
+  chunkCount: Type.Optional(ChunkCount),
+  peers: Type.Array(ListedPeerReply, { maxItems: LISTED_PEERS_MAX }),
+})
+/** `chunkCount` is there when the song is tracked; each peer has `chunks`, or `bitmap` when that was asked for. */
+export type PeersReply = Static<typeof PeersReply>
+
+/** `GET /stats` */
+export const TrackerStats = Type.Object({
+  bootId: Opaque,
+  upMs: Type.Number({ minimum: 0 }),
+  peers: Type.Integer({ minimum: 0 }),
+  songs: Type.Integer({ minimum: 0 }),
+  announcements: Type.Integer({ minimum: 0 }),
+  originBytes: ByteCount,
+  peerBytes: ByteCount,
+  sentBytes: ByteCount,
+})
+/** What the tracker counted; the byte counts are what peers told it, living and gone, since the tracker started. */
+export type TrackerStats = Static<typeof TrackerStats>
+
+/** `GET /swarms/{songId}` */
+export const SwarmParams = Type.Object({ songId: AnyId }, strict)
+
+export const SwarmReply = Type.Object({
+  songId: KnownId,
+  chunkCount: ChunkCount,
+  peers: Type.Integer({ minimum: 0 }),
+  completePeers: Type.Integer({ minimum: 0 }),
+  availability: Type.Array(Type.Integer({ minimum: 0 }), { maxItems: CHUNK_COUNT_MAX, description: 'Holders of each chunk, in order.' }),
+})
+/** How often each chunk of a song is held in the swarm; nobody's address. */
+export type SwarmReply = Static<typeof SwarmReply>
