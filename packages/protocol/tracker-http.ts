@@ -2,7 +2,7 @@
 // Not rules: which ids live, which hosts may be claimed and who is handed out is the tracker's business.
 // Invariant: requests refuse unknown fields and coerce nothing; replies ignore unknown fields, so either end may be the older one.
 
-import { ID_LENGTH_MAX, ID_PATTERN } from '@evastream/core/ids'
+import { ID_PATTERN } from '@evastream/core/ids'
 import { FILE_SIZE_MAX_BYTES } from '@evastream/core/manifest'
 import { CHUNK_SIZE_MIN_BYTES } from '@evastream/core/units'
 import { type Static, Type } from 'typebox'
@@ -19,9 +19,7 @@ export const LISTED_PEERS_DEFAULT = 30
 
 const strict = { additionalProperties: false }
 
-// A request's ids are strings here and ids only after parsePeerId or parseSongId, whose refusal says more than a pattern's.
-const AnyId = Type.String({ maxLength: 4 * ID_LENGTH_MAX, description: `An id: ${ID_PATTERN}` })
-const KnownId = Type.String({ pattern: ID_PATTERN })
+const Id = Type.String({ pattern: ID_PATTERN })
 const ChunkNumber = Type.Integer({ minimum: 0, maximum: CHUNK_COUNT_MAX - 1 })
 const ChunkCount = Type.Integer({ minimum: 1, maximum: CHUNK_COUNT_MAX })
 const ByteCount = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
@@ -32,7 +30,7 @@ const Opaque = Type.String({ minLength: 1, maxLength: 256 })
 /** `POST /register` */
 export const RegisterRequest = Type.Object(
   {
-    peerId: AnyId,
+    peerId: Id,
     port: Port,
     host: Type.Optional(Type.String({ minLength: 1, maxLength: 64, description: 'A claim; counts only where the tracker allows it.' })),
   },
@@ -41,7 +39,7 @@ export const RegisterRequest = Type.Object(
 export type RegisterRequest = Static<typeof RegisterRequest>
 
 export const Registration = Type.Object({
-  peerId: KnownId,
+  peerId: Id,
   token: Opaque,
   bootId: Opaque,
   heartbeatIntervalMs: Duration,
@@ -59,23 +57,23 @@ export const PeerTraffic = {
 }
 
 /** `POST /heartbeat` */
-export const HeartbeatRequest = Type.Object({ peerId: AnyId, uplinkBytesPerSecond: Type.Optional(ByteCount), ...PeerTraffic }, strict)
+export const HeartbeatRequest = Type.Object({ peerId: Id, uplinkBytesPerSecond: Type.Optional(ByteCount), ...PeerTraffic }, strict)
 export type HeartbeatRequest = Static<typeof HeartbeatRequest>
 
 export const HeartbeatReply = Type.Object({ bootId: Opaque })
 export type HeartbeatReply = Static<typeof HeartbeatReply>
 
 /** `POST /deregister` */
-export const DeregisterRequest = Type.Object({ peerId: AnyId }, strict)
+export const DeregisterRequest = Type.Object({ peerId: Id }, strict)
 export type DeregisterRequest = Static<typeof DeregisterRequest>
 
-export const DeregisterReply = Type.Object({ peerId: KnownId })
+export const DeregisterReply = Type.Object({ peerId: Id })
 
 /** `POST /chunk-acquired`; exactly one of `chunkId` and `chunkIds`, which the tracker checks. */
 export const ChunkAcquiredRequest = Type.Object(
   {
-    peerId: AnyId,
-    songId: AnyId,
+    peerId: Id,
+    songId: Id,
     chunkId: Type.Optional(ChunkNumber),
     chunkIds: Type.Optional(Type.Array(ChunkNumber, { minItems: 1, maxItems: ANNOUNCED_CHUNKS_MAX })),
   },
@@ -85,31 +83,31 @@ export type ChunkAcquiredRequest = Static<typeof ChunkAcquiredRequest>
 
 /** `POST /chunk-released` */
 export const ChunkReleasedRequest = Type.Object(
-  { peerId: AnyId, songId: AnyId, chunkIds: Type.Array(ChunkNumber, { minItems: 1, maxItems: ANNOUNCED_CHUNKS_MAX }) },
+  { peerId: Id, songId: Id, chunkIds: Type.Array(ChunkNumber, { minItems: 1, maxItems: ANNOUNCED_CHUNKS_MAX }) },
   strict,
 )
 export type ChunkReleasedRequest = Static<typeof ChunkReleasedRequest>
 
-export const ChunksReply = Type.Object({ songId: KnownId, chunksHeld: Type.Integer({ minimum: 0, maximum: CHUNK_COUNT_MAX }) })
+export const ChunksReply = Type.Object({ songId: Id, chunksHeld: Type.Integer({ minimum: 0, maximum: CHUNK_COUNT_MAX }) })
 /** The answer to both announcements: how many chunks of the song the tracker now lists for the peer. */
 export type ChunksReply = Static<typeof ChunksReply>
 
 /** `POST /peer-report` */
 export const PeerReportRequest = Type.Object(
-  { peerId: AnyId, reportedPeerId: AnyId, reason: Type.String({ minLength: 1, maxLength: 64, pattern: '^[A-Za-z0-9_. -]+$' }) },
+  { peerId: Id, reportedPeerId: Id, reason: Type.String({ minLength: 1, maxLength: 64, pattern: '^[A-Za-z0-9_. -]+$' }) },
   strict,
 )
 export type PeerReportRequest = Static<typeof PeerReportRequest>
 
-export const PeerReportReply = Type.Object({ reportedPeerId: KnownId })
+export const PeerReportReply = Type.Object({ reportedPeerId: Id })
 
 /** `GET /peers` */
 export const PeersQuery = Type.Object(
   {
-    songId: AnyId,
+    songId: Id,
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: LISTED_PEERS_MAX, default: LISTED_PEERS_DEFAULT })),
     chunkId: Type.Optional(ChunkNumber),
-    exclude: Type.Optional(Type.String({ maxLength: 4 * ID_LENGTH_MAX, description: 'A peer to leave out: the asking one.' })),
+    exclude: Type.Optional(Type.String({ pattern: ID_PATTERN, description: 'A peer to leave out: the asking one.' })),
     format: Type.Optional(Type.Union([Type.Literal('chunks'), Type.Literal('bitmap')], { default: 'chunks' })),
   },
   strict,
@@ -117,7 +115,7 @@ export const PeersQuery = Type.Object(
 export type PeersQuery = Static<typeof PeersQuery>
 
 export const ListedPeerReply = Type.Object({
-  peerId: KnownId,
+  peerId: Id,
   host: Type.String({ minLength: 1, maxLength: 64 }),
   port: Port,
   chunks: Type.Optional(Type.Array(ChunkNumber, { maxItems: CHUNK_COUNT_MAX })),
@@ -126,7 +124,7 @@ export const ListedPeerReply = Type.Object({
 export type ListedPeerReply = Static<typeof ListedPeerReply>
 
 export const PeersReply = Type.Object({
-  songId: KnownId,
+  songId: Id,
   chunkCount: Type.Optional(ChunkCount),
   peers: Type.Array(ListedPeerReply, { maxItems: LISTED_PEERS_MAX }),
 })
@@ -148,10 +146,10 @@ export const TrackerStats = Type.Object({
 export type TrackerStats = Static<typeof TrackerStats>
 
 /** `GET /swarms/{songId}` */
-export const SwarmParams = Type.Object({ songId: AnyId }, strict)
+export const SwarmParams = Type.Object({ songId: Id }, strict)
 
 export const SwarmReply = Type.Object({
-  songId: KnownId,
+  songId: Id,
   chunkCount: ChunkCount,
   peers: Type.Integer({ minimum: 0 }),
   completePeers: Type.Integer({ minimum: 0 }),
