@@ -1,0 +1,115 @@
+// The HTTP server every part of the house stands on: strict requests, problem+json errors, health, metrics, documentation.
+// Not the routes of a service, and not its port: routes.ts and listen.ts have those.
+// Invariant: every reply that is an error is application/problem+json with a code, whatever went wrong and wherever.
+
+import { EvaError } from '@evastream/core/errors'
+import { ProblemSchema } from '@evastream/protocol/problem-http'
+import swagger from '@fastify/swagger'
+import swaggerUi from '@fastify/swagger-ui'
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import { type FastifyBaseLogger, fastify } from 'fastify'
+import type { Registry } from 'prom-client'
+import type { HttpApp } from './http-app.ts'
+import { guardConnections, refuseBadHttp } from './http-connections.ts'
+import { measureRequests } from './http-metrics.ts'
+import { sendProblem } from './http-problems.ts'
+import { addStandardRoutes } from './http-standard-routes.ts'
+import { strictValidatorCompiler } from './http-validation.ts'
+import type { Logger } from './logger.ts'
+import { RouteCatalog } from './route-catalog.ts'
+import { systemTimers, type Timers } from './system-clock.ts'
+
+export interface HttpServiceDeps {
+  readonly logger: Logger
+  /** A fresh registry for each service; the process's own figures are added to it. */
+  readonly registry: Registry
+  /** Why the service cannot serve yet, undefined when it can. */
+  readonly isReady: () => string | undefined
+  readonly timers?: Timers
+}
+
+export interface HttpServiceOptions {
+  /** `metadata`, `tracker`, … */
+  readonly service: string
+  readonly title: string
+  readonly version: string
+  /** Default 1 MiB; a route may say otherwise for itself. */
+  readonly bodyLimitBytes?: number
+  /** Believe X-Forwarded-For; only behind a proxy of the operator's own. */
+  readonly trustProxy?: boolean
+}
+
+const BODY_LIMIT_BYTES = 1024 * 1024
+/** A whole request, body included: 32 MiB in this time is a 2.3 Mbit/s uplink. */
+const REQUEST_TIMEOUT_MS = 120_000
+/** Headers come in one packet; who drips them is an attacker. */
+const HEADERS_TIMEOUT_MS = 10_000
+const TIMEOUT_CHECK_INTERVAL_MS = 2_000
+const KEEP_ALIVE_TIMEOUT_MS = 30_000
+/** Past the longest id, so that an overlong one gets its own message instead of a 404. */
+const PARAM_LENGTH_MAX = 1024
+
+const SECURITY_HEADERS = Object.freeze({
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+  'referrer-policy': 'no-referrer',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+})
+
+/** A server without routes of its own yet; it listens when `listen` says so. */
+export async function createHttpService(deps: HttpServiceDeps, options: HttpServiceOptions): Promise<HttpApp> {
+  const { logger } = deps
+  const app: HttpApp = fastify({
+    loggerInstance: logger as FastifyBaseLogger,
+    disableRequestLogging: true,
+    bodyLimit: options.bodyLimitBytes ?? BODY_LIMIT_BYTES,
+    trustProxy: options.trustProxy ?? false,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    http: { headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: TIMEOUT_CHECK_INTERVAL_MS },
+    routerOptions: { maxParamLength: PARAM_LENGTH_MAX },
+    forceCloseConnections: 'idle',
+    return503OnClosing: false,
+    clientErrorHandler: refuseBadHttp,
+    frameworkErrors: (error, request, reply) => void sendProblem(error, { request: request as never, reply: reply as never, logger }),
+  }).withTypeProvider<TypeBoxTypeProvider>()
+
+  app.setValidatorCompiler(strictValidatorCompiler())
+  app.setErrorHandler((thrown, request, reply) => sendProblem(thrown, { request, reply, logger }))
+  refuseUnknownRoutes(app)
+  app.addHook('onRequest', async (_request, reply) => void reply.headers(SECURITY_HEADERS))
+  guardConnections(app, deps.timers ?? systemTimers)
+  measureRequests(app, deps.registry)
+  await addDocumentation(app, options)
+  addStandardRoutes(app, deps)
+  return app
+}
+
+function refuseUnknownRoutes(app: HttpApp): void {
+  const routes = new RouteCatalog()
+  app.addHook('onRoute', route => routes.add(route.url, route.method))
+  app.setNotFoundHandler(async request => {
+    const path = request.url.split('?', 1)[0] ?? ''
+    const allowed = routes.methodsOf(path)
+    const details = { method: request.method, path: path.slice(0, 128), allowed: allowed.join(', ') }
+    if (allowed.length > 0) throw new EvaError('EVA_METHOD_NOT_ALLOWED', { details })
+    throw new EvaError('EVA_ROUTE_NOT_FOUND', { details: { method: details.method, path: details.path } })
+  })
+}
+
+async function addDocumentation(app: HttpApp, { title, version }: HttpServiceOptions): Promise<void> {
+  await app.register(swagger, {
+    openapi: { openapi: '3.1.0', info: { title, version } },
+    transform: ({ schema, url }) => ({
+      url,
+      schema:
+        schema === undefined ? schema : { ...schema, response: { ...(schema.response as object | undefined), default: ProblemSchema } },
+    }),
+  })
+  await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: documentationPolicy() })
+}
+
+/** The page's own scripts and styles only; nothing from outside this server. */
+function documentationPolicy(): string {
+  return "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; object-src 'none'; frame-ancestors 'none'"
+}
