@@ -6,7 +6,7 @@ import { type Static, Type } from 'typebox'
 
 export const PROBLEM_MEDIA_TYPE = 'application/problem+json'
 
-export const ProblemSchema = Type.Object(
+export const Problem = Type.Object(
   {
     type: Type.String({ description: 'urn:evastream:error:<code>' }),
     title: Type.String({ description: 'The kind of error, the same at every occurrence' }),
@@ -19,4 +19,4 @@ export const ProblemSchema = Type.Object(
 )
 
 /** A problem without its further members, which are the error's details: text, numbers and booleans. */
-export type Problem = Static<typeof ProblemSchema>
+export type Problem = Static<typeof Problem>

@@ -3,11 +3,11 @@
 // Invariant: every reply that is an error is application/problem+json with a code, whatever went wrong and wherever.
 
 import { EvaError } from '@evastream/core/errors'
-import { ProblemSchema } from '@evastream/protocol/problem-http'
+import { Problem } from '@evastream/protocol/problem-http'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import { type FastifyBaseLogger, fastify } from 'fastify'
+import { type FastifyBaseLogger, fastify, LogController } from 'fastify'
 import type { Registry } from 'prom-client'
 import type { HttpApp } from './http-app.ts'
 import { guardConnections, refuseBadHttp } from './http-connections.ts'
@@ -60,8 +60,9 @@ const SECURITY_HEADERS = Object.freeze({
 export async function createHttpService(deps: HttpServiceDeps, options: HttpServiceOptions): Promise<HttpApp> {
   const { logger } = deps
   const app: HttpApp = fastify({
-    loggerInstance: logger as FastifyBaseLogger,
-    disableRequestLogging: true,
+    // Fastify's own chatter (requests, addresses) is said better elsewhere; its warnings are kept.
+    loggerInstance: logger.child({}, { level: 'warn' }) as FastifyBaseLogger,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: options.bodyLimitBytes ?? BODY_LIMIT_BYTES,
     trustProxy: options.trustProxy ?? false,
     requestTimeout: REQUEST_TIMEOUT_MS,
@@ -74,6 +75,7 @@ export async function createHttpService(deps: HttpServiceDeps, options: HttpServ
     frameworkErrors: (error, request, reply) => void sendProblem(error, { request: request as never, reply: reply as never, logger }),
   }).withTypeProvider<TypeBoxTypeProvider>()
 
+  app.removeContentTypeParser('text/plain')
   app.setValidatorCompiler(strictValidatorCompiler())
   app.setErrorHandler((thrown, request, reply) => sendProblem(thrown, { request, reply, logger }))
   refuseUnknownRoutes(app)
@@ -102,8 +104,7 @@ async function addDocumentation(app: HttpApp, { title, version }: HttpServiceOpt
     openapi: { openapi: '3.1.0', info: { title, version } },
     transform: ({ schema, url }) => ({
       url,
-      schema:
-        schema === undefined ? schema : { ...schema, response: { ...(schema.response as object | undefined), default: ProblemSchema } },
+      schema: schema === undefined ? schema : { ...schema, response: { ...(schema.response as object | undefined), default: Problem } },
     }),
   })
   await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: documentationPolicy() })
