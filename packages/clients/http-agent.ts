@@ -1,6 +1,6 @@
 // The connections of one client: kept alive, bounded in number, and impatient.
 // Not a client: what is asked and what an answer means is said by its users. Nothing is retried and no redirect followed here.
-// Invariant: whatever goes wrong on the wire is told as one of four kinds, whichever library error it was.
+// Invariant: whatever goes wrong on the wire is told as one of five kinds, whichever library error it was.
 
 import { EvaError } from '@evastream/core/errors'
 import { SECOND_MS } from '@evastream/core/units'
@@ -42,7 +42,8 @@ export function parseServiceAddress(service: string, baseUrl: string): ServiceAd
 }
 
 export interface WireFailure {
-  readonly kind: 'unreachable' | 'timeout' | 'oversized' | 'garbled'
+  /** `closed`: this client was, while the call ran. */
+  readonly kind: 'unreachable' | 'timeout' | 'oversized' | 'garbled' | 'closed'
   readonly reason: string
 }
 
@@ -52,12 +53,14 @@ const KIND_BY_CODE: Readonly<Record<string, WireFailure['kind']>> = {
   UND_ERR_RES_EXCEEDED_MAX_SIZE: 'oversized',
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'garbled',
   UND_ERR_HEADERS_OVERFLOW: 'garbled',
+  UND_ERR_DESTROYED: 'closed',
+  UND_ERR_CLOSED: 'closed',
 }
 
 export function wireFailureOf(thrown: unknown): WireFailure {
   const { code, message, name } = thrown as { readonly code?: unknown; readonly message?: unknown; readonly name?: unknown }
   const reason = String(code ?? message ?? thrown)
   if (name === 'TimeoutError') return { kind: 'timeout', reason }
-  if (typeof code === 'string' && code.startsWith('HPE_')) return { kind: 'garbled', reason }
+  if (name === 'HTTPParserError') return { kind: 'garbled', reason: 'it is not HTTP' }
   return { kind: KIND_BY_CODE[reason] ?? 'unreachable', reason: code === 'UND_ERR_SOCKET' ? String(message) : reason }
 }

@@ -85,6 +85,7 @@ export class OriginClient {
 function asOriginError(thrown: unknown): EvaError {
   if (thrown instanceof EvaError) return thrown
   const { kind, reason } = wireFailureOf(thrown)
+  if (kind === 'closed') return new EvaError('EVA_CANCELLED', { cause: thrown })
   if (kind === 'timeout') return new EvaError('EVA_ORIGIN_TIMEOUT', { cause: thrown })
   if (kind === 'garbled') return new EvaError('EVA_ORIGIN_REPLY_INVALID', { details: { reason }, cause: thrown })
   return new EvaError('EVA_ORIGIN_UNREACHABLE', { details: { reason: reason.slice(0, 200) }, cause: thrown })

@@ -114,6 +114,7 @@ export class ServiceCaller {
   #failure(thrown: unknown): EvaError {
     if (thrown instanceof EvaError) return thrown
     const { kind, reason } = wireFailureOf(thrown)
+    if (kind === 'closed') return new EvaError('EVA_CANCELLED', { cause: thrown })
     if (kind === 'timeout') return new EvaError('EVA_SERVICE_TIMEOUT', { details: { service: this.#service }, cause: thrown })
     if (kind === 'oversized') return this.invalidReply('it is too large', thrown)
     if (kind === 'garbled') return this.invalidReply(reason, thrown)
@@ -124,10 +125,10 @@ export class ServiceCaller {
   /** A problem that the caller caused, or "not ready", keeps its code; a service's inner troubles are its own and only a status here. */
   #refusal(reply: ServiceReply): EvaError {
     const problem = problemOf(reply)
-    const retryAfterMs = retryAfterMsOf(reply.headers)
-    const pause = retryAfterMs === undefined ? {} : { retryAfterMs }
-    if (isErrorCode(problem.code) && (ERROR_TABLE[problem.code].blames === 'caller' || problem.code === 'EVA_NOT_READY'))
-      return new EvaError(problem.code, { details: { ...detailsOf(problem), ...pause } })
+    const pause = pauseOf(problem, reply.headers)
+    const { code } = problem
+    if (isErrorCode(code) && (ERROR_TABLE[code].blames === 'caller' || code === 'EVA_NOT_READY'))
+      return new EvaError(code, { details: { ...detailsOf(problem), ...pause } })
     const reason = quote(String(problem.title ?? (reply.status < 400 ? 'redirects are not followed' : 'no reason given')))
     return new EvaError('EVA_SERVICE_STATUS', { details: { service: this.#service, status: reply.status, reason, ...pause } })
   }
@@ -156,8 +157,15 @@ function problemOf(reply: ServiceReply): Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
 }
 
+/** The body tells milliseconds, the header only seconds. */
+function pauseOf({ retryAfterMs }: Readonly<Record<string, unknown>>, headers: ReplyHeaders): { readonly retryAfterMs?: number } {
+  const headerMs = retryAfterMsOf(headers)
+  if (headerMs === undefined) return {}
+  return { retryAfterMs: typeof retryAfterMs === 'number' && retryAfterMs >= 0 && retryAfterMs < headerMs ? retryAfterMs : headerMs }
+}
+
 function detailsOf(problem: Readonly<Record<string, unknown>>): ErrorDetails {
-  const known = new Set(['type', 'title', 'status', 'detail', 'code', 'nextStep', 'instance'])
+  const known = new Set(['type', 'title', 'status', 'detail', 'code', 'nextStep', 'instance', 'retryAfterMs'])
   const details: Record<string, string | number | boolean> = {}
   for (const [name, value] of Object.entries(problem).slice(0, 32)) {
     if (known.has(name) || name === '__proto__') continue

@@ -116,6 +116,13 @@ export const ERROR_TABLE = Object.freeze({
     'The song "{songId}" has no chunk {chunkId} here.',
     'Ask for a chunk from 0 to chunkCount - 1 of a published song.',
   ),
+  EVA_CHUNK_OUT_OF_RANGE: row(
+    'caller',
+    422,
+    false,
+    'The song "{songId}" has {chunkCount} chunks, so none with the id {chunkId}.',
+    'Announce chunks from 0 to chunkCount - 1.',
+  ),
   EVA_RANGE_NOT_SATISFIABLE: row(
     'caller',
     416,
