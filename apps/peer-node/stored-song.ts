@@ -1,0 +1,140 @@
+// One song in the chunk store: its audio on disk, and which of its chunks are held and which of those are proven.
+// Not the store: who opens songs, and who is told of rot, is chunk-store.ts.
+// Invariant: `proven` is a part of `held`, and a chunk becomes proven only when its bytes matched its hash in this process.
+
+import { hash } from 'node:crypto'
+import { Bitfield } from '@evastream/core/bitfield'
+import { EvaError } from '@evastream/core/errors'
+import type { ChunkId } from '@evastream/core/ids'
+import { chunkLengthBytes, isChunkOf, type Manifest } from '@evastream/core/manifest'
+import type { ChunkRecord } from './chunk-record.ts'
+import type { ExtentFiles, ExtentPlace } from './extent-files.ts'
+import { KeyedTurns } from './keyed-turns.ts'
+import { isPassingFault, lossless, toStorageError } from './storage-fault.ts'
+import { type ExtentSlice, extentLengthBytes, extentSlices, type SongPaths } from './store-layout.ts'
+
+export interface StoredSongDeps {
+  readonly files: ExtentFiles
+  readonly record: ChunkRecord
+  readonly onRotten: (chunkId: ChunkId, reason: string) => void
+}
+
+export interface StoredSongOptions {
+  readonly manifest: Manifest
+  readonly contentKey: string
+  readonly paths: SongPaths
+  /** The chunks that the record names: held, and not yet proven. */
+  readonly recorded: Bitfield
+}
+
+export class StoredSong {
+  readonly manifest: Manifest
+  readonly contentKey: string
+  readonly #deps: StoredSongDeps
+  readonly #paths: SongPaths
+  readonly #held: Bitfield
+  readonly #proven: Bitfield
+  readonly #turns = new KeyedTurns<ChunkId>()
+
+  constructor(deps: StoredSongDeps, options: StoredSongOptions) {
+    this.manifest = options.manifest
+    this.contentKey = options.contentKey
+    this.#deps = deps
+    this.#paths = options.paths
+    this.#held = options.recorded
+    this.#proven = new Bitfield(options.manifest.chunkCount)
+  }
+
+  has(chunkId: ChunkId): boolean {
+    return this.#held.has(chunkId)
+  }
+
+  held(): ChunkId[] {
+    return [...this.#held.members()]
+  }
+
+  save(chunkId: ChunkId, bytes: Uint8Array): Promise<void> {
+    return this.#turns.take(chunkId, async () => {
+      if (!isChunkOf(this.manifest, chunkId)) throw notFound(this.manifest.id, chunkId)
+      if (!this.#fits(chunkId, bytes)) throw new EvaError('EVA_CHUNK_HASH_MISMATCH')
+      if (this.#proven.has(chunkId)) return
+      await this.#write(chunkId, bytes).catch(error => {
+        throw toStorageError(error)
+      })
+      this.#held.add(chunkId)
+      this.#proven.add(chunkId)
+    })
+  }
+
+  async load(chunkId: ChunkId): Promise<Uint8Array> {
+    if (this.#proven.has(chunkId)) return this.#read(chunkId, 0, chunkLengthBytes(this.manifest, chunkId))
+    return this.#turns.take(chunkId, () => this.#loadAndProve(chunkId))
+  }
+
+  /** Part of one chunk. */
+  async loadPart(chunkId: ChunkId, offsetBytes: number, lengthBytes: number): Promise<Uint8Array> {
+    if (this.#proven.has(chunkId)) return this.#read(chunkId, offsetBytes, lengthBytes)
+    return (await this.load(chunkId)).subarray(offsetBytes, offsetBytes + lengthBytes)
+  }
+
+  unproven(): ChunkId[] {
+    return this.held().filter(chunkId => !this.#proven.has(chunkId))
+  }
+
+  async close(): Promise<void> {
+    await this.#turns.idle()
+    await this.#deps.record.close()
+  }
+
+  async #write(chunkId: ChunkId, bytes: Uint8Array): Promise<void> {
+    for (const slice of extentSlices(chunkId * this.manifest.chunkSize, bytes.length))
+      await this.#deps.files.write(this.#placeOf(slice), bytes.subarray(slice.offsetBytes, slice.offsetBytes + slice.lengthBytes))
+    await this.#deps.record.appendKept(chunkId)
+  }
+
+  async #loadAndProve(chunkId: ChunkId): Promise<Uint8Array> {
+    const bytes = await this.#read(chunkId, 0, chunkLengthBytes(this.manifest, chunkId))
+    if (!this.#fits(chunkId, bytes)) throw this.#giveUp(chunkId, 'its hash does not fit')
+    this.#proven.add(chunkId)
+    return bytes
+  }
+
+  async #read(chunkId: ChunkId, offsetBytes: number, lengthBytes: number): Promise<Uint8Array> {
+    if (!this.#held.has(chunkId)) throw notFound(this.manifest.id, chunkId)
+    const bytes = Buffer.allocUnsafeSlow(lengthBytes)
+    for (const slice of extentSlices(chunkId * this.manifest.chunkSize + offsetBytes, lengthBytes)) {
+      const part = bytes.subarray(slice.offsetBytes, slice.offsetBytes + slice.lengthBytes)
+      const readBytes = await this.#deps.files.read(this.#placeOf(slice), part).catch(error => {
+        throw isPassingFault(error) ? toStorageError(error) : this.#giveUp(chunkId, 'it cannot be read', error)
+      })
+      if (readBytes < part.length) throw this.#giveUp(chunkId, 'its file was cut short')
+    }
+    return bytes
+  }
+
+  #giveUp(chunkId: ChunkId, reason: string, cause?: unknown): EvaError {
+    this.#proven.delete(chunkId)
+    if (this.#held.delete(chunkId)) {
+      this.#deps.onRotten(chunkId, reason)
+      // Should this note not reach the disk, the chunk is hashed again after the next start: nothing is lost by that.
+      void this.#turns.take(chunkId, () => this.#deps.record.appendLost(chunkId)).catch(lossless)
+    }
+    return new EvaError('EVA_STORED_CHUNK_ROTTEN', { details: { songId: this.manifest.id, chunkId, reason }, cause })
+  }
+
+  #fits(chunkId: ChunkId, bytes: Uint8Array): boolean {
+    return bytes.length === chunkLengthBytes(this.manifest, chunkId) && hash('sha256', bytes) === this.manifest.chunks[chunkId]?.hash
+  }
+
+  #placeOf(slice: ExtentSlice): ExtentPlace {
+    return {
+      path: this.#paths.extent(slice.extent),
+      fileLengthBytes: extentLengthBytes(this.manifest.fileSize, slice.extent),
+      positionBytes: slice.positionBytes,
+    }
+  }
+}
+
+export function notFound(songId: string, chunkId: ChunkId): EvaError {
+  return new EvaError('EVA_CHUNK_NOT_FOUND', { details: { songId, chunkId } })
+}
