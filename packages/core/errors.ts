@@ -238,7 +238,7 @@ export const ERROR_TABLE = Object.freeze({
   EVA_PEER_TIMEOUT: row('peer', 504, true, 'The peer did not answer in time.', 'Nothing: another source is asked.'),
   EVA_PEER_CLOSED: row('peer', 502, true, 'The peer closed the connection.', 'Nothing: another source is asked.'),
   EVA_PEER_BUSY: row('peer', 503, true, 'The peer has no free upload slot.', 'Nothing: another source is asked, and this one later.'),
-  EVA_PEER_CHUNK_MISSING: row('peer', 502, false, 'The peer does not have the chunk.', 'Nothing: another source is asked.'),
+  EVA_PEER_CHUNK_MISSING: row('peer', 502, true, 'The peer does not have the chunk.', 'Nothing: another source is asked.'),
   EVA_BLOCK_HASH_MISMATCH: row(
     'peer',
     502,

@@ -10,7 +10,7 @@ export type Source = { readonly kind: 'peer'; readonly peerId: PeerId } | { read
 /** `play` is about to be heard, `prefetch` belongs to a song being played, `seed` to one nobody listens to. */
 export type PriorityClass = 'play' | 'prefetch' | 'seed'
 
-/** Ask a source for a run of blocks of one chunk. Answered by request-finished, request-failed or peer-lost. */
+/** Ask a source for a run of blocks of one chunk. Answered by request-finished, request-failed or peer-lost (of its source). */
 export interface RequestBlocks {
   readonly kind: 'request-blocks'
   readonly requestId: number
@@ -20,6 +20,13 @@ export interface RequestBlocks {
   readonly blockCount: number
   readonly source: Source
   readonly priority: PriorityClass
+  /**
+   * `blocks`: check each block against its own hash as it arrives, tell `block-verified`, keep it in the chunk's buffer.
+   * `chunk`: the run is the whole chunk and is judged by `complete-chunk` alone (no block hashes, or they contradict the chunk's);
+   * no `block-verified` is expected. A second such request for the same chunk (a hedge) needs a buffer of its own: the one that
+   * finishes first is the chunk.
+   */
+  readonly verify: 'blocks' | 'chunk'
 }
 
 /** Stop a request; its remaining bytes are not wanted. No answer is expected and a late one is ignored. */
@@ -29,21 +36,24 @@ export interface CancelRequest {
   readonly reason: 'timed-out' | 'superseded' | 'unwanted'
 }
 
-/** All blocks of a chunk are in its buffer: hash it, store it, announce it. Answered by chunk-stored, -rejected or -unstored. */
+/**
+ * All blocks of a chunk are in its buffer: hash it, store it, announce it. Answered by chunk-stored, -rejected or -unstored.
+ * After chunk-unstored the buffer stays, and the command comes again after a pause, or discard-chunk does.
+ */
 export interface CompleteChunk {
   readonly kind: 'complete-chunk'
   readonly songId: SongId
   readonly chunkId: ChunkId
 }
 
-/** Forget the buffer of a chunk that is no longer wanted. */
+/** Forget the buffer of a chunk in progress: it is not wanted any more, or must give way. Its requests were cancelled before. */
 export interface DiscardChunk {
   readonly kind: 'discard-chunk'
   readonly songId: SongId
   readonly chunkId: ChunkId
 }
 
-/** Close the connection to a peer and refuse it for a time. */
+/** Close the connection to a peer and refuse it for a time. Its open requests were cancelled before. */
 export interface BanPeer {
   readonly kind: 'ban-peer'
   readonly peerId: PeerId
@@ -51,7 +61,7 @@ export interface BanPeer {
   readonly durationMs: number
 }
 
-/** Ask the tracker who holds the song. Answered by peer-listed events, or by nothing. */
+/** Ask the tracker who holds the song. Always answered: peer-listed events and then peers-found, or peers-unfound. */
 export interface FindPeers {
   readonly kind: 'find-peers'
   readonly songId: SongId

@@ -62,6 +62,19 @@ export interface PeerListed extends Happened {
   readonly told: 'tracker' | 'peer'
 }
 
+/** The answer to `find-peers`, after its peer-listed events: whoever holds the song is known now. */
+export interface PeersFound extends Happened {
+  readonly kind: 'peers-found'
+  readonly songId: SongId
+}
+
+/** The answer to `find-peers` when the tracker could not be asked: there is nobody to wait for. */
+export interface PeersUnfound extends Happened {
+  readonly kind: 'peers-unfound'
+  readonly songId: SongId
+  readonly code: ErrorCode
+}
+
 /** HAVE. */
 export interface PeerHas extends Happened {
   readonly kind: 'peer-has'
@@ -85,21 +98,21 @@ export interface PeerLost extends Happened {
   readonly code: ErrorCode
 }
 
-/** Some bytes of a request came in, verified or not: it is alive. */
+/** Some more bytes of a request came in (how many since the last such event), verified or not: it is alive. */
 export interface BytesArrived extends Happened {
   readonly kind: 'bytes-arrived'
   readonly requestId: number
   readonly sizeBytes: number
 }
 
-/** One block of a request matched its hash and is in the chunk's buffer. */
+/** One block (its index in the chunk) of a request matched its hash and is in the chunk's buffer. */
 export interface BlockVerified extends Happened {
   readonly kind: 'block-verified'
   readonly requestId: number
   readonly block: number
 }
 
-/** All bytes of a request are here (and, where there are block hashes, verified). */
+/** All bytes of a request are here (and, if it was asked with `verify: 'blocks'`, each block matched). */
 export interface RequestFinished extends Happened {
   readonly kind: 'request-finished'
   readonly requestId: number
@@ -127,7 +140,7 @@ export interface ChunkRejected extends Happened {
   readonly chunkId: ChunkId
 }
 
-/** The answer to `complete-chunk`: the hash fits and the disk failed. */
+/** The answer to `complete-chunk`: the hash fits and the disk failed. The buffer stays for another try. */
 export interface ChunkUnstored extends Happened {
   readonly kind: 'chunk-unstored'
   readonly songId: SongId
@@ -154,6 +167,8 @@ export type SchedulerEvent =
   | PlaybackMoved
   | PlaybackStopped
   | PeerListed
+  | PeersFound
+  | PeersUnfound
   | PeerHas
   | PeerLacks
   | PeerLost
