@@ -15,7 +15,10 @@ function peerIdOf(number: number): PeerId {
 }
 
 function admit(registry: SwarmRegistry, number: number, at = 0): PeerRecord {
-  return registry.admit({ peerId: peerIdOf(number), host: '127.0.0.1', port: 9000 + number, tokenDigest: new Uint8Array(32) }, at)
+  return registry.admit(
+    { peerId: peerIdOf(number), host: '127.0.0.1', port: 9000 + number, observedHost: '127.0.0.1', tokenDigest: new Uint8Array(32) },
+    at,
+  )
 }
 
 /** What the registry should know, kept without any cleverness. */
@@ -84,13 +87,13 @@ function take(step: Step, { registry, at }: World, model: Model): void {
     const { songId } = step.song
     const chunkId = step.seed % 2 === 0 ? undefined : step.seed % step.song.chunkCount
     const sample = registry.sample(songId, { count: step.count, chunkId, accepts: everyone, at }, seededRandom(step.seed))
-    const ids = sample.map(member => member.peerId)
+    const ids = sample.map(({ peer }) => peer.peerId)
     const holders = model.holders(songId, chunkId).map(peerIdOf)
     expect(new Set(ids).size).toBe(ids.length)
     expect(ids.length).toBe(Math.min(step.count, holders.length))
     expect(holders).toEqual(expect.arrayContaining(ids))
-    for (const { peerId, chunks } of sample)
-      expect(new Set(chunks.members())).toEqual(model.peers.get(Number(peerId.slice(5)))?.chunks.get(songId))
+    for (const { peer, chunks } of sample)
+      expect(new Set(chunks.members())).toEqual(model.peers.get(Number(peer.peerId.slice(5)))?.chunks.get(songId))
   }
 }
 
@@ -243,7 +246,7 @@ describe('SwarmRegistry: sampling', () => {
     const random = seededRandom(11)
     return Array.from({ length: rounds }, () => registry.sample(song.songId, { ...wanted, accepts: everyone, at: 0 }, random))
       .flat()
-      .map(member => member.peerId)
+      .map(({ peer }) => peer.peerId)
   }
 
   it('many samples of one, and of ten: every member as often as any other', () => {

@@ -4,31 +4,41 @@
 // Expiry needs no scan: every sign of life moves a peer to the end of peerRegistry, so the silent ones gather at its front.
 // Its bounds refuse newcomers and new songs; they never push out what lives.
 
+import type { Bitfield } from '@evastream/core/bitfield'
 import { EvaError } from '@evastream/core/errors'
 import type { ChunkId, PeerId, SongId } from '@evastream/core/ids'
 import type { Random } from '@evastream/core/random'
 import type { Millis } from '@evastream/core/units'
-import { type SampleWanted, Swarm, type SwarmMember } from './swarm.ts'
+import { Swarm } from './swarm.ts'
 
 export interface PeerRecord {
   readonly peerId: PeerId
-  host: string
-  port: number
-  /** SHA-256 of the token that speaks for the peer. */
-  tokenDigest: Uint8Array
-  lastSeenAt: Millis
-  readonly songIds: Set<SongId>
-  /** Who said, since the last sign of life, that this peer is dead: their ids, and their addresses then. */
-  readonly reports: Map<PeerId, string>
-  /** Its own reports do not count until then: an earlier one was wrong. */
-  mutedUntil: Millis
-}
-
-export interface Admission {
-  readonly peerId: PeerId
+  /** Where others are told to find it. */
   readonly host: string
   readonly port: number
+  /** Where its registration came from. */
+  readonly observedHost: string
+  /** SHA-256 of the token that speaks for the peer. */
   readonly tokenDigest: Uint8Array
+  lastSeenAt: Millis
+  readonly songIds: Set<SongId>
+  /** The witnesses who said, since the last sign of life, that this peer is dead; the handout policy's. */
+  readonly reports: Set<string>
+}
+
+export type Admission = Pick<PeerRecord, 'peerId' | 'host' | 'port' | 'observedHost' | 'tokenDigest'>
+
+export interface PeersWanted {
+  readonly count: number
+  readonly chunkId?: ChunkId | undefined
+  readonly accepts: (peer: PeerRecord) => boolean
+  readonly at: Millis
+}
+
+/** A peer and what it holds of the song that was asked for; the bitmap is the registry's own, to be read at once. */
+export interface HoldingPeer {
+  readonly peer: PeerRecord
+  readonly chunks: Bitfield
 }
 
 export interface RegistryOptions {
@@ -89,7 +99,7 @@ export class SwarmRegistry {
     if (!this.#peerRegistry.has(peerId) && this.#peerRegistry.size >= this.#options.peersMax)
       throw this.#limitReached(this.#options.peersMax, 'peers')
     this.remove(peerId)
-    const record = { ...admission, lastSeenAt: at, songIds: new Set<SongId>(), reports: new Map<PeerId, string>(), mutedUntil: at }
+    const record = { ...admission, lastSeenAt: at, songIds: new Set<SongId>(), reports: new Set<string>() }
     this.#peerRegistry.set(peerId, record)
     return record
   }
@@ -153,8 +163,17 @@ export class SwarmRegistry {
     }
   }
 
-  sample(songId: SongId, wanted: SampleWanted & { readonly at: Millis }, random: Random): SwarmMember[] {
-    return this.swarm(songId, wanted.at)?.sample(wanted, random) ?? []
+  /** Different peers, each as likely as any other. */
+  sample(songId: SongId, wanted: PeersWanted, random: Random): HoldingPeer[] {
+    const accepts = (peerId: PeerId) => {
+      const peer = this.#peerRegistry.get(peerId)
+      return peer !== undefined && wanted.accepts(peer)
+    }
+    const sample = this.swarm(songId, wanted.at)?.sample({ count: wanted.count, chunkId: wanted.chunkId, accepts }, random) ?? []
+    return sample.flatMap(({ peerId, chunks }) => {
+      const peer = this.#peerRegistry.get(peerId)
+      return peer === undefined ? [] : [{ peer, chunks }]
+    })
   }
 
   #depart(peer: PeerRecord, songId: SongId): void {

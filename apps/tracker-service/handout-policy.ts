@@ -1,0 +1,74 @@
+// Which of the living peers are named to others: the judgement of reports, and how many peers one answer may hold.
+// Not liveness (the registry) and not reachability, which only those who dial can know and tell by their reports.
+// Invariant: a peer that gives its signs of life in time cannot be hidden by one liar, whatever ids the liar takes.
+//
+// A witness is the address that a report came from; on loopback, where all share one, it is the reporting peer.
+// A reported peer is hidden until its next sign of life, when two witnesses reported it, or when one did and the peer's own sign
+// of life is overdue. A sign of life proves its reports wrong and mutes their witnesses for a while, so that two liars hide
+// nobody for long. A registration anew is no such proof: whoever was killed and came back was rightly reported.
+
+import { addressScope } from '@evastream/core/address'
+import { MINUTE_MS, type Millis } from '@evastream/core/units'
+import type { PeerRecord } from './swarm-registry.ts'
+
+export interface HandoutPolicyOptions {
+  readonly heartbeatIntervalMs: number
+}
+
+const LATE_AFTER_HEARTBEATS = 1.5
+const MUTED_FOR_MS = MINUTE_MS
+const REPORTS_KEPT_MAX = 16
+const MUTED_KEPT_MAX = 100_000
+
+/** Chunk ids in one answer that spells them out; a song with more is answered with fewer peers, or as bitmaps. */
+const SPELT_CHUNKS_MAX = 500_000
+
+export class HandoutPolicy {
+  readonly #options: HandoutPolicyOptions
+  /** Until when a witness is not believed; in the order in which they will be again. */
+  readonly #mutedUntil = new Map<string, Millis>()
+
+  constructor(options: HandoutPolicyOptions) {
+    this.#options = options
+  }
+
+  /** `reporter` calls `reported` dead. */
+  note(reporter: PeerRecord, reported: PeerRecord, at: Millis): void {
+    const witness = witnessOf(reporter)
+    if (reporter === reported || this.#isMuted(witness, at) || reported.reports.size >= REPORTS_KEPT_MAX) return
+    reported.reports.add(witness)
+  }
+
+  /** A sign of life: every report of this peer's death was wrong. */
+  disprove(reported: PeerRecord, at: Millis): void {
+    for (const witness of reported.reports) this.#mute(witness, at)
+    reported.reports.clear()
+  }
+
+  isHidden(peer: PeerRecord, at: Millis): boolean {
+    const isLate = at - peer.lastSeenAt > LATE_AFTER_HEARTBEATS * this.#options.heartbeatIntervalMs
+    return peer.reports.size >= (isLate ? 1 : 2)
+  }
+
+  #isMuted(witness: string, at: Millis): boolean {
+    return at < (this.#mutedUntil.get(witness) ?? 0)
+  }
+
+  #mute(witness: string, at: Millis): void {
+    this.#mutedUntil.delete(witness)
+    this.#mutedUntil.set(witness, at + MUTED_FOR_MS)
+    for (const [each, until] of this.#mutedUntil) {
+      if (at < until && this.#mutedUntil.size <= MUTED_KEPT_MAX) break
+      this.#mutedUntil.delete(each)
+    }
+  }
+}
+
+/** How many peers one answer may hold, so that it stays within a few megabytes. */
+export function handoutLimit(wanted: { readonly limit: number; readonly chunkCount: number; readonly isSpeltOut: boolean }): number {
+  return wanted.isSpeltOut ? Math.max(1, Math.min(wanted.limit, Math.floor(SPELT_CHUNKS_MAX / wanted.chunkCount))) : wanted.limit
+}
+
+function witnessOf(peer: PeerRecord): string {
+  return addressScope(peer.observedHost) === 'loopback' ? `peer ${peer.peerId}` : peer.observedHost
+}

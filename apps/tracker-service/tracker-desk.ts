@@ -1,0 +1,176 @@
+// What the tracker does with each call, once it is known to be well-formed: who may speak, what is noted, who is named.
+// Not HTTP, and not the memory itself: the registry keeps the swarms, the directory knows which songs exist.
+// Invariant: whatever speaks for a peer has shown that peer's token, and counts as its sign of life.
+
+import type { AddressRange } from '@evastream/core/address'
+import { EvaError } from '@evastream/core/errors'
+import { type ChunkId, parsePeerId, parseSongId } from '@evastream/core/ids'
+import type { Random } from '@evastream/core/random'
+import type { Millis } from '@evastream/core/units'
+import {
+  type ChunkAcquiredRequest,
+  type ChunkReleasedRequest,
+  type ChunksReply,
+  type HeartbeatReply,
+  type HeartbeatRequest,
+  LISTED_PEERS_DEFAULT,
+  type ListedPeerReply,
+  type PeerReportRequest,
+  type PeersQuery,
+  type PeersReply,
+  type RegisterRequest,
+  type Registration,
+  type SwarmReply,
+  type TrackerStats,
+} from '@evastream/protocol/tracker-http'
+import { judgeAddress } from './address-policy.ts'
+import { type HandoutPolicy, handoutLimit } from './handout-policy.ts'
+import { checkToken, isTokenOf, tokenDigest, tokenFor } from './peer-token.ts'
+import type { ReportedTraffic } from './reported-traffic.ts'
+import type { SongDirectory } from './song-directory.ts'
+import type { HoldingPeer, PeerRecord, SwarmRegistry } from './swarm-registry.ts'
+
+export interface TrackerDeskDeps {
+  readonly registry: SwarmRegistry
+  readonly directory: SongDirectory
+  readonly policy: HandoutPolicy
+  readonly traffic: ReportedTraffic
+  readonly clock: { now(): Millis }
+  readonly random: Random
+}
+
+export interface TrackerDeskOptions {
+  /** Names this life of the tracker: a peer that sees another one registers and announces again. */
+  readonly bootId: string
+  readonly heartbeatIntervalMs: number
+  readonly expiresAfterMs: number
+  readonly trustedRanges: readonly AddressRange[]
+}
+
+/** Where a call came from and what it presented. */
+export interface Caller {
+  readonly remoteAddress: string | undefined
+  readonly token: string | undefined
+}
+
+export class TrackerDesk {
+  readonly #deps: TrackerDeskDeps
+  readonly #options: TrackerDeskOptions
+  readonly #startedAt: Millis
+  #announcementCount = 0
+
+  constructor(deps: TrackerDeskDeps, options: TrackerDeskOptions) {
+    this.#deps = deps
+    this.#options = options
+    this.#startedAt = deps.clock.now()
+  }
+
+  /** @throws EvaError `EVA_PEER_ID_TAKEN`, `EVA_HOST_NOT_ALLOWED`, `EVA_LIMIT_REACHED` */
+  register(request: RegisterRequest, caller: Caller): Registration {
+    const { registry } = this.#deps
+    const { bootId, heartbeatIntervalMs, expiresAfterMs, trustedRanges } = this.#options
+    const at = this.#deps.clock.now()
+    const peerId = parsePeerId(request.peerId)
+    const address = judgeAddress({ remoteAddress: caller.remoteAddress, claimedHost: request.host }, trustedRanges)
+    const living = registry.peer(peerId, at)
+    if (living !== undefined && !isTokenOf(caller.token, living.tokenDigest))
+      throw new EvaError('EVA_PEER_ID_TAKEN', { details: { peerId } })
+    const token = tokenFor(caller.token)
+    registry.admit({ peerId, ...address, port: request.port, tokenDigest: tokenDigest(token) }, at)
+    return { peerId, token, bootId, heartbeatIntervalMs, expiresAfterMs, observedHost: address.observedHost }
+  }
+
+  heartbeat(request: HeartbeatRequest, caller: Caller): HeartbeatReply {
+    const { peerId } = this.#speaker(request.peerId, caller)
+    this.#deps.traffic.note(peerId, request)
+    return { bootId: this.#options.bootId }
+  }
+
+  deregister(peerId: string, caller: Caller): { readonly peerId: string } {
+    const peer = this.#speaker(peerId, caller)
+    this.#deps.registry.remove(peer.peerId)
+    return { peerId: peer.peerId }
+  }
+
+  /** @throws EvaError also `EVA_SONG_NOT_FOUND`, `EVA_NOT_READY`, `EVA_CHUNK_OUT_OF_RANGE`, `EVA_LIMIT_REACHED` */
+  async acquired(request: ChunkAcquiredRequest, caller: Caller): Promise<ChunksReply> {
+    const chunkIds = announcedChunks(request)
+    const songId = parseSongId(request.songId)
+    this.#speaker(request.peerId, caller)
+    const chunkCount = await this.#deps.directory.chunkCountOf(songId)
+    // The peer may have left, expired or registered anew while the metadata service was asked.
+    const peer = this.#speaker(request.peerId, caller)
+    const chunksHeld = this.#deps.registry.acquire(peer, { songId, chunkCount }, chunkIds)
+    this.#announcementCount += chunkIds.length
+    return { songId, chunksHeld }
+  }
+
+  released(request: ChunkReleasedRequest, caller: Caller): ChunksReply {
+    const songId = parseSongId(request.songId)
+    const peer = this.#speaker(request.peerId, caller)
+    return { songId, chunksHeld: this.#deps.registry.release(peer, songId, request.chunkIds) }
+  }
+
+  /** A report of a peer that is not known (any more) is no news. */
+  report(request: PeerReportRequest, caller: Caller): { readonly reportedPeerId: string } {
+    const reportedPeerId = parsePeerId(request.reportedPeerId)
+    const reporter = this.#speaker(request.peerId, caller)
+    const at = this.#deps.clock.now()
+    const reported = this.#deps.registry.peer(reportedPeerId, at)
+    if (reported !== undefined) this.#deps.policy.note(reporter, reported, at)
+    return { reportedPeerId }
+  }
+
+  peers(query: PeersQuery): PeersReply {
+    const { registry, policy, random } = this.#deps
+    const songId = parseSongId(query.songId)
+    const excluded = query.exclude === undefined ? undefined : parsePeerId(query.exclude)
+    const at = this.#deps.clock.now()
+    const chunkCount = registry.swarm(songId, at)?.chunkCount
+    if (chunkCount === undefined) return { songId, peers: [] }
+    const isSpeltOut = query.format !== 'bitmap'
+    const count = handoutLimit({ limit: query.limit ?? LISTED_PEERS_DEFAULT, chunkCount, isSpeltOut })
+    const accepts = (peer: PeerRecord) => peer.peerId !== excluded && !policy.isHidden(peer, at)
+    const sample = registry.sample(songId, { count, chunkId: query.chunkId, accepts, at }, random)
+    return { songId, chunkCount, peers: sample.map(holder => listing(holder, isSpeltOut)) }
+  }
+
+  stats(): TrackerStats {
+    const { registry, traffic, clock } = this.#deps
+    const at = clock.now()
+    const counts = { peers: registry.peerCount(at), songs: registry.songCount(at), announcements: this.#announcementCount }
+    return { bootId: this.#options.bootId, upMs: Math.round(at - this.#startedAt), ...counts, ...traffic.total }
+  }
+
+  /** @throws EvaError `EVA_SONG_NOT_FOUND` for a song that nobody holds. */
+  swarm(songIdText: string): SwarmReply {
+    const songId = parseSongId(songIdText)
+    const swarm = this.#deps.registry.swarm(songId, this.#deps.clock.now())
+    if (swarm === undefined) throw new EvaError('EVA_SONG_NOT_FOUND', { details: { songId } })
+    const { chunkCount, peerCount, completeCount } = swarm
+    return { songId, chunkCount, peers: peerCount, completePeers: completeCount, availability: swarm.availability() }
+  }
+
+  /** @throws EvaError `EVA_PEER_UNKNOWN`, `EVA_TOKEN_REQUIRED`, `EVA_TOKEN_REJECTED` */
+  #speaker(peerIdText: string, caller: Caller): PeerRecord {
+    const at = this.#deps.clock.now()
+    const peerId = parsePeerId(peerIdText)
+    const peer = this.#deps.registry.peer(peerId, at)
+    if (peer === undefined) throw new EvaError('EVA_PEER_UNKNOWN', { details: { peerId } })
+    checkToken(caller.token, peer.tokenDigest)
+    this.#deps.policy.disprove(peer, at)
+    this.#deps.registry.touch(peer, at)
+    return peer
+  }
+}
+
+function announcedChunks({ chunkId, chunkIds }: ChunkAcquiredRequest): readonly ChunkId[] {
+  if (chunkId !== undefined && chunkIds === undefined) return [chunkId]
+  if (chunkIds !== undefined && chunkId === undefined) return chunkIds
+  throw new EvaError('EVA_REQUEST_INVALID', { details: { reason: 'it needs "chunkId" or "chunkIds", one of the two' } })
+}
+
+function listing({ peer: { peerId, host, port }, chunks }: HoldingPeer, isSpeltOut: boolean): ListedPeerReply {
+  if (isSpeltOut) return { peerId, host, port, chunks: [...chunks.members()] }
+  return { peerId, host, port, bitmap: Buffer.from(chunks.toBytes()).toString('base64') }
+}
