@@ -81,7 +81,7 @@ export class MetadataClient {
   async listSongs(wanted: ListQuery = {}, signal?: AbortSignal): Promise<SongList> {
     const query = new URLSearchParams()
     for (const [name, value] of Object.entries(wanted)) if (value !== undefined) query.set(name, String(value))
-    return this.#caller.json(checks.list, { method: 'GET', path: `${METADATA_PATH}?${query}`, signal })
+    return this.#caller.json(checks.list, { method: 'GET', path: query.size === 0 ? METADATA_PATH : `${METADATA_PATH}?${query}`, signal })
   }
 
   async updateSong(songId: SongId, edit: SongEdit, signal?: AbortSignal): Promise<SongSummary> {
