@@ -98,6 +98,10 @@ export class ChunkStore implements ChunkStorePort {
     return this.#songs.get(songId)?.held() ?? []
   }
 
+  heldCount(songId: SongId): number {
+    return this.#songs.get(songId)?.heldCount ?? 0
+  }
+
   /** Bytes of the song from `offsetBytes` on. @throws EvaError `EVA_RANGE_NOT_SATISFIABLE`, `EVA_CHUNK_NOT_FOUND`, `EVA_STORED_CHUNK_ROTTEN` */
   async readRange(songId: SongId, offsetBytes: number, lengthBytes: number): Promise<Uint8Array> {
     const song = this.#songs.get(songId)

@@ -21,7 +21,8 @@ export interface BlockRequest {
 
 /**
  * Where chunks come from: a peer's connection, or the origin. A source knows nothing of hashes.
- * Resolves once `target` is full; `onBytes` tells, in order, how many bytes of it are filled so far.
+ * Resolves once `target` is full; `onBytes` tells, in order, how many bytes of it are filled so far. Once the promise has
+ * settled, however it did, `target` is never written to again.
  */
 export interface ChunkSource {
   fetchBlocks(request: BlockRequest, onBytes: (filledBytes: number) => void, signal: AbortSignal): Promise<void>
@@ -59,6 +60,14 @@ export interface MetadataPort {
 export interface Clock {
   /** Monotonic. */
   now(): Millis
+}
+
+/** Where a line for people goes; a pino logger is one. */
+export interface NodeLog {
+  debug(fields: object, message: string): void
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
 }
 
 /** One timer: setting it again replaces the earlier deadline. */

@@ -49,6 +49,10 @@ export class StoredSong {
     return this.#held.has(chunkId)
   }
 
+  get heldCount(): number {
+    return this.#held.count
+  }
+
   held(): ChunkId[] {
     return [...this.#held.members()]
   }

@@ -1,0 +1,174 @@
+// One chunk on its way in: its blocks as they arrive from one source or several, each hashed as soon as it is whole.
+// Not the requests themselves (chunk-downloads.ts), and not the chunk's own hash: the store compares that.
+// Invariant: a block that verified is never written to again, also when a late, cancelled or lying source goes on writing.
+
+import { hash } from 'node:crypto'
+import type { ChunkId } from '@evastream/core/ids'
+import { blockCountOf, blockLengthBytes, blockRunLengthBytes, chunkLengthBytes, type SongShape } from '@evastream/core/manifest'
+import { BLOCK_SIZE_BYTES, HASH_SIZE_BYTES } from '@evastream/core/units'
+
+export type SourceKind = 'origin' | 'peer'
+
+/** Bytes of one chunk by where they came from. */
+export interface SourceSplit {
+  readonly originBytes: number
+  readonly peerBytes: number
+}
+
+export interface ChunkAssemblyOptions {
+  readonly shape: SongShape
+  readonly chunkId: ChunkId
+  /** 32 bytes a block of this chunk; undefined for a song published without. */
+  readonly blockHashes: Uint8Array | undefined
+}
+
+export interface RunOptions {
+  readonly firstBlock: number
+  readonly blockCount: number
+  readonly source: SourceKind
+  /** Whether each block is checked as it arrives; otherwise the chunk's own hash judges all of them together. */
+  readonly checksBlocks: boolean
+}
+
+export type RunProgress = { readonly kind: 'verified'; readonly blocks: readonly number[] } | { readonly kind: 'mismatch' }
+
+interface KeptBlock {
+  readonly bytes: Uint8Array
+  readonly source: SourceKind
+}
+
+export class ChunkAssembly {
+  readonly shape: SongShape
+  readonly chunkId: ChunkId
+  readonly blockHashes: Uint8Array | undefined
+  readonly #buffer: Uint8Array
+  readonly #kept: (KeptBlock | undefined)[]
+  /** Blocks of the shared buffer that a run which has not ended may still write to. */
+  readonly #reserved = new Set<number>()
+  #isClosed = false
+
+  constructor(options: ChunkAssemblyOptions) {
+    this.shape = options.shape
+    this.chunkId = options.chunkId
+    this.blockHashes = options.blockHashes
+    this.#buffer = Buffer.allocUnsafeSlow(chunkLengthBytes(options.shape, options.chunkId))
+    this.#kept = Array.from({ length: blockCountOf(options.shape, options.chunkId) })
+  }
+
+  /**
+   * A place for a run of blocks. It lies in the chunk's own buffer where nobody else writes or has written, so that the usual
+   * run is never copied; a hedge, or the successor of a run that has not ended yet, gets a buffer of its own.
+   */
+  begin(options: RunOptions): AssemblyRun {
+    const blocks = Array.from({ length: options.blockCount }, (_, index) => options.firstBlock + index)
+    const isFree = blocks.every(block => this.#kept[block] === undefined && !this.#reserved.has(block))
+    const lengthBytes = blockRunLengthBytes(this.shape, this.chunkId, options.firstBlock, options.blockCount)
+    if (!isFree) return new AssemblyRun(this, Buffer.allocUnsafeSlow(lengthBytes), { ...options, release: () => undefined })
+    const startBytes = options.firstBlock * BLOCK_SIZE_BYTES
+    for (const block of blocks) this.#reserved.add(block)
+    const release = () => {
+      for (const block of blocks) this.#reserved.delete(block)
+    }
+    return new AssemblyRun(this, this.#buffer.subarray(startBytes, startBytes + lengthBytes), { ...options, release })
+  }
+
+  /** @returns whether the block was wanted; a second copy is not. */
+  keep(block: number, bytes: Uint8Array, source: SourceKind): boolean {
+    if (this.#isClosed || this.#kept[block] !== undefined) return false
+    this.#kept[block] = { bytes, source }
+    return true
+  }
+
+  get isWhole(): boolean {
+    return this.#kept.every(kept => kept !== undefined)
+  }
+
+  /** The whole chunk; call it once all of its blocks are here. */
+  toBytes(): Uint8Array {
+    const blocks = this.#kept.map(kept => kept?.bytes ?? new Uint8Array(0))
+    const isInPlace = blocks.every(bytes => bytes.buffer === this.#buffer.buffer)
+    return isInPlace ? this.#buffer : Buffer.concat(blocks)
+  }
+
+  split(): SourceSplit {
+    const bytesFrom = (source: SourceKind) => this.#kept.reduce((sum, kept) => sum + (kept?.source === source ? kept.bytes.length : 0), 0)
+    return { originBytes: bytesFrom('origin'), peerBytes: bytesFrom('peer') }
+  }
+
+  /** Takes no further blocks: the chunk is being stored, or was given up. */
+  close(): void {
+    this.#isClosed = true
+  }
+}
+
+/** One request's share of an assembly. */
+export class AssemblyRun {
+  /** What the source writes into, from its beginning to its end. */
+  readonly target: Uint8Array
+  readonly #assembly: ChunkAssembly
+  readonly #options: RunOptions & { readonly release: () => void }
+  #nextBlock: number
+  #arrivedBytes = 0
+  #keptBytes = 0
+
+  constructor(assembly: ChunkAssembly, target: Uint8Array, options: RunOptions & { readonly release: () => void }) {
+    this.target = target
+    this.#assembly = assembly
+    this.#options = options
+    this.#nextBlock = options.firstBlock
+  }
+
+  get arrivedBytes(): number {
+    return this.#arrivedBytes
+  }
+
+  /** What arrived and was of no use: spoiled, cut short, or here already. */
+  get wastedBytes(): number {
+    return this.#arrivedBytes - this.#keptBytes
+  }
+
+  /** So many bytes of the target are filled: verifies the blocks that became whole by it. */
+  arrived(filledBytes: number): RunProgress {
+    this.#arrivedBytes = Math.max(this.#arrivedBytes, filledBytes)
+    const blocks: number[] = []
+    const blockHashes = this.#options.checksBlocks ? this.#assembly.blockHashes : undefined
+    if (blockHashes === undefined) return { kind: 'verified', blocks }
+    for (; this.#nextBlock < this.#endBlock; this.#nextBlock++) {
+      const bytes = this.#bytesOf(this.#nextBlock)
+      if (this.#offsetOf(this.#nextBlock) + bytes.length > filledBytes) break
+      const expected = blockHashes.subarray(this.#nextBlock * HASH_SIZE_BYTES, (this.#nextBlock + 1) * HASH_SIZE_BYTES)
+      if (!hash('sha256', bytes, 'buffer').equals(expected)) return { kind: 'mismatch' }
+      this.#keep(this.#nextBlock, bytes)
+      blocks.push(this.#nextBlock)
+    }
+    return { kind: 'verified', blocks }
+  }
+
+  /** The source has filled the target: blocks that were not checked one by one are taken over now, all from this one run. */
+  finished(): void {
+    for (; this.#nextBlock < this.#endBlock; this.#nextBlock++) this.#keep(this.#nextBlock, this.#bytesOf(this.#nextBlock))
+  }
+
+  /** The source will not write any more: its room is free for others. */
+  settled(): void {
+    this.#options.release()
+  }
+
+  get #endBlock(): number {
+    return this.#options.firstBlock + this.#options.blockCount
+  }
+
+  #keep(block: number, bytes: Uint8Array): void {
+    if (this.#assembly.keep(block, bytes, this.#options.source)) this.#keptBytes += bytes.length
+  }
+
+  #offsetOf(block: number): number {
+    return (block - this.#options.firstBlock) * BLOCK_SIZE_BYTES
+  }
+
+  #bytesOf(block: number): Uint8Array {
+    const { shape, chunkId } = this.#assembly
+    const offset = this.#offsetOf(block)
+    return this.target.subarray(offset, offset + blockLengthBytes(shape, chunkId, block))
+  }
+}

@@ -1,0 +1,231 @@
+// The part of the coordinator's hands that fetches: runs the Scheduler's requests against sources and turns what comes into events.
+// Not the decisions: which block from whom, and what a failure means, is the Scheduler's.
+// Invariant: every request ends in exactly one of request-finished, request-failed, peer-lost or silence after a cancel, and every
+// byte that arrived ends in the ledger once: kept with its chunk, or wasted for one reason.
+
+import { assert } from '@evastream/core/assert'
+import { EvaError, toEvaError } from '@evastream/core/errors'
+import type { ChunkId, PeerId, SongId } from '@evastream/core/ids'
+import { blockCountOf, firstBlockIndexOf, type SongShape } from '@evastream/core/manifest'
+import { HASH_SIZE_BYTES } from '@evastream/core/units'
+import type { CancelRequest, CompleteChunk, DiscardChunk, RequestBlocks } from '@evastream/engine/commands'
+import type { SchedulerEvent } from '@evastream/engine/events'
+import { type AssemblyRun, ChunkAssembly, type SourceSplit } from './chunk-assembly.ts'
+import type { ChunkSource, ChunkStorePort, Clock, PeerNetworkPort } from './ports.ts'
+import type { TransferLedger, WasteReason } from './transfer-ledger.ts'
+
+export interface ChunkDownloadsDeps {
+  readonly clock: Clock
+  readonly origin: ChunkSource
+  readonly network: Pick<PeerNetworkPort, 'sourceOf'>
+  readonly store: Pick<ChunkStorePort, 'saveChunk'>
+  readonly ledger: TransferLedger
+  feed(event: SchedulerEvent): void
+  /** A chunk was verified and is on disk; told before the Scheduler hears of it. */
+  chunkStored(stored: StoredChunk): void
+}
+
+export interface StoredChunk {
+  readonly songId: SongId
+  readonly chunkId: ChunkId
+  readonly split: SourceSplit
+}
+
+export interface DownloadedSong {
+  readonly songId: SongId
+  readonly shape: SongShape
+  /** 32 bytes a block of the song. */
+  readonly blockHashes: Uint8Array | undefined
+}
+
+interface OpenSong extends DownloadedSong {
+  readonly assemblies: Map<ChunkId, ChunkAssembly>
+}
+
+interface OpenRequest {
+  readonly command: RequestBlocks
+  readonly run: AssemblyRun
+  readonly abort: AbortController
+  /** Why the bytes that are not kept were received for nothing. */
+  waste: WasteReason
+}
+
+export class ChunkDownloads {
+  readonly #deps: ChunkDownloadsDeps
+  readonly #songs = new Map<SongId, OpenSong>()
+  readonly #requests = new Map<number, OpenRequest>()
+  /** Assemblies that are being stored right now: whatever else happens, what becomes of them is told at the end of that. */
+  readonly #storing = new Set<ChunkAssembly>()
+  /** Fetches and stores under way, so that a stop can wait for them. */
+  readonly #pending = new Set<Promise<void>>()
+  #isStopped = false
+
+  constructor(deps: ChunkDownloadsDeps) {
+    this.#deps = deps
+  }
+
+  addSong(song: DownloadedSong): void {
+    this.#songs.set(song.songId, { ...song, assemblies: new Map() })
+  }
+
+  request(command: RequestBlocks): void {
+    const song = this.#songs.get(command.songId)
+    const source = this.#sourceOf(command)
+    if (song === undefined || source === undefined) {
+      this.#deps.feed({ kind: 'request-failed', at: this.#deps.clock.now(), requestId: command.requestId, code: 'EVA_PEER_UNREACHABLE' })
+      return
+    }
+    const { firstBlock, blockCount, verify } = command
+    const runOptions = { firstBlock, blockCount, source: command.source.kind, checksBlocks: verify === 'blocks' }
+    const run = this.#assemblyOf(song, command.chunkId).begin(runOptions)
+    const request: OpenRequest = { command, run, abort: new AbortController(), waste: 'cut-short' }
+    this.#requests.set(command.requestId, request)
+    this.#track(this.#fetch(request, source, song.shape))
+  }
+
+  cancel(command: CancelRequest): void {
+    const request = this.#requests.get(command.requestId)
+    if (request !== undefined) this.#drop(request)
+  }
+
+  discard(command: DiscardChunk): void {
+    const assemblies = this.#songs.get(command.songId)?.assemblies
+    const assembly = assemblies?.get(command.chunkId)
+    assemblies?.delete(command.chunkId)
+    if (assembly !== undefined && !this.#storing.has(assembly)) this.#throwAway(assembly, 'thrown-away')
+  }
+
+  complete(command: CompleteChunk): void {
+    this.#track(this.#complete(command))
+  }
+
+  /** The connection to a peer ended: the one event `peer-lost` speaks for all its requests. */
+  peerLost(peerId: PeerId): void {
+    for (const request of [...this.#requests.values()]) {
+      const { source } = request.command
+      if (source.kind === 'peer' && source.peerId === peerId) this.#drop(request)
+    }
+  }
+
+  /** Aborts every request, and resolves when no source writes and no chunk is being stored any more. Nothing is told afterwards. */
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    for (const request of [...this.#requests.values()]) this.#drop(request)
+    await Promise.all(this.#pending)
+    for (const song of this.#songs.values()) for (const assembly of song.assemblies.values()) this.#throwAway(assembly, 'thrown-away')
+    this.#songs.clear()
+  }
+
+  async #fetch(request: OpenRequest, source: ChunkSource, shape: SongShape): Promise<void> {
+    const { command, run, abort } = request
+    const { songId, chunkId, firstBlock, blockCount, priority } = command
+    const blocks = { songId, shape, chunkId, firstBlock, blockCount, priority, target: run.target }
+    try {
+      await source.fetchBlocks(blocks, filledBytes => this.#arrived(request, filledBytes), abort.signal)
+      this.#arrived(request, run.target.length)
+      this.#finished(request)
+    } catch (thrown) {
+      this.#failed(request, toEvaError(thrown))
+    } finally {
+      run.settled()
+      this.#deps.ledger.wasted(run.wastedBytes, request.waste)
+    }
+  }
+
+  #arrived(request: OpenRequest, filledBytes: number): void {
+    const { command, run } = request
+    const sizeBytes = filledBytes - run.arrivedBytes
+    const progress = run.arrived(filledBytes)
+    if (!this.#isOpen(request)) return
+    const at = this.#deps.clock.now()
+    const { requestId } = command
+    if (sizeBytes > 0) this.#deps.feed({ kind: 'bytes-arrived', at, requestId, sizeBytes })
+    if (progress.kind === 'verified') {
+      for (const block of progress.blocks) if (this.#isOpen(request)) this.#deps.feed({ kind: 'block-verified', at, requestId, block })
+      return
+    }
+    const code = command.source.kind === 'origin' ? 'EVA_ORIGIN_HASH_MISMATCH' : 'EVA_BLOCK_HASH_MISMATCH'
+    request.waste = 'bad'
+    this.#failed(request, new EvaError(code))
+    request.abort.abort()
+  }
+
+  #finished(request: OpenRequest): void {
+    if (!this.#isOpen(request)) return
+    const { requestId } = request.command
+    request.run.finished()
+    request.waste = 'duplicate'
+    this.#requests.delete(requestId)
+    this.#deps.feed({ kind: 'request-finished', at: this.#deps.clock.now(), requestId })
+  }
+
+  #failed(request: OpenRequest, error: EvaError): void {
+    if (!this.#isOpen(request)) return
+    const { requestId } = request.command
+    this.#requests.delete(requestId)
+    const failure = { kind: 'request-failed', at: this.#deps.clock.now(), requestId, code: error.code } as const
+    const { retryAfterMs } = error.details
+    this.#deps.feed(typeof retryAfterMs === 'number' ? { ...failure, retryAfterMs } : failure)
+  }
+
+  /** Whether the Scheduler still waits for the request: not finished, failed, cancelled or lost with its peer. */
+  #isOpen(request: OpenRequest): boolean {
+    return !this.#isStopped && this.#requests.get(request.command.requestId) === request
+  }
+
+  #drop(request: OpenRequest): void {
+    this.#requests.delete(request.command.requestId)
+    request.abort.abort()
+  }
+
+  async #complete({ songId, chunkId }: CompleteChunk): Promise<void> {
+    const assemblies = this.#songs.get(songId)?.assemblies
+    const assembly = assemblies?.get(chunkId)
+    assert(assembly?.isWhole === true, `chunk ${chunkId} of ${songId} is to be completed and is not all here`)
+    assembly.close()
+    this.#storing.add(assembly)
+    const failure = await this.#deps.store.saveChunk(songId, chunkId, assembly.toBytes()).then(() => undefined, toEvaError)
+    this.#storing.delete(assembly)
+    const isRejected = failure?.code === 'EVA_CHUNK_HASH_MISMATCH'
+    const isStillWanted = assemblies?.get(chunkId) === assembly
+    if (isStillWanted && (failure === undefined || isRejected)) assemblies?.delete(chunkId)
+    const at = this.#deps.clock.now()
+    const split = assembly.split()
+    if (failure === undefined) {
+      this.#deps.ledger.chunkStored(split)
+      this.#deps.chunkStored({ songId, chunkId, split })
+      this.#deps.feed({ kind: 'chunk-stored', at, songId, chunkId })
+      return
+    }
+    this.#deps.ledger.chunkRefused(split, isRejected ? 'rejected' : 'unstored')
+    if (isRejected || !isStillWanted) this.#throwAway(assembly, isRejected ? 'bad' : 'thrown-away')
+    if (isRejected) this.#deps.feed({ kind: 'chunk-rejected', at, songId, chunkId })
+    else this.#deps.feed({ kind: 'chunk-unstored', at, songId, chunkId, code: failure.code })
+  }
+
+  #sourceOf({ source }: RequestBlocks): ChunkSource | undefined {
+    return source.kind === 'origin' ? this.#deps.origin : this.#deps.network.sourceOf(source.peerId)
+  }
+
+  #assemblyOf(song: OpenSong, chunkId: ChunkId): ChunkAssembly {
+    const present = song.assemblies.get(chunkId)
+    if (present !== undefined) return present
+    const { shape } = song
+    const first = firstBlockIndexOf(shape, chunkId) * HASH_SIZE_BYTES
+    const blockHashes = song.blockHashes?.subarray(first, first + blockCountOf(shape, chunkId) * HASH_SIZE_BYTES)
+    const assembly = new ChunkAssembly({ shape, chunkId, blockHashes })
+    song.assemblies.set(chunkId, assembly)
+    return assembly
+  }
+
+  #throwAway(assembly: ChunkAssembly, reason: WasteReason): void {
+    assembly.close()
+    const { originBytes, peerBytes } = assembly.split()
+    this.#deps.ledger.wasted(originBytes + peerBytes, reason)
+  }
+
+  #track(work: Promise<void>): void {
+    this.#pending.add(work)
+    void work.finally(() => this.#pending.delete(work))
+  }
+}

@@ -1,0 +1,165 @@
+// The hands of the Scheduler: one loop that feeds it events one at a time, and runs what it wants through ports.
+// Not a place for judgement: which chunk, from whom, and what a failure means, is decided in the engine alone.
+// Invariant: events reach the Scheduler in the order in which they were fed, each with all commands of the one before it carried out.
+
+import { EvaError, toEvaError } from '@evastream/core/errors'
+import type { SongId } from '@evastream/core/ids'
+import type { Millis } from '@evastream/core/units'
+import type { BanPeer, FindPeers, ReportTrouble, SchedulerCommand } from '@evastream/engine/commands'
+import type { Interest, SchedulerEvent } from '@evastream/engine/events'
+import { ChunkDownloads, type DownloadedSong, type StoredChunk } from './chunk-downloads.ts'
+import type { ChunkSource, ChunkStorePort, Clock, NodeLog, PeerNetworkListener, PeerNetworkPort, TrackerPort, WakeTimer } from './ports.ts'
+import type { TransferLedger } from './transfer-ledger.ts'
+
+/** The engine's Scheduler, as far as its hands need it. */
+export interface SchedulerPort {
+  handle(event: SchedulerEvent): readonly SchedulerCommand[]
+  nextWakeAt(): Millis | undefined
+}
+
+export interface CoordinatorDeps {
+  readonly scheduler: SchedulerPort
+  readonly clock: Clock
+  readonly origin: ChunkSource
+  readonly network: Pick<PeerNetworkPort, 'sourceOf' | 'introduce' | 'ban'>
+  readonly tracker: Pick<TrackerPort, 'getPeers'>
+  readonly store: Pick<ChunkStorePort, 'saveChunk'>
+  readonly ledger: TransferLedger
+  readonly log: NodeLog
+  /** Makes the one timer; `wake` is called at its deadline. */
+  makeTimer(wake: () => void): WakeTimer
+  chunkStored(stored: StoredChunk): void
+}
+
+/** A song whose manifest is here and whose stored chunks are listed. */
+export interface AddedSong extends DownloadedSong {
+  readonly byteRateBytesPerSecond: number
+  readonly heldChunkIds: readonly number[]
+  readonly interest: Interest
+}
+
+export class DownloadCoordinator {
+  readonly #deps: CoordinatorDeps
+  readonly #downloads: ChunkDownloads
+  readonly #timer: WakeTimer
+  readonly #queue: SchedulerEvent[] = []
+  readonly #searches = new Map<SongId, AbortController>()
+  #isFeeding = false
+  #isStopped = false
+
+  constructor(deps: CoordinatorDeps) {
+    this.#deps = deps
+    const feed = (event: SchedulerEvent) => this.#feed(event)
+    this.#downloads = new ChunkDownloads({ ...deps, feed })
+    this.#timer = deps.makeTimer(() => this.#feed({ kind: 'woke', at: deps.clock.now() }))
+  }
+
+  addSong(song: AddedSong): void {
+    const { songId, shape, blockHashes, byteRateBytesPerSecond, heldChunkIds, interest } = song
+    this.#downloads.addSong({ songId, shape, blockHashes })
+    const hasBlockHashes = blockHashes !== undefined
+    this.#feed({ kind: 'song-added', at: this.#now, songId, shape, byteRateBytesPerSecond, hasBlockHashes, heldChunkIds, interest })
+  }
+
+  setInterest(songId: SongId, interest: Interest): void {
+    this.#feed({ kind: 'interest-changed', at: this.#now, songId, interest })
+  }
+
+  /** A chunk that was held is gone. */
+  chunkLost(songId: SongId, chunkId: number): void {
+    this.#feed({ kind: 'chunk-lost', at: this.#now, songId, chunkId })
+  }
+
+  /** What the network of peers tells. */
+  readonly peers: PeerNetworkListener = {
+    peerListed: (peerId, songId, chunkIds) => this.#feed({ kind: 'peer-listed', at: this.#now, songId, peerId, chunkIds, told: 'peer' }),
+    peerHas: (peerId, songId, chunkIds) => this.#feed({ kind: 'peer-has', at: this.#now, songId, peerId, chunkIds }),
+    peerLacks: (peerId, songId, chunkIds) => this.#feed({ kind: 'peer-lacks', at: this.#now, songId, peerId, chunkIds }),
+    peerLost: (peerId, code) => {
+      this.#downloads.peerLost(peerId)
+      this.#feed({ kind: 'peer-lost', at: this.#now, peerId, code })
+    },
+  }
+
+  /** Ends every request and search; resolves when nothing is being received or stored any more. */
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    this.#timer.wakeAt(undefined)
+    for (const search of this.#searches.values()) search.abort()
+    await this.#downloads.stop()
+  }
+
+  get #now(): Millis {
+    return this.#deps.clock.now()
+  }
+
+  /** A command's outcome may come at once, while its event is being handled: it then waits for its turn in the queue. */
+  #feed(event: SchedulerEvent): void {
+    if (this.#isStopped) return
+    this.#queue.push(event)
+    if (this.#isFeeding) return
+    this.#isFeeding = true
+    try {
+      for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift())
+        for (const command of this.#deps.scheduler.handle(next)) this.#carryOut(command)
+      this.#timer.wakeAt(this.#isStopped ? undefined : this.#deps.scheduler.nextWakeAt())
+    } finally {
+      this.#isFeeding = false
+    }
+  }
+
+  #carryOut(command: SchedulerCommand): void {
+    switch (command.kind) {
+      case 'request-blocks':
+        this.#downloads.request(command)
+        break
+      case 'cancel-request':
+        this.#downloads.cancel(command)
+        break
+      case 'complete-chunk':
+        this.#downloads.complete(command)
+        break
+      case 'discard-chunk':
+        this.#downloads.discard(command)
+        break
+      case 'ban-peer':
+        this.#ban(command)
+        break
+      case 'find-peers':
+        void this.#findPeers(command)
+        break
+      case 'report-trouble':
+        this.#report(command)
+        break
+    }
+  }
+
+  #ban({ peerId, code, durationMs }: BanPeer): void {
+    this.#deps.log.warn({ peerId, code, durationMs }, 'a peer is refused for a time')
+    this.#deps.network.ban(peerId, durationMs)
+  }
+
+  /** One search per song at a time: a second wish while one is under way is answered by the first. */
+  async #findPeers({ songId }: FindPeers): Promise<void> {
+    if (this.#searches.has(songId)) return
+    const search = new AbortController()
+    this.#searches.set(songId, search)
+    const found = await this.#deps.tracker.getPeers(songId, search.signal).catch(toEvaError)
+    this.#searches.delete(songId)
+    if (found instanceof EvaError) {
+      this.#feed({ kind: 'peers-unfound', at: this.#now, songId, code: found.code })
+      return
+    }
+    for (const peer of found) {
+      this.#deps.network.introduce(peer)
+      this.#feed({ kind: 'peer-listed', at: this.#now, songId, peerId: peer.peerId, chunkIds: peer.chunks, told: 'tracker' })
+    }
+    this.#feed({ kind: 'peers-found', at: this.#now, songId })
+  }
+
+  #report({ code, songId, chunkId }: ReportTrouble): void {
+    const details = chunkId === undefined ? { songId } : { songId, chunkId }
+    const error = new EvaError(code, { details })
+    this.#deps.log.warn({ ...details, code, nextStep: error.nextStep }, error.message)
+  }
+}

@@ -1,0 +1,240 @@
+// The songs of this node: opened from the metadata service or the cache, handed to the coordinator, and followed until complete.
+// Not their bytes (chunk-store.ts) and not their fetching (download-coordinator.ts).
+// Invariant: a song is open only when its manifest is known, its chunks found on disk were hashed, and the coordinator has been told.
+
+import { EvaError, toEvaError } from '@evastream/core/errors'
+import type { ChunkId, SongId } from '@evastream/core/ids'
+import { byteRateBytesPerSecond, type Manifest } from '@evastream/core/manifest'
+import type { Random } from '@evastream/core/random'
+import type { Interest } from '@evastream/engine/events'
+import type { Timers } from '@evastream/service-kit/system-clock'
+import type { AddedSong } from './download-coordinator.ts'
+import type { KnownSong } from './manifest-cache.ts'
+import type { MetadataPort, NodeLog, PeerNetworkPort } from './ports.ts'
+import { RetryPace } from './retry-pace.ts'
+
+export interface SongLibraryDeps {
+  readonly store: {
+    openSong(manifest: Manifest): Promise<void>
+    proveSong(songId: SongId, signal?: AbortSignal): Promise<void>
+    heldChunks(songId: SongId): ChunkId[]
+    heldCount(songId: SongId): number
+  }
+  readonly cache: {
+    list(): Promise<SongId[]>
+    read(songId: SongId): Promise<KnownSong | undefined>
+    write(song: KnownSong): Promise<void>
+    markWanted(songId: SongId): Promise<void>
+    isWanted(songId: SongId): Promise<boolean>
+  }
+  readonly metadata: MetadataPort
+  readonly coordinator: { addSong(song: AddedSong): void; setInterest(songId: SongId, interest: Interest): void }
+  readonly network: Pick<PeerNetworkPort, 'follow'>
+  readonly timers: Pick<Timers, 'after'>
+  readonly random: Random
+  readonly log: NodeLog
+  /** A song is open; these of its chunks are held. */
+  opened(manifest: Manifest, heldChunkIds: readonly ChunkId[]): void
+}
+
+export interface SongStatus {
+  readonly songId: SongId
+  readonly chunkCount: number
+  readonly chunksHeld: number
+  readonly complete: boolean
+}
+
+interface OpenSong {
+  readonly manifest: Manifest
+  interest: Interest
+  /** Who waits for the song to be complete. */
+  readonly waiting: Set<() => void>
+}
+
+/** A known song is looked up afresh at most this long, then opened as it is known: the metadata service may be down. */
+const REFRESH_TIMEOUT_MS = 2000
+
+export class SongLibrary {
+  readonly #deps: SongLibraryDeps
+  readonly #songs = new Map<SongId, OpenSong>()
+  readonly #opening = new Map<SongId, Promise<OpenSong>>()
+  readonly #abort = new AbortController()
+  readonly #background = new Set<Promise<void>>()
+
+  constructor(deps: SongLibraryDeps) {
+    this.#deps = deps
+  }
+
+  manifestOf(songId: SongId): Manifest | undefined {
+    return this.#songs.get(songId)?.manifest
+  }
+
+  statusOf(songId: SongId): SongStatus | undefined {
+    const song = this.#songs.get(songId)
+    if (song === undefined) return undefined
+    const { chunkCount } = song.manifest
+    const chunksHeld = this.#deps.store.heldCount(songId)
+    return { songId, chunkCount, chunksHeld, complete: chunksHeld === chunkCount }
+  }
+
+  /** All open songs, in the order of their opening. */
+  list(): SongStatus[] {
+    return [...this.#songs.keys()].map(songId => this.statusOf(songId)).filter(status => status !== undefined)
+  }
+
+  /**
+   * Makes the song known here, without fetching any of it.
+   * @throws EvaError `EVA_SONG_NOT_FOUND`, a failed call's when neither the metadata service nor the cache knows it, or the storage's
+   */
+  async openSong(songId: SongId): Promise<Manifest> {
+    return (await this.#open(songId, 'afresh')).manifest
+  }
+
+  /** Fetches the whole song and keeps it whole from now on, also after a restart. @throws as `openSong` */
+  async download(songId: SongId): Promise<void> {
+    const song = await this.#open(songId, 'afresh')
+    if (song.interest === 'seed') return
+    this.#want(song)
+    const failure = await this.#deps.cache.markWanted(songId).then(() => undefined, toEvaError)
+    if (failure !== undefined)
+      this.#deps.log.warn({ songId, code: failure.code }, `After a restart the song is not fetched by itself: ${failure.message}`)
+  }
+
+  /** As `download`, tried until it works or the library is closed; what cannot work is told once and given up. */
+  seed(songId: SongId): void {
+    this.#inBackground(this.#seed(songId))
+  }
+
+  /** Opens what an earlier process left, and goes on fetching what was wanted. */
+  resume(): void {
+    this.#inBackground(this.#resume())
+  }
+
+  /** Resolves when every chunk of the song is held. @throws EvaError `EVA_CANCELLED` */
+  async whenComplete(songId: SongId, signal: AbortSignal): Promise<void> {
+    const { waiting } = await this.#open(songId, 'afresh')
+    while (this.statusOf(songId)?.complete !== true) {
+      if (signal.aborted || this.#abort.signal.aborted) throw new EvaError('EVA_CANCELLED', { cause: signal.reason })
+      await new Promise<void>(resolve => {
+        const done = () => {
+          waiting.delete(done)
+          signal.removeEventListener('abort', done)
+          resolve()
+        }
+        waiting.add(done)
+        signal.addEventListener('abort', done, { once: true })
+      })
+    }
+  }
+
+  /** To be told of every chunk that was stored. @returns the song's status. */
+  chunkStored(songId: SongId): SongStatus | undefined {
+    const status = this.statusOf(songId)
+    if (status?.complete === true) {
+      this.#deps.log.info({ songId, chunkCount: status.chunkCount }, 'the song is complete')
+      this.#wakeAll(songId)
+    }
+    return status
+  }
+
+  async close(): Promise<void> {
+    this.#abort.abort()
+    for (const songId of this.#songs.keys()) this.#wakeAll(songId)
+    await Promise.allSettled([...this.#background, ...this.#opening.values()])
+  }
+
+  async #resume(): Promise<void> {
+    for (const songId of await this.#deps.cache.list()) {
+      if (this.#abort.signal.aborted) return
+      try {
+        const song = await this.#open(songId, 'as-cached')
+        if (await this.#deps.cache.isWanted(songId)) this.#want(song)
+      } catch (thrown) {
+        const { code, message } = toEvaError(thrown)
+        this.#deps.log.warn({ songId, code }, `A stored song was not opened: ${message}`)
+      }
+    }
+  }
+
+  #want(song: OpenSong): void {
+    if (song.interest === 'seed') return
+    song.interest = 'seed'
+    this.#deps.coordinator.setInterest(song.manifest.id, 'seed')
+  }
+
+  async #seed(songId: SongId): Promise<void> {
+    const pace = new RetryPace(this.#deps, { subject: `Fetching the song ${songId}` })
+    while (!this.#abort.signal.aborted) {
+      const failure = await this.download(songId).then(() => undefined, toEvaError)
+      if (failure === undefined) {
+        pace.succeeded()
+        return
+      }
+      if (this.#abort.signal.aborted) return
+      // A song that is not there yet may still be published; whatever else the caller got wrong stays wrong.
+      if (!failure.retryable && failure.code !== 'EVA_SONG_NOT_FOUND') {
+        this.#deps.log.error({ songId, code: failure.code, nextStep: failure.nextStep }, `The song is not fetched: ${failure.message}`)
+        return
+      }
+      await pace.pause(pace.failed(failure), this.#abort.signal)
+    }
+  }
+
+  #open(songId: SongId, how: 'afresh' | 'as-cached'): Promise<OpenSong> {
+    const present = this.#songs.get(songId)
+    if (present !== undefined) return Promise.resolve(present)
+    const opening = this.#opening.get(songId) ?? this.#openNow(songId, how).finally(() => this.#opening.delete(songId))
+    this.#opening.set(songId, opening)
+    return opening
+  }
+
+  async #openNow(songId: SongId, how: 'afresh' | 'as-cached'): Promise<OpenSong> {
+    const { store, coordinator, network } = this.#deps
+    const { manifest, blockHashes } = await this.#know(songId, how)
+    await store.openSong(manifest)
+    await store.proveSong(songId, this.#abort.signal)
+    const song: OpenSong = { manifest, interest: 'idle', waiting: new Set() }
+    this.#songs.set(songId, song)
+    const heldChunkIds = store.heldChunks(songId)
+    const { fileSize, chunkSize, chunkCount } = manifest
+    const shape = { fileSize, chunkSize, chunkCount }
+    const rate = byteRateBytesPerSecond(manifest)
+    coordinator.addSong({ songId, shape, blockHashes, byteRateBytesPerSecond: rate, heldChunkIds, interest: song.interest })
+    network.follow(songId, shape)
+    this.#deps.log.info({ songId, chunkCount, chunksHeld: heldChunkIds.length }, 'a song is open')
+    this.#deps.opened(manifest, heldChunkIds)
+    return song
+  }
+
+  async #know(songId: SongId, how: 'afresh' | 'as-cached'): Promise<KnownSong> {
+    const cached = await this.#deps.cache.read(songId)
+    if (cached === undefined) return this.#fetchManifest(songId, this.#abort.signal)
+    if (how === 'as-cached') return cached
+    const fresh = await this.#fetchManifest(songId, AbortSignal.timeout(REFRESH_TIMEOUT_MS)).catch(toEvaError)
+    if (!(fresh instanceof EvaError)) return fresh
+    this.#deps.log.info({ songId, code: fresh.code }, `The song is opened as it was known before: ${fresh.message}`)
+    return cached
+  }
+
+  async #fetchManifest(songId: SongId, signal: AbortSignal): Promise<KnownSong> {
+    const manifest = await this.#deps.metadata.getManifest(songId, signal)
+    const song = { manifest, blockHashes: await this.#deps.metadata.getBlockHashes(manifest, signal) }
+    const failure = await this.#deps.cache.write(song).then(() => undefined, toEvaError)
+    if (failure !== undefined)
+      this.#deps.log.warn({ songId, code: failure.code }, `The manifest cannot be kept on disk: ${failure.message}`)
+    return song
+  }
+
+  #wakeAll(songId: SongId): void {
+    for (const wake of [...(this.#songs.get(songId)?.waiting ?? [])]) wake()
+  }
+
+  #inBackground(work: Promise<void>): void {
+    const tracked = work.catch(thrown => {
+      const error = toEvaError(thrown)
+      if (!this.#abort.signal.aborted) this.#deps.log.error({ code: error.code, err: thrown }, error.message)
+    })
+    this.#background.add(tracked)
+    void tracked.finally(() => this.#background.delete(tracked))
+  }
+}

@@ -1,0 +1,66 @@
+// The HTTP interface of a peer on its own loopback: its state, its songs and its events, for its page and the command line.
+// Not the protocol between peers (peer-frames.ts), and not reachable from another machine.
+// Invariant: the figures here are those of /metrics; byte counts run since the peer's process started.
+
+import { ID_PATTERN } from '@evastream/core/ids'
+import { type Static, Type } from 'typebox'
+
+const Id = Type.String({ pattern: ID_PATTERN })
+const ByteCount = Type.Integer({ minimum: 0 })
+const Count = Type.Integer({ minimum: 0 })
+const Port = Type.Integer({ minimum: 1, maximum: 65_535 })
+
+const songProgress = { songId: Id, chunkCount: Count, chunksHeld: Count, complete: Type.Boolean() }
+
+export const SongProgress = Type.Object(songProgress)
+/** How much of a song is here; the answer to `POST /api/songs/{songId}/download`. */
+export type SongProgress = Static<typeof SongProgress>
+
+const traffic = {
+  received: Type.Object({ originBytes: ByteCount, peerBytes: ByteCount }, { description: 'Bytes verified and kept, by source' }),
+  sentBytes: ByteCount,
+  wastedBytes: ByteCount,
+}
+
+/** `GET /api/status` */
+export const PeerStatus = Type.Object({
+  peerId: Id,
+  uploadPort: Port,
+  httpPort: Port,
+  songs: Type.Array(SongProgress),
+  ...traffic,
+})
+export type PeerStatus = Static<typeof PeerStatus>
+
+/** `GET /api/songs` */
+export const PeerSongs = Type.Object({
+  songs: Type.Array(
+    Type.Object({
+      ...songProgress,
+      title: Type.String(),
+      artist: Type.Optional(Type.String()),
+      album: Type.Optional(Type.String()),
+      durationMs: Type.Optional(Type.Integer({ minimum: 0 })),
+      mimeType: Type.Optional(Type.String()),
+      fileSize: Type.Integer({ minimum: 1 }),
+      streamPath: Type.String({ description: 'Where the audio is served once the song is complete' }),
+    }),
+  ),
+})
+export type PeerSongs = Static<typeof PeerSongs>
+
+export const SongParams = Type.Object({ songId: Id }, { additionalProperties: false })
+/** The id of a song, with or without an extension such as `.mp3` for players that go by it. */
+export const StreamParams = Type.Object({ songId: Id }, { additionalProperties: false })
+
+const PeersConnected = Type.Object({ downloadingFrom: Count, uploadingTo: Count })
+
+/** What `GET /api/events` sends: the `event:` field is the kind, the `data:` field is the object. */
+export const PeerEvent = Type.Union([
+  /** The first event of every connection, and again whenever a figure changed. */
+  Type.Object({ kind: Type.Literal('totals'), ...traffic, peers: PeersConnected }),
+  Type.Object({ kind: Type.Literal('song-opened'), ...songProgress }),
+  Type.Object({ kind: Type.Literal('chunk-stored'), ...songProgress, chunkId: Count, originBytes: ByteCount, peerBytes: ByteCount }),
+  Type.Object({ kind: Type.Literal('chunk-lost'), ...songProgress, chunkId: Count }),
+])
+export type PeerEvent = Static<typeof PeerEvent>
