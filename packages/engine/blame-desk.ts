@@ -1,0 +1,121 @@
+// What follows from a failure: who is left alone, who is not asked for that chunk again, who is out.
+// Not the detection of failures (request-watch, the coordinator). Whom a code blames is read from the error table.
+// Invariant: nobody is banned for slowness or for what the origin, this machine or the manifest did.
+
+import { ERROR_TABLE, type ErrorCode, type ErrorRow } from '@evastream/core/errors'
+import type { ChunkId, PeerId } from '@evastream/core/ids'
+import type { EngineState } from './engine-state.ts'
+import type { RequestDesk } from './request-desk.ts'
+import type { OpenRequest } from './request-table.ts'
+import type { SongState } from './song-state.ts'
+
+export class BlameDesk {
+  readonly #state: EngineState
+  readonly #desk: RequestDesk
+
+  constructor(deps: { readonly state: EngineState; readonly desk: RequestDesk }) {
+    this.#state = deps.state
+    this.#desk = deps.desk
+  }
+
+  /** A request failed with a code. */
+  requestFailed(request: OpenRequest, code: ErrorCode, retryAfterMs?: number): void {
+    this.#desk.failed(request)
+    if (request.source.kind === 'origin') this.#originFailed(request, code, retryAfterMs)
+    else this.#peerFailed(request.source.peerId, { request, code, retryAfterMs })
+  }
+
+  /** A request was waited for longer than could be expected of its source. */
+  requestTimedOut(request: OpenRequest): void {
+    const { now, origin, health } = this.#state
+    this.#desk.cancel(request, 'timed-out')
+    if (request.source.kind === 'origin') origin.failed(now, request.askedAt)
+    else {
+      health.timedOut(request.source.peerId, now)
+      request.song.markPeer(request.chunk.chunkId, request.source.peerId, now)
+    }
+  }
+
+  /** A connection ended: its open requests go to others at once. */
+  peerLost(peerId: PeerId, code: ErrorCode): void {
+    const { health, now, requests, peers } = this.#state
+    for (const request of requests.ofPeer(peerId)) this.#desk.failed(request)
+    if (isBannable(code)) this.banPeer(peerId, code)
+    else {
+      health.failed(peerId, now)
+      peers.remove(peerId)
+    }
+  }
+
+  banPeer(peerId: PeerId, code: ErrorCode): void {
+    const { health, now, requests, peers } = this.#state
+    for (const request of requests.ofPeer(peerId)) this.#desk.cancel(request, 'superseded')
+    peers.remove(peerId)
+    if (health.isBanned(peerId, now)) return
+    this.#state.emit({ kind: 'ban-peer', peerId, code, durationMs: health.ban(peerId, now) })
+  }
+
+  /** A whole chunk that the origin sent does not match its hash. */
+  originSentBadChunk(song: SongState, chunkId: ChunkId): void {
+    const { now, origin } = this.#state
+    origin.failed(now, now)
+    song.pauseAtOrigin(chunkId, now)
+  }
+
+  #originFailed(request: OpenRequest, code: ErrorCode, retryAfterMs: number | undefined): void {
+    const { now, origin } = this.#state
+    const { song, chunk, askedAt } = request
+    const blames = rowOf(code)?.blames
+    if (blames === 'self' || blames === 'caller') {
+      song.pauseChunk(chunk.chunkId, now)
+      return
+    }
+    // A chunk that is missing or wrong there is that chunk's trouble: the others need not wait for it.
+    if (code === 'EVA_ORIGIN_CHUNK_MISSING') {
+      song.pauseAtOrigin(chunk.chunkId, now)
+      origin.lacked(now, askedAt)
+      return
+    }
+    if (isAboutBytes(code)) song.pauseAtOrigin(chunk.chunkId, now)
+    origin.failed(now, askedAt, retryAfterMs)
+  }
+
+  #peerFailed(
+    peerId: PeerId,
+    failure: { readonly request: OpenRequest; readonly code: ErrorCode; readonly retryAfterMs: number | undefined },
+  ): void {
+    const { now, health, peers } = this.#state
+    const { request, code, retryAfterMs } = failure
+    const { song, chunk } = request
+    if (code === 'EVA_PEER_BUSY') {
+      health.busy(peerId, now, retryAfterMs)
+      return
+    }
+    if (isBannable(code)) {
+      this.banPeer(peerId, code)
+      return
+    }
+    if (rowOf(code)?.blames !== 'peer') {
+      song.pauseChunk(chunk.chunkId, now)
+      return
+    }
+    song.markPeer(chunk.chunkId, peerId, now)
+    if (code === 'EVA_PEER_CHUNK_MISSING') peers.lacks(song.songId, peerId, [chunk.chunkId])
+    else health.failed(peerId, now)
+  }
+}
+
+/** A peer whose fault will not pass by itself is out: bad bytes, a broken protocol, a version or address that cannot be spoken to. */
+function isBannable(code: ErrorCode): boolean {
+  const row = rowOf(code)
+  return row?.blames === 'peer' && !row.retryable
+}
+
+function isAboutBytes(code: ErrorCode): boolean {
+  return code === 'EVA_ORIGIN_HASH_MISMATCH' || code === 'EVA_BLOCK_HASH_MISMATCH' || code === 'EVA_CHUNK_HASH_MISMATCH'
+}
+
+/** Undefined for a code that this version does not know. */
+function rowOf(code: ErrorCode): ErrorRow | undefined {
+  return ERROR_TABLE[code]
+}

@@ -1,0 +1,190 @@
+// How the engine trades speed, origin bytes and patience: every number it uses, with its default.
+// Not the settings of a process: an app reads flags and hands the few that people turn to `engineConfig`.
+// Invariant: a config made by `engineConfig` is frozen and agrees with itself; nothing in the engine has another default.
+
+import { assert } from '@evastream/core/assert'
+import { BLOCK_SIZE_BYTES, KIB, MIB, MINUTE_MS, SECOND_MS } from '@evastream/core/units'
+
+export interface EngineConfig {
+  /** Requests in flight, all sources and songs together. More fill more links at once; each costs a buffer and a share of the link. */
+  readonly downloadsInFlightMax: number
+  /** Chunks being put together at once. More find more idle sources; each costs a chunk of memory and delays the chunks before it. */
+  readonly chunksInProgressMax: number
+  /** Share of the two bounds above that only urgent chunks may use while somebody listens. More starts a seek sooner and idles more. */
+  readonly urgentReserveRatio: number
+  /** Requests outstanding at one peer. Two hide the round trip; more tie bytes to a source that may turn slow. */
+  readonly batchesPerPeerMax: number
+  /** Requests outstanding at the origin. Enough to fill its link across a round trip; more only queue there. */
+  readonly originRequestsMax: number
+  /** Blocks asked of a peer at a time, at least and at most. Fewer let a chunk change its source sooner, more save requests. */
+  readonly batchBlocksMin: number
+  readonly batchBlocksMax: number
+  /** Between these two a batch is what the peer is expected to send in this time (ms). */
+  readonly batchDurationMs: number
+  /** Blocks asked of the origin at a time for a chunk that peers hold too (of one that nobody holds: all). */
+  readonly originRunBlocksMax: number
+  /** Peers known of one song. More raise the choice and the work of choosing. */
+  readonly neighboursPerSongMax: number
+  /** Peers remembered with their rates and strikes, whether present or not. */
+  readonly rememberedPeersMax: number
+
+  /** What is to be heard within this time (ms), or within `windowChunks`, whichever is more, is urgent. */
+  readonly windowMs: number
+  readonly windowChunks: number
+  /** Urgent chunks of one reader, whatever the song's byte rate says. */
+  readonly urgentChunksMax: number
+  /** Time (ms) that the swarm gets after play or a seek before the first byte counts as late. More saves origin bytes, less is heard sooner. */
+  readonly startBudgetMs: number
+  /** A finish this much (ms) ahead is soon enough even when its deadline is past: the origin would hardly be sooner. */
+  readonly urgentGraceMs: number
+  /** While somebody listens to an incomplete song, the window is looked at this often (ms) without any other cause. */
+  readonly readerTickMs: number
+  /** How chunks outside the window are ordered. */
+  readonly prefetchOrder: 'rarest-first' | 'deadline-first'
+
+  /** A source whose rate was never measured counts as the median of the measured ones, or, without any, as this (bytes per second). */
+  readonly rateAssumedBytesPerSecond: number
+  /** A peer slower than this (bytes per second) is as good as failed, unless nobody else is left. */
+  readonly rateMinBytesPerSecond: number
+  /** A rate is believed for this long (ms) after its last measurement. */
+  readonly rateTrustMs: number
+  /** Round trip to a source that was never measured (ms). */
+  readonly roundTripAssumedMs: number
+
+  /** No byte for this long (ms), or for `silenceBlocks` times the time of a block at the source's rate, fails a request. */
+  readonly silenceMs: number
+  readonly silenceBlocks: number
+  /** Bounds (ms) of the time a whole request may take by expectation (mean + `timeoutDeviations` deviations). */
+  readonly requestTimeoutMinMs: number
+  readonly requestTimeoutMaxMs: number
+  readonly timeoutDeviations: number
+  /** How often patience with one peer may double after it timed out. */
+  readonly patienceDoublingsMax: number
+
+  /** Bytes asked a second time, as a share of all received. More hides slow sources better and wastes more. */
+  readonly hedgeRatioMax: number
+  /** Bytes that may be asked a second time before anything was received. */
+  readonly hedgeAllowanceBytes: number
+
+  /** A peer that failed is left alone for this long (ms), doubling with each failure in a row. */
+  readonly peerPauseBaseMs: number
+  readonly peerPauseMaxMs: number
+  /** A peer that says it is busy without saying for how long (ms), and the longest it may say. */
+  readonly busyPauseMs: number
+  readonly busyPauseMaxMs: number
+  /** A peer that failed a chunk is not asked for that chunk for this long (ms), doubling with each failure. */
+  readonly chunkMarkBaseMs: number
+  readonly chunkMarkMaxMs: number
+  /** A peer that sent bad bytes is out for this long (ms), doubling with each strike. */
+  readonly banBaseMs: number
+  readonly banMaxMs: number
+
+  /** Backoff of the origin (ms), exponential with full jitter. */
+  readonly originBackoffBaseMs: number
+  readonly originBackoffMaxMs: number
+  /** The longest Retry-After that is believed (ms). */
+  readonly retryAfterMaxMs: number
+  /** Chunks in a row that the origin may lack before it counts as failing as a whole. */
+  readonly originMissingMax: number
+
+  /** A chunk that could not be stored is tried again after this long (ms), doubling. */
+  readonly unstoredPauseBaseMs: number
+  readonly unstoredPauseMaxMs: number
+  /** A chunk in progress that no source could be found for, for this long (ms), gives way to another. */
+  readonly parkedChunkMs: number
+
+  /** The tracker is asked about an incomplete song this often (ms): while all chunks have holders, and while some have none. */
+  readonly findPeersIntervalMs: number
+  readonly findPeersStarvingIntervalMs: number
+  /** A tracker's answer is awaited this long (ms) before the origin is asked for a chunk that nobody is known to hold. */
+  readonly findPeersWaitMs: number
+  /** An answer of the tracker this old (ms) still tells that nobody holds a chunk. */
+  readonly findPeersFreshMs: number
+  /** A song's lookups are at least this far apart (ms), whatever the need. */
+  readonly findPeersPauseMs: number
+  /** A lookup without an answer counts as lost after this long (ms). */
+  readonly findPeersLostMs: number
+}
+
+export const defaultEngineConfig: EngineConfig = Object.freeze({
+  downloadsInFlightMax: 16,
+  chunksInProgressMax: 12,
+  urgentReserveRatio: 0.25,
+  batchesPerPeerMax: 2,
+  originRequestsMax: 4,
+  batchBlocksMin: 2,
+  batchBlocksMax: 8,
+  batchDurationMs: 200,
+  originRunBlocksMax: 16,
+  neighboursPerSongMax: 80,
+  rememberedPeersMax: 1000,
+
+  windowMs: 10 * SECOND_MS,
+  windowChunks: 2,
+  urgentChunksMax: 64,
+  startBudgetMs: SECOND_MS,
+  urgentGraceMs: 250,
+  readerTickMs: 500,
+  prefetchOrder: 'rarest-first',
+
+  rateAssumedBytesPerSecond: MIB,
+  rateMinBytesPerSecond: 8 * KIB,
+  rateTrustMs: 30 * SECOND_MS,
+  roundTripAssumedMs: 50,
+
+  silenceMs: 2 * SECOND_MS,
+  silenceBlocks: 4,
+  requestTimeoutMinMs: 500,
+  requestTimeoutMaxMs: 10 * SECOND_MS,
+  timeoutDeviations: 4,
+  patienceDoublingsMax: 3,
+
+  hedgeRatioMax: 0.01,
+  hedgeAllowanceBytes: 4 * BLOCK_SIZE_BYTES,
+
+  peerPauseBaseMs: 500,
+  peerPauseMaxMs: 30 * SECOND_MS,
+  busyPauseMs: 500,
+  busyPauseMaxMs: 30 * SECOND_MS,
+  chunkMarkBaseMs: 5 * SECOND_MS,
+  chunkMarkMaxMs: 5 * MINUTE_MS,
+  banBaseMs: 10 * MINUTE_MS,
+  banMaxMs: 24 * 60 * MINUTE_MS,
+
+  originBackoffBaseMs: 250,
+  originBackoffMaxMs: 30 * SECOND_MS,
+  retryAfterMaxMs: 5 * MINUTE_MS,
+  originMissingMax: 4,
+
+  unstoredPauseBaseMs: SECOND_MS,
+  unstoredPauseMaxMs: 30 * SECOND_MS,
+  parkedChunkMs: 5 * SECOND_MS,
+
+  findPeersIntervalMs: 10 * SECOND_MS,
+  findPeersStarvingIntervalMs: 2 * SECOND_MS,
+  findPeersWaitMs: 300,
+  findPeersFreshMs: 3 * SECOND_MS,
+  findPeersPauseMs: SECOND_MS,
+  findPeersLostMs: 5 * SECOND_MS,
+})
+
+/** The defaults with some numbers replaced. @throws EvaError `EVA_INTERNAL` when they contradict one another. */
+export function engineConfig(changes: Partial<EngineConfig> = {}): EngineConfig {
+  const config = Object.freeze({ ...defaultEngineConfig, ...changes })
+  for (const name of ['downloadsInFlightMax', 'chunksInProgressMax', 'batchesPerPeerMax', 'originRequestsMax', 'batchBlocksMin'] as const)
+    assert(Number.isInteger(config[name]) && config[name] >= 1, `${name} is a whole number from 1`)
+  const ordered: readonly (readonly [keyof EngineConfig, keyof EngineConfig])[] = [
+    ['batchBlocksMin', 'batchBlocksMax'],
+    ['requestTimeoutMinMs', 'requestTimeoutMaxMs'],
+    ['peerPauseBaseMs', 'peerPauseMaxMs'],
+    ['chunkMarkBaseMs', 'chunkMarkMaxMs'],
+    ['banBaseMs', 'banMaxMs'],
+    ['originBackoffBaseMs', 'originBackoffMaxMs'],
+    ['unstoredPauseBaseMs', 'unstoredPauseMaxMs'],
+    ['findPeersStarvingIntervalMs', 'findPeersIntervalMs'],
+    ['findPeersPauseMs', 'findPeersStarvingIntervalMs'],
+    ['findPeersStarvingIntervalMs', 'findPeersFreshMs'],
+  ]
+  for (const [low, high] of ordered) assert(config[low] <= config[high], `${low} is at most ${high}`)
+  return config
+}

@@ -1,0 +1,224 @@
+// Fills the free places: which chunk is asked for next, and of whom, as the two policies say.
+// Not the policies themselves, and not what happens to a request once it is out.
+// Invariant: never more requests or chunks at once than the config allows; a block is asked for once.
+
+import type { ChunkId } from '@evastream/core/ids'
+import { blockCountOf } from '@evastream/core/manifest'
+import { BLOCK_SIZE_BYTES, type Millis } from '@evastream/core/units'
+import type { BlockRun, ChunkProgress } from './chunk-progress.ts'
+import type { ChunkSelection } from './chunk-selection.ts'
+import type { PriorityClass } from './commands.ts'
+import type { EngineState } from './engine-state.ts'
+import type { PeerLookup } from './peer-lookup.ts'
+import type { UrgentChunk } from './playback-window.ts'
+import type { RequestDesk } from './request-desk.ts'
+import type { SongState } from './song-state.ts'
+import type { SourceSelection } from './source-selection.ts'
+import type { SourceSurvey } from './source-survey.ts'
+import type { StartableChunks } from './startable-chunks.ts'
+
+export interface DownloadPlannerDeps {
+  readonly state: EngineState
+  readonly survey: SourceSurvey
+  readonly startable: StartableChunks
+  readonly desk: RequestDesk
+  readonly lookup: PeerLookup
+  readonly urgentOrder: ChunkSelection
+  readonly prefetchOrder: ChunkSelection
+  readonly sourceSelection: SourceSelection
+}
+
+/** Chunks of one song that are tried in a row before the next song has its turn. */
+const START_TRIES_MAX = 8
+
+export class DownloadPlanner {
+  readonly #deps: DownloadPlannerDeps
+  #wakeAt: Millis = Number.POSITIVE_INFINITY
+  #isListenedTo = false
+  #chunksInProgress = 0
+
+  constructor(deps: DownloadPlannerDeps) {
+    this.#deps = deps
+  }
+
+  /** Asks for all that may be asked for now. @returns when to plan again though nothing happened by then. */
+  plan(): Millis {
+    const { state, lookup } = this.#deps
+    this.#wakeAt = Number.POSITIVE_INFINITY
+    const songs = [...state.songs.active()]
+    this.#isListenedTo = songs.some(song => song.hasReaders)
+    this.#chunksInProgress = songs.reduce((sum, song) => sum + song.progress.size, 0)
+    for (const song of songs) if (song.wantedCount > 0) this.#noteWake(lookup.tick(song))
+    this.#retryStoring(songs)
+    if (this.#isListenedTo) this.#planUrgent(songs)
+    this.#planRest(songs, 'prefetch')
+    this.#planRest(songs, 'seed')
+    this.#dropEmpty(songs)
+    return this.#wakeAt
+  }
+
+  #noteWake(at: Millis): void {
+    if (at > this.#deps.state.now) this.#wakeAt = Math.min(this.#wakeAt, at)
+  }
+
+  #retryStoring(songs: readonly SongState[]): void {
+    const { state } = this.#deps
+    for (const song of songs) {
+      for (const chunk of song.progress.values()) {
+        if (chunk.phase !== 'unstored') continue
+        if (chunk.retryAt > state.now) this.#noteWake(chunk.retryAt)
+        else {
+          chunk.phase = 'completing'
+          state.emit({ kind: 'complete-chunk', songId: song.songId, chunkId: chunk.chunkId })
+        }
+      }
+    }
+  }
+
+  #planUrgent(songs: readonly SongState[]): void {
+    const { state, urgentOrder } = this.#deps
+    const urgent: { song: SongState; chunk: UrgentChunk }[] = []
+    for (const song of songs) {
+      if (!song.hasReaders) continue
+      const wanted = new Map<ChunkId, UrgentChunk>()
+      for (const chunk of song.window.urgentChunks(state.now)) if (song.isWanted(chunk.chunkId)) wanted.set(chunk.chunkId, chunk)
+      const facts = {
+        chunkIds: [...wanted.keys()],
+        copiesOf: (chunkId: ChunkId) => state.peers.copiesOf(song.songId, chunkId),
+        deadlineOf: (chunkId: ChunkId) => wanted.get(chunkId)?.deadlineAt,
+      }
+      for (const chunkId of urgentOrder.order(facts, state.random, wanted.size)) {
+        const chunk = wanted.get(chunkId)
+        if (chunk !== undefined) urgent.push({ song, chunk })
+      }
+      if (song.wantedCount > 0) this.#noteWake(state.now + state.config.readerTickMs)
+    }
+    urgent.sort((a, b) => a.chunk.deadlineAt - b.chunk.deadlineAt)
+    for (const { song, chunk } of urgent) while (this.#ask(song, chunk.chunkId, { priority: 'play', urgent: chunk }));
+  }
+
+  /** Songs of one class in turns, one request each. */
+  #planRest(songs: readonly SongState[], priority: 'prefetch' | 'seed'): void {
+    const { state } = this.#deps
+    let inTurn = songs.filter(song => song.wantedCount > 0 && song.hasReaders === (priority === 'prefetch'))
+    while (inTurn.length > 0 && this.#hasPlace(priority)) {
+      inTurn = inTurn.filter(song => {
+        if (!this.#askNext(song, priority)) return false
+        state.songs.hadTurn(song)
+        return true
+      })
+    }
+  }
+
+  /** The next run of a song: of a chunk in progress if there is one, else of a new one. */
+  #askNext(song: SongState, priority: 'prefetch' | 'seed'): boolean {
+    const { state, startable, prefetchOrder } = this.#deps
+    for (const chunkId of song.progress.keys()) if (this.#ask(song, chunkId, { priority })) return true
+    if (song.hasUnstored || !this.#hasPlace(priority)) return false
+    if (!this.#hasRoom(priority)) {
+      this.#makeRoom(priority)
+      if (!this.#hasRoom(priority)) return false
+    }
+    const { chunkIds, wakeAt } = startable.of(song, this.#isListenedTo)
+    this.#noteWake(wakeAt)
+    const facts = {
+      chunkIds,
+      copiesOf: (chunkId: ChunkId) => state.peers.copiesOf(song.songId, chunkId),
+      deadlineOf: (chunkId: ChunkId) => song.window.deadlineOfByte(chunkId * song.shape.chunkSize),
+    }
+    for (const chunkId of prefetchOrder.order(facts, state.random, START_TRIES_MAX)) if (this.#ask(song, chunkId, { priority })) return true
+    return false
+  }
+
+  /** Asks for the next run of a chunk if it has one and a source is free for it. */
+  #ask(song: SongState, chunkId: ChunkId, need: { readonly priority: PriorityClass; readonly urgent?: UrgentChunk }): boolean {
+    const { state, survey, desk, lookup, sourceSelection } = this.#deps
+    if (!this.#hasPlace(need.priority)) return false
+    const chunk = song.progress.get(chunkId)
+    const run = this.#nextRun(song, chunkId, chunk, need.urgent)
+    if (run === undefined) return false
+    if (song.chunkPauseOf(chunkId) > state.now) {
+      this.#noteWake(song.chunkPauseOf(chunkId))
+      return false
+    }
+    if (chunk === undefined && !this.#hasRoom(need.priority)) {
+      this.#makeRoom(need.priority)
+      if (!this.#hasRoom(need.priority)) return false
+    }
+    const deadlineAt = need.urgent && this.#deadlineOf(song, need.urgent, run)
+    const verify = chunk?.verify ?? song.verify
+    const wanted = { song, chunkId, run, verify, deadlineAt, isYielding: this.#isListenedTo && need.priority !== 'play' }
+    const isHeldByPeers = state.peers.copiesOf(song.songId, chunkId) > 0
+    const choice = sourceSelection.choose(survey.factsOf(wanted, isHeldByPeers ? 0 : lookup.waitUntil(song)), state.random)
+    if (choice.kind === 'wait') {
+      if (choice.until !== undefined) this.#noteWake(choice.until)
+      return false
+    }
+    if (chunk === undefined) this.#chunksInProgress++
+    const batch = { firstBlock: run.firstBlock, blockCount: survey.batchBlocks(choice.source, wanted) }
+    desk.open({
+      song,
+      chunk: chunk ?? song.startChunk(chunkId, state.now),
+      run: batch,
+      source: choice.source,
+      priority: need.priority,
+      deadlineAt,
+      hedgeOf: undefined,
+    })
+    return true
+  }
+
+  #nextRun(song: SongState, chunkId: ChunkId, chunk: ChunkProgress | undefined, urgent: UrgentChunk | undefined): BlockRun | undefined {
+    if (chunk !== undefined && chunk.phase !== 'fetching') return undefined
+    const verify = chunk?.verify ?? song.verify
+    const blockCount = blockCountOf(song.shape, chunkId)
+    const fromBlock =
+      urgent !== undefined && verify === 'blocks' ? Math.floor((urgent.firstByte - chunkId * song.shape.chunkSize) / BLOCK_SIZE_BYTES) : 0
+    return chunk === undefined ? { firstBlock: fromBlock, blockCount: blockCount - fromBlock } : chunk.freeRun(fromBlock)
+  }
+
+  #deadlineOf(song: SongState, urgent: UrgentChunk, run: BlockRun): Millis {
+    const firstByte = urgent.chunkId * song.shape.chunkSize + run.firstBlock * BLOCK_SIZE_BYTES
+    return song.window.deadlineOfByte(Math.max(firstByte, urgent.firstByte)) ?? urgent.deadlineAt
+  }
+
+  #hasPlace(priority: PriorityClass): boolean {
+    return this.#deps.state.requests.size < this.#boundFor(priority, this.#deps.state.config.downloadsInFlightMax)
+  }
+
+  #hasRoom(priority: PriorityClass): boolean {
+    return this.#chunksInProgress < this.#boundFor(priority, this.#deps.state.config.chunksInProgressMax)
+  }
+
+  #boundFor(priority: PriorityClass, bound: number): number {
+    if (priority === 'play' || !this.#isListenedTo) return bound
+    return Math.max(1, Math.floor(bound * (1 - this.#deps.state.config.urgentReserveRatio)))
+  }
+
+  /** A chunk that no source was found for, or that the disk refuses, gives way: for an urgent one at once, else after a time. */
+  #makeRoom(priority: PriorityClass): void {
+    const { state, desk } = this.#deps
+    const { now, config } = state
+    let victim: { song: SongState; chunk: ChunkProgress } | undefined
+    for (const song of state.songs.active()) {
+      const urgent = song.hasReaders ? new Set(song.window.urgentChunks(now).map(({ chunkId }) => chunkId)) : undefined
+      for (const chunk of song.progress.values()) {
+        if (chunk.phase === 'completing' || !chunk.isIdle || urgent?.has(chunk.chunkId)) continue
+        const parkedUntil = chunk.activeAt + config.parkedChunkMs
+        if (priority !== 'play' && parkedUntil > now) this.#noteWake(parkedUntil)
+        else if (priority !== 'play' && chunk.phase === 'unstored') continue
+        else if (victim === undefined || chunk.blocksHere < victim.chunk.blocksHere) victim = { song, chunk }
+      }
+    }
+    if (victim === undefined) return
+    desk.discard(victim.song, victim.chunk)
+    this.#chunksInProgress--
+  }
+
+  /** A chunk of which nothing is here and nothing on its way is not in progress. */
+  #dropEmpty(songs: readonly SongState[]): void {
+    for (const song of songs)
+      for (const chunk of [...song.progress.values()])
+        if (chunk.phase === 'fetching' && chunk.isIdle && chunk.blocksHere === 0) this.#deps.desk.discard(song, chunk)
+  }
+}

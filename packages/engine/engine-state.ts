@@ -1,0 +1,60 @@
+// The tables of the engine and the commands of the event at hand, in one place for the parts that conduct.
+// Not a decision maker: it holds, it does not choose.
+// Invariant: `now` never goes back, whatever the events say; commands leave in the order in which they were given.
+
+import type { Random } from '@evastream/core/random'
+import type { Millis } from '@evastream/core/units'
+import type { SchedulerCommand, Source } from './commands.ts'
+import { CompletionSpread } from './completion-spread.ts'
+import type { EngineConfig } from './config.ts'
+import type { DeliveryPace } from './delivery-pace.ts'
+import { HedgeBudget } from './hedge-budget.ts'
+import { OriginHealth } from './origin-health.ts'
+import { PeerHealth } from './peer-health.ts'
+import { PeerTable } from './peer-table.ts'
+import { RequestTable } from './request-table.ts'
+import { SongTable } from './song-table.ts'
+
+export class EngineState {
+  readonly config: EngineConfig
+  readonly random: Random
+  readonly songs = new SongTable()
+  readonly peers: PeerTable
+  readonly health: PeerHealth
+  readonly origin: OriginHealth
+  readonly requests = new RequestTable()
+  readonly hedges: HedgeBudget
+  readonly spreads = { peer: new CompletionSpread(), origin: new CompletionSpread() }
+  now: Millis = 0
+  #commands: SchedulerCommand[] = []
+
+  constructor(deps: { readonly random: Random }, config: EngineConfig) {
+    this.config = config
+    this.random = deps.random
+    this.peers = new PeerTable(config)
+    this.health = new PeerHealth(config)
+    this.origin = new OriginHealth({ random: deps.random.fork() }, config)
+    this.hedges = new HedgeBudget(config)
+  }
+
+  paceOf(source: Source): DeliveryPace {
+    return source.kind === 'origin' ? this.origin.pace : this.health.recordOf(source.peerId).pace
+  }
+
+  /** The rate (bytes per second) to expect of a source. */
+  rateOf(source: Source): number {
+    return source.kind === 'origin'
+      ? this.origin.expectedRate(this.now)
+      : this.health.expectedRate(this.health.recordOf(source.peerId), this.now)
+  }
+
+  emit(command: SchedulerCommand): void {
+    this.#commands.push(Object.freeze(command))
+  }
+
+  takeCommands(): readonly SchedulerCommand[] {
+    const commands = this.#commands
+    this.#commands = []
+    return commands
+  }
+}

@@ -1,0 +1,140 @@
+// How good each peer is to us: its pace, its failures in a row, its strikes, and until when it is left alone or out.
+// Not who holds what (peer-table) and not what was asked of it (request-table).
+// Invariant: a banned peer stays banned whatever it does meanwhile; only bad bytes or a broken protocol ban, slowness never does.
+
+import type { PeerId } from '@evastream/core/ids'
+import type { Millis } from '@evastream/core/units'
+import { doublingPauseMs } from './backoff.ts'
+import type { EngineConfig } from './config.ts'
+import { DeliveryPace } from './delivery-pace.ts'
+
+/** What is remembered of one peer. */
+export interface PeerRecord {
+  readonly peerId: PeerId
+  readonly pace: DeliveryPace
+  /** In a row, of any request. */
+  failures: number
+  /** Timeouts in a row: each doubles the patience with this peer, or a slow one would fail for ever. */
+  timeouts: number
+  pausedUntil: Millis
+  busyUntil: Millis
+  strikes: number
+  bannedUntil: Millis
+}
+
+export class PeerHealth {
+  readonly #config: EngineConfig
+  readonly #records = new Map<PeerId, PeerRecord>()
+  #median: number | undefined
+  #isMedianStale = false
+
+  constructor(config: EngineConfig) {
+    this.#config = config
+  }
+
+  /** The peer's record; an unknown peer gets a clean one. */
+  recordOf(peerId: PeerId): PeerRecord {
+    const known = this.#records.get(peerId)
+    if (known !== undefined) return known
+    if (this.#records.size >= this.#config.rememberedPeersMax) this.#forgetOne()
+    const record: PeerRecord = {
+      peerId,
+      pace: new DeliveryPace(),
+      failures: 0,
+      timeouts: 0,
+      pausedUntil: 0,
+      busyUntil: 0,
+      strikes: 0,
+      bannedUntil: 0,
+    }
+    this.#records.set(peerId, record)
+    return record
+  }
+
+  *records(): Iterable<PeerRecord> {
+    yield* this.#records.values()
+  }
+
+  isBanned(peerId: PeerId, now: Millis): boolean {
+    const record = this.#records.get(peerId)
+    return record !== undefined && record.bannedUntil > now
+  }
+
+  /** A request was delivered whole: whatever was wrong before is over. */
+  delivered(peerId: PeerId): void {
+    const record = this.recordOf(peerId)
+    record.failures = 0
+    record.timeouts = 0
+    record.pausedUntil = 0
+    this.#isMedianStale = true
+  }
+
+  failed(peerId: PeerId, at: Millis): void {
+    const record = this.recordOf(peerId)
+    // Requests that were open together fail together: that is one failure, not two.
+    if (record.pausedUntil <= at) record.failures++
+    record.pausedUntil = at + doublingPauseMs(record.failures, this.#config.peerPauseBaseMs, this.#config.peerPauseMaxMs)
+    this.#isMedianStale = true
+  }
+
+  timedOut(peerId: PeerId, at: Millis): void {
+    const record = this.recordOf(peerId)
+    if (record.pausedUntil <= at) record.timeouts++
+    this.failed(peerId, at)
+  }
+
+  /** It has no slot just now; that is no failure. */
+  busy(peerId: PeerId, at: Millis, retryAfterMs: number | undefined): void {
+    const { busyPauseMs, busyPauseMaxMs } = this.#config
+    const pauseMs = retryAfterMs !== undefined && retryAfterMs > 0 ? retryAfterMs : busyPauseMs
+    this.recordOf(peerId).busyUntil = at + Math.min(busyPauseMaxMs, pauseMs)
+  }
+
+  /** @returns for how long (ms) the peer is out from now on. */
+  ban(peerId: PeerId, at: Millis): number {
+    const record = this.recordOf(peerId)
+    record.strikes++
+    const durationMs = doublingPauseMs(record.strikes, this.#config.banBaseMs, this.#config.banMaxMs)
+    record.bannedUntil = at + durationMs
+    return durationMs
+  }
+
+  /** How much longer than usual to wait for this peer (a factor from 1). */
+  patienceOf(peerId: PeerId): number {
+    return 2 ** Math.min(this.recordOf(peerId).timeouts, this.#config.patienceDoublingsMax)
+  }
+
+  /** The rate (bytes per second) to expect of a peer: its own, or the median of the others', or an assumption. */
+  expectedRate(record: PeerRecord, now: Millis): number {
+    return record.pace.rateBytesPerSecond(now, this.#config.rateTrustMs) ?? this.#medianRate(now) ?? this.#config.rateAssumedBytesPerSecond
+  }
+
+  /** New measurements came in. */
+  measured(): void {
+    this.#isMedianStale = true
+  }
+
+  #medianRate(now: Millis): number | undefined {
+    if (!this.#isMedianStale) return this.#median
+    const rates: number[] = []
+    for (const { pace } of this.#records.values()) {
+      const rate = pace.rateBytesPerSecond(now, this.#config.rateTrustMs)
+      if (rate !== undefined) rates.push(rate)
+    }
+    this.#median = rates.sort((a, b) => a - b)[rates.length >> 1]
+    this.#isMedianStale = false
+    return this.#median
+  }
+
+  /** The one longest known that is neither banned nor at work gives way; if all are, the one longest known. */
+  #forgetOne(): void {
+    let victim: PeerId | undefined
+    for (const record of this.#records.values()) {
+      victim ??= record.peerId
+      if (record.strikes > 0 || record.pace.openRequests > 0) continue
+      victim = record.peerId
+      break
+    }
+    if (victim !== undefined) this.#records.delete(victim)
+  }
+}

@@ -1,0 +1,128 @@
+// What is urgent: from where each reader reads, and when the music needs which byte.
+// Not the order of fetching (deadline-first), and not the reader's appetite: players read ahead as fast as they can, so deadlines
+// run with the music, position ÷ byte rate, from where the reader began or was last found waiting.
+// Invariant: a chunk that no reader has before it has no deadline.
+
+import type { ChunkId } from '@evastream/core/ids'
+import type { SongShape } from '@evastream/core/manifest'
+import type { Millis } from '@evastream/core/units'
+
+interface Reader {
+  positionBytes: number
+  /** The byte `anchorBytes` is heard at `anchorAt`; later ones follow at the byte rate. */
+  anchorBytes: number
+  anchorAt: Millis
+}
+
+export interface PlaybackWindowOptions {
+  readonly shape: SongShape
+  readonly byteRateBytesPerSecond: number
+  readonly windowMs: number
+  readonly windowChunks: number
+  readonly urgentChunksMax: number
+  readonly startBudgetMs: number
+}
+
+export interface UrgentChunk {
+  readonly chunkId: ChunkId
+  readonly deadlineAt: Millis
+  /** The first byte of it that is needed; the ones before it can wait. */
+  readonly firstByte: number
+}
+
+export class PlaybackWindow {
+  readonly #options: PlaybackWindowOptions
+  readonly #bytesPerMs: number
+  readonly #windowBytes: number
+  readonly #readers = new Map<string, Reader>()
+
+  constructor(options: PlaybackWindowOptions) {
+    this.#options = options
+    const rate = options.byteRateBytesPerSecond
+    this.#bytesPerMs = (Number.isFinite(rate) && rate > 0 ? rate : 1) / 1000
+    this.#windowBytes = Math.max(options.windowMs * this.#bytesPerMs, options.windowChunks * options.shape.chunkSize)
+  }
+
+  get readerCount(): number {
+    return this.#readers.size
+  }
+
+  /** The first chunk that some reader still needs; undefined when nobody reads. */
+  get firstChunk(): ChunkId | undefined {
+    let first: ChunkId | undefined
+    for (const { positionBytes } of this.#readers.values()) {
+      const chunkId = this.#chunkAt(positionBytes)
+      if (first === undefined || chunkId < first) first = chunkId
+    }
+    return first
+  }
+
+  /** `isHeld` tells a step along music that is here from a seek, which starts the deadlines anew. */
+  moved(readerId: string, positionBytes: number, context: { readonly at: Millis; isHeld(chunkId: ChunkId): boolean }): void {
+    const { at } = context
+    const position = Math.min(Math.max(0, positionBytes), this.#options.shape.fileSize)
+    const reader = this.#readers.get(readerId)
+    if (reader === undefined || this.#isSeek(reader, position, context.isHeld)) {
+      this.#readers.set(readerId, { positionBytes: position, anchorBytes: position, anchorAt: at + this.#options.startBudgetMs })
+      return
+    }
+    if (this.#hearingBytes(reader, at) > position) {
+      // The music waited for these bytes: it goes on from here, now.
+      reader.anchorBytes = position
+      reader.anchorAt = at
+    }
+    reader.positionBytes = position
+  }
+
+  /** @returns whether there was such a reader. */
+  stopped(readerId: string): boolean {
+    return this.#readers.delete(readerId)
+  }
+
+  /** When the music needs this byte, for the reader who needs it first; undefined when all are past it or nobody reads. */
+  deadlineOfByte(byte: number): Millis | undefined {
+    let earliest: Millis | undefined
+    for (const reader of this.#readers.values()) {
+      if (byte < reader.positionBytes) continue
+      const deadline = reader.anchorAt + (byte - reader.anchorBytes) / this.#bytesPerMs
+      if (earliest === undefined || deadline < earliest) earliest = deadline
+    }
+    return earliest
+  }
+
+  /** The chunks that some reader will need within the window, held or not, each once with its earliest deadline. */
+  urgentChunks(now: Millis): UrgentChunk[] {
+    const urgent = new Map<ChunkId, UrgentChunk>()
+    const { shape, urgentChunksMax } = this.#options
+    for (const reader of this.#readers.values()) {
+      const heard = Math.min(this.#hearingBytes(reader, now), reader.positionBytes)
+      const end = Math.min(shape.fileSize, heard + this.#windowBytes)
+      const first = this.#chunkAt(reader.positionBytes)
+      for (let chunkId = first; chunkId * shape.chunkSize < end && chunkId - first < urgentChunksMax; chunkId++) {
+        const firstByte = Math.max(reader.positionBytes, chunkId * shape.chunkSize)
+        const deadlineAt = reader.anchorAt + (firstByte - reader.anchorBytes) / this.#bytesPerMs
+        const known = urgent.get(chunkId)
+        if (known === undefined || deadlineAt < known.deadlineAt) urgent.set(chunkId, { chunkId, deadlineAt, firstByte })
+      }
+    }
+    return [...urgent.values()]
+  }
+
+  /** Where the music is by now, if it never had to wait. */
+  #hearingBytes(reader: Reader, now: Millis): number {
+    return reader.anchorBytes + Math.max(0, now - reader.anchorAt) * this.#bytesPerMs
+  }
+
+  #isSeek(reader: Reader, position: number, isHeld: (chunkId: ChunkId) => boolean): boolean {
+    if (position < reader.positionBytes) return true
+    // A reader that goes on may stand in a chunk whose first blocks it heard while the rest is on its way.
+    const target = this.#chunkAt(position)
+    for (let chunkId = this.#chunkAt(reader.positionBytes); chunkId < target; chunkId++) if (!isHeld(chunkId)) return true
+    return false
+  }
+
+  #chunkAt(byte: number): ChunkId {
+    const { fileSize, chunkSize, chunkCount } = this.#options.shape
+    return byte >= fileSize ? chunkCount : Math.floor(byte / chunkSize)
+  }
+}

@@ -1,0 +1,119 @@
+// Opens and ends requests, and keeps every book about them in step: table, pace, spread, hedge budget, chunk.
+// Not a decision maker: planner, watch and blame desk say what to open and what to end.
+// Invariant: every request opened is ended once, and only then do its source and its blocks become free.
+
+import { blockLengthBytes } from '@evastream/core/manifest'
+import type { BlockRun, ChunkProgress } from './chunk-progress.ts'
+import type { CancelRequest, PriorityClass, Source } from './commands.ts'
+import type { EngineState } from './engine-state.ts'
+import { hedgeDueAt } from './request-patience.ts'
+import type { OpenRequest } from './request-table.ts'
+import type { SongState } from './song-state.ts'
+import type { SourceSurvey } from './source-survey.ts'
+
+export interface Asking {
+  readonly song: SongState
+  readonly chunk: ChunkProgress
+  readonly run: BlockRun
+  readonly source: Source
+  readonly priority: PriorityClass
+  readonly deadlineAt: number | undefined
+  readonly hedgeOf: OpenRequest | undefined
+}
+
+export class RequestDesk {
+  readonly #state: EngineState
+  readonly #survey: SourceSurvey
+
+  constructor(deps: { readonly state: EngineState; readonly survey: SourceSurvey }) {
+    this.#state = deps.state
+    this.#survey = deps.survey
+  }
+
+  open(asking: Asking): OpenRequest {
+    const { now, requests, hedges } = this.#state
+    const { song, chunk, run, source, priority } = asking
+    const pace = this.#state.paceOf(source)
+    const sizeBytes = this.#survey.runBytes(song, chunk.chunkId, run)
+    const expectedMs = this.#survey.finishMs(pace, this.#state.rateOf(source), sizeBytes)
+    const request = requests.open({ ...asking, askedAt: now, sizeBytes, expectedMs })
+    pace.asked(sizeBytes, now)
+    chunk.activeAt = now
+    if (asking.hedgeOf !== undefined) hedges.reserve(sizeBytes)
+    else if (priority === 'play') request.hedgeAt = hedgeDueAt(request, this.#state.spreads[source.kind])
+    this.#state.emit({
+      kind: 'request-blocks',
+      requestId: request.requestId,
+      songId: song.songId,
+      chunkId: chunk.chunkId,
+      firstBlock: run.firstBlock,
+      blockCount: run.blockCount,
+      source: Object.freeze(source.kind === 'origin' ? { kind: 'origin' as const } : { kind: 'peer' as const, peerId: source.peerId }),
+      priority,
+      verify: chunk.verify,
+    })
+    return request
+  }
+
+  arrived(request: OpenRequest, sizeBytes: number): void {
+    const { now, requests, hedges } = this.#state
+    const pace = this.#state.paceOf(request.source)
+    if (request.receivedBytes === 0 && pace.openRequests === 1) pace.answeredAfter(now - request.askedAt)
+    requests.arrived(request, sizeBytes, now)
+    pace.arrived(sizeBytes, now)
+    hedges.received(sizeBytes)
+    request.chunk.activeAt = now
+  }
+
+  /** One block is here; a request that doubles this one, and has nothing left to bring, is cancelled. */
+  blockArrived(request: OpenRequest, block: number): void {
+    if (!request.chunk.arrived(block, request.source)) return
+    request.usefulBytes += blockLengthBytes(request.song.shape, request.chunk.chunkId, block)
+    const rival = request.hedgeOf ?? request.hedgedBy
+    if (rival !== undefined && request.chunk.isRunHere(rival.run)) this.cancel(rival, 'superseded')
+  }
+
+  /** Everything that was asked for is here. */
+  finished(request: OpenRequest): void {
+    const { now, spreads, health, origin } = this.#state
+    const unreportedBytes = request.sizeBytes - request.receivedBytes
+    if (unreportedBytes > 0) this.arrived(request, unreportedBytes)
+    const { firstBlock, blockCount } = request.run
+    for (let block = firstBlock; block < firstBlock + blockCount; block++) this.blockArrived(request, block)
+    spreads[request.source.kind].finished(now - request.askedAt, request.expectedMs)
+    this.#end(request)
+    if (request.source.kind === 'origin') origin.delivered()
+    else health.delivered(request.source.peerId)
+  }
+
+  /** It failed, or its source is gone. */
+  failed(request: OpenRequest): void {
+    this.#end(request)
+  }
+
+  cancel(request: OpenRequest, reason: CancelRequest['reason']): void {
+    this.#end(request)
+    this.#state.emit({ kind: 'cancel-request', requestId: request.requestId, reason })
+  }
+
+  /** Forgets a chunk in progress and every request for it. */
+  discard(song: SongState, chunk: ChunkProgress): void {
+    for (const request of this.#state.requests.ofChunk(chunk)) this.cancel(request, 'unwanted')
+    song.progress.delete(chunk.chunkId)
+    this.#state.songs.changed(song)
+    this.#state.emit({ kind: 'discard-chunk', songId: song.songId, chunkId: chunk.chunkId })
+  }
+
+  #end(request: OpenRequest): void {
+    const { now, requests, hedges, health } = this.#state
+    const { hedgedBy, hedgeOf } = request
+    requests.close(request)
+    this.#state.paceOf(request.source).ended(Math.max(0, request.sizeBytes - request.receivedBytes), now)
+    if (request.source.kind === 'peer') health.measured()
+    request.chunk.activeAt = now
+    if (hedgedBy !== undefined || hedgeOf !== undefined) {
+      const hedge = hedgedBy ?? request
+      hedges.settle(hedge.sizeBytes, Math.max(0, request.receivedBytes - request.usefulBytes))
+    }
+  }
+}

@@ -1,0 +1,238 @@
+// The engine's one door: events in, commands out, and the moment at which it wants to be woken. It conducts; the nouns decide.
+// Not I/O: it opens no socket and knows no clock; time comes with the events and chance with the seed.
+// How to use it: feed events one at a time, in the order in which they were noticed, with `handle`, and carry out the commands it
+// returns in their order; then set one timer to `nextWakeAt()` and feed `woke` when it fires. Every command's outcome is an event.
+// Invariant: the same events and the same seed give the same commands, and no well-typed event makes it throw.
+
+import type { ErrorCode } from '@evastream/core/errors'
+import type { SongId } from '@evastream/core/ids'
+import type { Random } from '@evastream/core/random'
+import type { Millis } from '@evastream/core/units'
+import { BlameDesk } from './blame-desk.ts'
+import { ChunkVerdicts } from './chunk-verdicts.ts'
+import type { SchedulerCommand } from './commands.ts'
+import type { EngineConfig } from './config.ts'
+import { deadlineFirst } from './deadline-first.ts'
+import { DownloadPlanner } from './download-planner.ts'
+import { EngineState } from './engine-state.ts'
+import type { BlockVerified, BytesArrived, PeerHas, PeerLacks, PeerListed, RequestFinished, SchedulerEvent, SongAdded } from './events.ts'
+import { originLast } from './origin-last.ts'
+import { PeerLookup } from './peer-lookup.ts'
+import { rarestFirst } from './rarest-first.ts'
+import { RequestDesk } from './request-desk.ts'
+import { RequestWatch } from './request-watch.ts'
+import { type SchedulerSnapshot, snapshotOf } from './snapshot.ts'
+import { SongState } from './song-state.ts'
+import { SourceSurvey } from './source-survey.ts'
+import { StartableChunks } from './startable-chunks.ts'
+
+export class Scheduler {
+  readonly #state: EngineState
+  readonly #desk: RequestDesk
+  readonly #blame: BlameDesk
+  readonly #verdicts: ChunkVerdicts
+  readonly #lookup: PeerLookup
+  readonly #watch: RequestWatch
+  readonly #planner: DownloadPlanner
+  #planAt: Millis = Number.POSITIVE_INFINITY
+
+  constructor(config: EngineConfig, random: Random) {
+    const state = new EngineState({ random }, config)
+    const survey = new SourceSurvey(state)
+    const startable = new StartableChunks({ state, survey })
+    const desk = new RequestDesk({ state, survey })
+    const blame = new BlameDesk({ state, desk })
+    const lookup = new PeerLookup(state)
+    const sourceSelection = originLast(config)
+    const prefetchOrder = config.prefetchOrder === 'rarest-first' ? rarestFirst : deadlineFirst
+    this.#state = state
+    this.#desk = desk
+    this.#blame = blame
+    this.#lookup = lookup
+    this.#verdicts = new ChunkVerdicts({ state, desk, blame })
+    this.#watch = new RequestWatch({ state, survey, desk, blame, sourceSelection })
+    this.#planner = new DownloadPlanner({
+      state,
+      survey,
+      startable,
+      desk,
+      lookup,
+      urgentOrder: deadlineFirst,
+      prefetchOrder,
+      sourceSelection,
+    })
+  }
+
+  /** Takes one fact in. @returns what is to be done now, in order. */
+  handle(event: SchedulerEvent): readonly SchedulerCommand[] {
+    if (event.at > this.#state.now) this.#state.now = event.at
+    if (this.#take(event)) this.#planAt = this.#planner.plan()
+    return this.#state.takeCommands()
+  }
+
+  /** When to feed `woke` if nothing else happened by then; undefined: not at all. */
+  nextWakeAt(): Millis | undefined {
+    const at = Math.min(this.#planAt, this.#watch.nextCheckAt())
+    return Number.isFinite(at) ? at : undefined
+  }
+
+  snapshot(): SchedulerSnapshot {
+    return snapshotOf(this.#state)
+  }
+
+  /** @returns whether the event may have made room for another request. */
+  #take(event: SchedulerEvent): boolean {
+    switch (event.kind) {
+      case 'bytes-arrived':
+        return this.#bytesArrived(event)
+      case 'block-verified':
+        return this.#blockVerified(event)
+      case 'request-finished':
+        return this.#requestFinished(event)
+      case 'request-failed':
+        return this.#requestFailed(event.requestId, event.code, event.retryAfterMs)
+      case 'song-added':
+        return this.#songAdded(event)
+      case 'song-removed':
+        return this.#songRemoved(event.songId)
+      case 'peer-listed':
+        return this.#peerListed(event)
+      case 'peer-has':
+        return this.#peerHas(event)
+      case 'peer-lacks':
+        return this.#peerLacks(event)
+      case 'peer-lost':
+        this.#blame.peerLost(event.peerId, event.code)
+        return true
+      case 'woke':
+        this.#watch.check()
+        return true
+      default:
+        return this.#takeForSong(event)
+    }
+  }
+
+  /** Events that need a song that is known. */
+  #takeForSong(
+    event: Exclude<SchedulerEvent, { requestId: number } | { peerId: unknown } | { kind: 'song-added' | 'song-removed' | 'woke' }>,
+  ): boolean {
+    const song = this.#state.songs.get(event.songId)
+    if (song === undefined) return false
+    switch (event.kind) {
+      case 'interest-changed':
+        song.interest = event.interest
+        this.#dropUnwanted(song)
+        break
+      case 'playback-moved':
+        song.readerMoved(event.readerId, event.positionBytes, this.#state.now)
+        this.#dropUnwanted(song)
+        break
+      case 'playback-stopped':
+        if (!song.readerStopped(event.readerId)) return false
+        this.#dropUnwanted(song)
+        break
+      case 'peers-found':
+      case 'peers-unfound':
+        this.#lookup.settled(song)
+        break
+      case 'chunk-stored':
+        this.#verdicts.stored(song, event.chunkId)
+        break
+      case 'chunk-rejected':
+        this.#verdicts.rejected(song, event.chunkId)
+        break
+      case 'chunk-unstored':
+        this.#verdicts.unstored(song, event.chunkId, event.code)
+        break
+      case 'chunk-lost':
+        song.chunkLost(event.chunkId)
+        break
+    }
+    this.#state.songs.changed(song)
+    return true
+  }
+
+  #songAdded(event: SongAdded): boolean {
+    const known = this.#state.songs.get(event.songId)
+    if (known !== undefined) this.#forget(known)
+    this.#state.peers.addSong(event.songId, event.shape.chunkCount)
+    this.#state.songs.add(new SongState(event, this.#state.config))
+    return true
+  }
+
+  #songRemoved(songId: SongId): boolean {
+    const song = this.#state.songs.get(songId)
+    if (song === undefined) return false
+    this.#forget(song)
+    this.#state.peers.removeSong(songId)
+    return true
+  }
+
+  #forget(song: SongState): void {
+    for (const chunk of [...song.progress.values()]) this.#desk.discard(song, chunk)
+    this.#state.songs.delete(song.songId)
+  }
+
+  /** A chunk that is being stored is left to be stored. */
+  #dropUnwanted(song: SongState): void {
+    for (const chunk of [...song.progress.values()])
+      if (chunk.phase !== 'completing' && !song.isWanted(chunk.chunkId)) this.#desk.discard(song, chunk)
+  }
+
+  #peerListed(event: PeerListed): boolean {
+    const { songs, peers, health, now } = this.#state
+    const song = songs.get(event.songId)
+    if (song === undefined || health.isBanned(event.peerId, now)) return false
+    peers.listed(event.songId, event.peerId, event)
+    if (event.told === 'peer') song.forgetMarks(event.peerId, event.chunkIds)
+    return song.wantedCount > 0
+  }
+
+  #peerHas(event: PeerHas): boolean {
+    const { songs, peers, health, now } = this.#state
+    const song = songs.get(event.songId)
+    if (song === undefined || health.isBanned(event.peerId, now)) return false
+    peers.has(event.songId, event.peerId, event.chunkIds)
+    song.forgetMarks(event.peerId, event.chunkIds)
+    return event.chunkIds.some(chunkId => song.isWanted(chunkId))
+  }
+
+  /** What is asked of the peer already may still come; if not, it will say so. */
+  #peerLacks(event: PeerLacks): boolean {
+    this.#state.peers.lacks(event.songId, event.peerId, event.chunkIds)
+    return true
+  }
+
+  #bytesArrived({ requestId, sizeBytes }: BytesArrived): boolean {
+    const request = this.#state.requests.get(requestId)
+    if (request !== undefined && sizeBytes > 0) this.#desk.arrived(request, sizeBytes)
+    return false
+  }
+
+  /** Places become free when the whole request is done, or when the one that it doubles has nothing left to bring. */
+  #blockVerified({ requestId, block }: BlockVerified): boolean {
+    const { requests } = this.#state
+    const request = requests.get(requestId)
+    if (request === undefined || request.chunk.verify !== 'blocks') return false
+    if (block < request.run.firstBlock || block >= request.run.firstBlock + request.run.blockCount) return false
+    const openBefore = requests.size
+    this.#desk.blockArrived(request, block)
+    this.#verdicts.judge(request.song, request.chunk)
+    return requests.size < openBefore
+  }
+
+  #requestFinished({ requestId }: RequestFinished): boolean {
+    const request = this.#state.requests.get(requestId)
+    if (request === undefined) return false
+    this.#desk.finished(request)
+    this.#verdicts.judge(request.song, request.chunk)
+    return true
+  }
+
+  #requestFailed(requestId: number, code: ErrorCode, retryAfterMs: number | undefined): boolean {
+    const request = this.#state.requests.get(requestId)
+    if (request === undefined) return false
+    this.#blame.requestFailed(request, code, retryAfterMs)
+    return true
+  }
+}

@@ -1,0 +1,177 @@
+// What is known of one song here: what is held, what is in progress, what is wanted, and which of its chunks are left alone.
+// Not who else holds it (peer-table) and not a policy.
+// Invariant: a held chunk is never in progress, and an unwanted one is neither started nor asked for.
+
+import { Bitfield } from '@evastream/core/bitfield'
+import type { ChunkId, PeerId, SongId } from '@evastream/core/ids'
+import { blockCountOf, type SongShape } from '@evastream/core/manifest'
+import type { Millis } from '@evastream/core/units'
+import { doublingPauseMs, type Pause } from './backoff.ts'
+import { ChunkProgress } from './chunk-progress.ts'
+import type { EngineConfig } from './config.ts'
+import type { Interest, SongAdded } from './events.ts'
+import { PlaybackWindow } from './playback-window.ts'
+
+/** When the tracker was last asked about a song and what came of it. */
+export interface LookupTimes {
+  askedAt: Millis
+  /** When to see whether it is to be asked again. */
+  dueAt: Millis
+  /** When the last answer came. */
+  settledAt: Millis
+  isPending: boolean
+}
+
+const LONG_AGO = Number.NEGATIVE_INFINITY
+
+export class SongState {
+  readonly songId: SongId
+  readonly shape: SongShape
+  readonly held: Bitfield
+  readonly window: PlaybackWindow
+  readonly progress = new Map<ChunkId, ChunkProgress>()
+  readonly lookup: LookupTimes = { askedAt: LONG_AGO, dueAt: LONG_AGO, settledAt: LONG_AGO, isPending: false }
+  /** Its manifest contradicts itself: go on by whole chunks and blame nobody. */
+  isInconsistent = false
+  readonly #config: EngineConfig
+  readonly #hasBlockHashes: boolean
+  readonly #marks = new Map<ChunkId, Map<PeerId, Pause>>()
+  readonly #originPauses = new Map<ChunkId, Pause>()
+  readonly #chunkPauses = new Map<ChunkId, Pause>()
+  #interest: Interest
+  #wantedCount: number | undefined
+
+  constructor(added: SongAdded, config: EngineConfig) {
+    this.songId = added.songId
+    this.shape = added.shape
+    this.held = Bitfield.of(added.shape.chunkCount, added.heldChunkIds)
+    this.window = new PlaybackWindow({ ...config, shape: added.shape, byteRateBytesPerSecond: added.byteRateBytesPerSecond })
+    this.#config = config
+    this.#hasBlockHashes = added.hasBlockHashes
+    this.#interest = added.interest
+  }
+
+  get interest(): Interest {
+    return this.#interest
+  }
+
+  set interest(interest: Interest) {
+    this.#interest = interest
+    this.#wantedCount = undefined
+  }
+
+  /** How the bytes of the chunks to come are judged. */
+  get verify(): 'blocks' | 'chunk' {
+    return this.#hasBlockHashes && !this.isInconsistent ? 'blocks' : 'chunk'
+  }
+
+  get hasReaders(): boolean {
+    return this.window.readerCount > 0
+  }
+
+  /** Chunks that are wanted and not held. */
+  get wantedCount(): number {
+    this.#wantedCount ??= this.#countWanted()
+    return this.#wantedCount
+  }
+
+  isWanted(chunkId: ChunkId): boolean {
+    return !this.held.has(chunkId) && chunkId >= this.#firstWanted && chunkId < this.shape.chunkCount
+  }
+
+  readerMoved(readerId: string, positionBytes: number, at: Millis): void {
+    this.window.moved(readerId, positionBytes, { at, isHeld: chunkId => this.held.has(chunkId) })
+    this.#wantedCount = undefined
+  }
+
+  readerStopped(readerId: string): boolean {
+    this.#wantedCount = undefined
+    return this.window.stopped(readerId)
+  }
+
+  /** Begins to put a chunk together. */
+  startChunk(chunkId: ChunkId, at: Millis): ChunkProgress {
+    const progress = new ChunkProgress({ chunkId, blockCount: blockCountOf(this.shape, chunkId), verify: this.verify }, at)
+    this.progress.set(chunkId, progress)
+    return progress
+  }
+
+  /** A chunk is stored: whatever was held against anybody for its sake is forgotten. */
+  chunkHeld(chunkId: ChunkId): void {
+    this.held.add(chunkId)
+    this.progress.delete(chunkId)
+    this.#marks.delete(chunkId)
+    this.#originPauses.delete(chunkId)
+    this.#chunkPauses.delete(chunkId)
+    this.#wantedCount = undefined
+  }
+
+  chunkLost(chunkId: ChunkId): void {
+    this.held.delete(chunkId)
+    this.#wantedCount = undefined
+  }
+
+  /** A peer failed a chunk: it is not asked for that chunk again for a time. */
+  markPeer(chunkId: ChunkId, peerId: PeerId, at: Millis): void {
+    const marks = this.#marks.get(chunkId) ?? new Map<PeerId, Pause>()
+    const failures = (marks.get(peerId)?.failures ?? 0) + 1
+    marks.set(peerId, { failures, until: at + doublingPauseMs(failures, this.#config.chunkMarkBaseMs, this.#config.chunkMarkMaxMs) })
+    this.#marks.set(chunkId, marks)
+  }
+
+  /** The peer said itself, anew, that it holds these chunks. */
+  forgetMarks(peerId: PeerId, chunkIds: readonly ChunkId[]): void {
+    if (this.#marks.size > 0) for (const chunkId of chunkIds) this.#marks.get(chunkId)?.delete(peerId)
+  }
+
+  /** Until when a peer is not asked for a chunk; 0 if it may be. */
+  markOf(chunkId: ChunkId, peerId: PeerId): Millis {
+    return this.#marks.get(chunkId)?.get(peerId)?.until ?? 0
+  }
+
+  pauseAtOrigin(chunkId: ChunkId, at: Millis): void {
+    this.#pause(this.#originPauses, chunkId, at)
+  }
+
+  /** Until when the origin is not asked for a chunk. */
+  originPauseOf(chunkId: ChunkId): Millis {
+    return this.#originPauses.get(chunkId)?.until ?? 0
+  }
+
+  /** Nobody is asked for this chunk for a while: what failed was here, or nobody knows where. */
+  pauseChunk(chunkId: ChunkId, at: Millis): void {
+    this.#pause(this.#chunkPauses, chunkId, at)
+  }
+
+  chunkPauseOf(chunkId: ChunkId): Millis {
+    return this.#chunkPauses.get(chunkId)?.until ?? 0
+  }
+
+  /** Wanted chunks that are neither held nor in progress. */
+  *unstarted(): Iterable<ChunkId> {
+    for (let chunkId = this.#firstWanted; chunkId < this.shape.chunkCount; chunkId++)
+      if (!this.held.has(chunkId) && !this.progress.has(chunkId)) yield chunkId
+  }
+
+  /** The disk refuses this song's chunks just now. */
+  get hasUnstored(): boolean {
+    for (const { phase } of this.progress.values()) if (phase === 'unstored') return true
+    return false
+  }
+
+  get #firstWanted(): ChunkId {
+    return this.#interest === 'seed' ? 0 : (this.window.firstChunk ?? this.shape.chunkCount)
+  }
+
+  #countWanted(): number {
+    let count = 0
+    for (let chunkId = this.#firstWanted; chunkId < this.shape.chunkCount; chunkId++) if (!this.held.has(chunkId)) count++
+    return count
+  }
+
+  #pause(pauses: Map<ChunkId, Pause>, chunkId: ChunkId, at: Millis): void {
+    const failures = (pauses.get(chunkId)?.failures ?? 0) + 1
+    const { originBackoffBaseMs, originBackoffMaxMs } = this.#config
+    pauses.set(chunkId, { failures, until: at + doublingPauseMs(failures, originBackoffBaseMs, originBackoffMaxMs) })
+  }
+}

@@ -1,0 +1,128 @@
+// The facts a source policy sees: for a run of a chunk, who could bring it, how soon, and how each source stands.
+// Not the choice among them (source-selection).
+// Invariant: a peer that is banned or unknown is never among the candidates.
+
+import type { ChunkId, PeerId } from '@evastream/core/ids'
+import { blockRunLengthBytes } from '@evastream/core/manifest'
+import { BLOCK_SIZE_BYTES, type Millis } from '@evastream/core/units'
+import type { BlockRun } from './chunk-progress.ts'
+import { isSameSource } from './chunk-progress.ts'
+import type { Source } from './commands.ts'
+import type { DeliveryPace } from './delivery-pace.ts'
+import type { EngineState } from './engine-state.ts'
+import type { PeerRecord } from './peer-health.ts'
+import type { Holding } from './peer-table.ts'
+import type { SongState } from './song-state.ts'
+import type { Candidate, SourceFacts, SourceStanding, Standing } from './source-selection.ts'
+
+export interface SurveyedRun {
+  readonly song: SongState
+  readonly chunkId: ChunkId
+  readonly run: BlockRun
+  readonly verify: 'blocks' | 'chunk'
+  readonly deadlineAt: Millis | undefined
+  /** Somebody listens and this is not what is about to be heard: the last place at the origin is left free. */
+  readonly isYielding: boolean
+  /** A source that is at work on this run already. */
+  readonly except?: Source
+}
+
+const NEVER = Number.POSITIVE_INFINITY
+
+export class SourceSurvey {
+  readonly #state: EngineState
+
+  constructor(state: EngineState) {
+    this.#state = state
+  }
+
+  factsOf(wanted: SurveyedRun, lookupUntil: Millis): SourceFacts {
+    const { now } = this.#state
+    return {
+      now,
+      deadlineAt: wanted.deadlineAt,
+      candidates: this.#candidates(wanted),
+      origin: this.#originStanding(wanted),
+      lookupUntil,
+    }
+  }
+
+  /** How a peer stands, whatever the chunk. */
+  standingOf(record: PeerRecord): { readonly standing: Standing; readonly retryAt: Millis } {
+    const { config, now } = this.#state
+    if (record.pausedUntil > now) return { standing: 'failed', retryAt: record.pausedUntil }
+    if (record.busyUntil > now) return { standing: 'busy', retryAt: record.busyUntil }
+    const isFull = record.pace.openRequests >= config.batchesPerPeerMax
+    const rate = record.pace.rateBytesPerSecond(now, config.rateTrustMs)
+    if (rate !== undefined && rate < config.rateMinBytesPerSecond)
+      return { standing: isFull ? 'failed' : 'slow', retryAt: record.pace.measuredAt + config.rateTrustMs }
+    return { standing: isFull ? 'full' : 'free', retryAt: 0 }
+  }
+
+  /** Whether the origin may be given one more request; what yields leaves it one place, unless it has but one. */
+  isOriginFree(isYielding: boolean): boolean {
+    const { origin, config, now } = this.#state
+    const placesKept = isYielding && origin.failures === 0 && config.originRequestsMax > 1 ? 1 : 0
+    return origin.freeSlots(now) > placesKept
+  }
+
+  /** How many blocks to ask of a source at a time: all of a chunk that nobody else holds, else what it should send in a moment. */
+  batchBlocks(source: Source, wanted: Pick<SurveyedRun, 'song' | 'chunkId' | 'verify' | 'run'>): number {
+    const { config, peers } = this.#state
+    if (wanted.verify === 'chunk') return wanted.run.blockCount
+    if (source.kind === 'origin') {
+      const isHeldByPeers = peers.copiesOf(wanted.song.songId, wanted.chunkId) > 0
+      return isHeldByPeers ? Math.min(wanted.run.blockCount, config.originRunBlocksMax) : wanted.run.blockCount
+    }
+    const blocks = Math.round((this.#state.rateOf(source) * config.batchDurationMs) / 1000 / BLOCK_SIZE_BYTES)
+    return Math.min(wanted.run.blockCount, Math.max(config.batchBlocksMin, Math.min(config.batchBlocksMax, blocks)))
+  }
+
+  /** When a source should be done (ms from now) with this many more bytes, after what it has to send before. */
+  finishMs(pace: DeliveryPace, rateBytesPerSecond: number, sizeBytes: number): number {
+    return (pace.roundTripMs ?? this.#state.config.roundTripAssumedMs) + ((pace.openBytes + sizeBytes) * 1000) / rateBytesPerSecond
+  }
+
+  #candidates(wanted: SurveyedRun): Candidate[] {
+    const sizeBytes = this.#batchBytes(wanted)
+    const candidates: Candidate[] = []
+    for (const holding of this.#state.peers.holdingsOf(wanted.song.songId).values()) {
+      if (!holding.chunks.has(wanted.chunkId) || isExcluded(wanted.except, holding.peerId)) continue
+      candidates.push(this.#candidate(holding, wanted, sizeBytes))
+    }
+    return candidates
+  }
+
+  #candidate(holding: Holding, wanted: SurveyedRun, sizeBytes: number): Candidate {
+    const { health, now } = this.#state
+    const record = health.recordOf(holding.peerId)
+    const finishMs = this.finishMs(record.pace, health.expectedRate(record, now), sizeBytes)
+    const markedUntil = wanted.song.markOf(wanted.chunkId, holding.peerId)
+    if (markedUntil > now) return { peerId: holding.peerId, standing: 'failed', retryAt: markedUntil, finishMs }
+    return { peerId: holding.peerId, ...this.standingOf(record), finishMs }
+  }
+
+  #originStanding(wanted: SurveyedRun): SourceStanding {
+    const { origin, now } = this.#state
+    const finishMs = this.finishMs(origin.pace, origin.expectedRate(now), this.#batchBytes(wanted))
+    if (wanted.except !== undefined && isSameSource(wanted.except, { kind: 'origin' }))
+      return { standing: 'full', finishMs, retryAt: NEVER }
+    const retryAt = Math.max(origin.retryAt, wanted.song.originPauseOf(wanted.chunkId))
+    if (retryAt > now) return { standing: 'failed', finishMs, retryAt }
+    return { standing: this.isOriginFree(wanted.isYielding) ? 'free' : 'full', finishMs, retryAt: 0 }
+  }
+
+  runBytes(song: SongState, chunkId: ChunkId, run: BlockRun): number {
+    return blockRunLengthBytes(song.shape, chunkId, run.firstBlock, run.blockCount)
+  }
+
+  #batchBytes(wanted: SurveyedRun): number {
+    const { song, chunkId, run, verify } = wanted
+    const blockCount = verify === 'chunk' ? run.blockCount : Math.min(run.blockCount, this.#state.config.batchBlocksMax)
+    return this.runBytes(song, chunkId, { firstBlock: run.firstBlock, blockCount })
+  }
+}
+
+function isExcluded(except: Source | undefined, peerId: PeerId): boolean {
+  return except?.kind === 'peer' && except.peerId === peerId
+}

@@ -1,0 +1,69 @@
+// Which chunks of a song could be begun now: wanted, not in progress, and with a source that is free for them.
+// Not their order (chunk-selection) and not the final word on the source (source-selection): a sieve, so that those see few.
+// Invariant: a chunk that the source policy would ask a free source for is not left out.
+
+import type { ChunkId } from '@evastream/core/ids'
+import type { Millis } from '@evastream/core/units'
+import type { EngineState } from './engine-state.ts'
+import type { Holding } from './peer-table.ts'
+import type { SongState } from './song-state.ts'
+import type { SourceSurvey } from './source-survey.ts'
+
+export interface Startable {
+  readonly chunkIds: ChunkId[]
+  /** When a pause ends that keeps some chunk from being begun. */
+  readonly wakeAt: Millis
+}
+
+interface Neighbours {
+  readonly free: Holding[]
+  /** Full or busy: worth waiting for. */
+  readonly awaited: Holding[]
+  wakeAt: Millis
+}
+
+export class StartableChunks {
+  readonly #state: EngineState
+  readonly #survey: SourceSurvey
+
+  constructor(deps: { readonly state: EngineState; readonly survey: SourceSurvey }) {
+    this.#state = deps.state
+    this.#survey = deps.survey
+  }
+
+  /** `isListenedTo`: somebody listens to some song, so the last place at the origin is kept. */
+  of(song: SongState, isListenedTo: boolean): Startable {
+    const { now, origin, peers } = this.#state
+    const neighbours = this.#neighbours(song)
+    let { wakeAt } = neighbours
+    if (origin.retryAt > now) wakeAt = Math.min(wakeAt, origin.retryAt)
+    const isOriginFree = this.#survey.isOriginFree(isListenedTo)
+    const chunkIds: ChunkId[] = []
+    for (const chunkId of song.unstarted()) {
+      const pausedUntil = song.chunkPauseOf(chunkId)
+      if (pausedUntil > now) wakeAt = Math.min(wakeAt, pausedUntil)
+      else if (someoneHas(neighbours.free, song, chunkId, now)) chunkIds.push(chunkId)
+      else if (!isOriginFree) continue
+      else if (song.originPauseOf(chunkId) > now) wakeAt = Math.min(wakeAt, song.originPauseOf(chunkId))
+      else if (peers.copiesOf(song.songId, chunkId) === 0 || !someoneHas(neighbours.awaited, song, chunkId, now)) chunkIds.push(chunkId)
+    }
+    return { chunkIds, wakeAt }
+  }
+
+  #neighbours(song: SongState): Neighbours {
+    const neighbours: Neighbours = { free: [], awaited: [], wakeAt: Number.POSITIVE_INFINITY }
+    for (const holding of this.#state.peers.holdingsOf(song.songId).values()) {
+      const { standing, retryAt } = this.#survey.standingOf(this.#state.health.recordOf(holding.peerId))
+      if (standing === 'free' || standing === 'slow') neighbours.free.push(holding)
+      else if (standing !== 'failed') neighbours.awaited.push(holding)
+      if ((standing === 'busy' || standing === 'failed') && retryAt > this.#state.now)
+        neighbours.wakeAt = Math.min(neighbours.wakeAt, retryAt)
+    }
+    return neighbours
+  }
+}
+
+function someoneHas(holdings: readonly Holding[], song: SongState, chunkId: ChunkId, now: Millis): boolean {
+  for (const holding of holdings) if (holding.chunks.has(chunkId) && song.markOf(chunkId, holding.peerId) <= now) return true
+  return false
+}
