@@ -122,14 +122,17 @@ describe('OriginClient: honest answers', () => {
     expect(progress.at(-1)).toBe(wanted.length)
   })
 
-  it('200 without a length: the same', async () => {
+  it('200 without a length, whose end never comes: the same, and the connection is closed', async () => {
+    let closed: Promise<unknown> = Promise.resolve()
     const { client } = await originThat((_, response) => {
+      closed = once(response, 'close')
       response.write(chunk.subarray(0, 20_000))
-      response.end(chunk.subarray(20_000))
+      response.write(chunk.subarray(20_000, 50_000))
     })
     const { target, error } = await fetchRun(client)
     expect(error).toBeUndefined()
     expect(target.equals(wanted)).toBe(true)
+    await closed
   })
 
   it('an address with a path of its own: is kept before the call', async () => {
@@ -151,23 +154,19 @@ describe('OriginClient: honest answers', () => {
   })
 
   it('maxConnections: is never exceeded', async () => {
-    let now = 0
-    let most = 0
+    const ports = new Set<number | undefined>()
     const waiting: (() => void)[] = []
     const { client } = await originThat(
       (request, response) => {
-        most = Math.max(most, ++now)
-        waiting.push(() => {
-          now--
-          honest(request, response)
-        })
+        ports.add(request.socket.remotePort)
+        waiting.push(() => honest(request, response))
         if (waiting.length === 2) for (const go of waiting.splice(0)) setImmediate(go)
       },
       { maxConnections: 2 },
     )
     const runs = await Promise.all(Array.from({ length: 8 }, () => fetchRun(client)))
     expect(runs.map(run => run.error)).toEqual(Array(8).fill(undefined))
-    expect(most).toBe(2)
+    expect(ports.size).toBe(2)
   })
 })
 
@@ -234,6 +233,14 @@ describe('OriginClient: answers of the wrong length', () => {
         .end(wanted)
     })
     expect((await fetchRun(client)).error.code).toBe('EVA_ORIGIN_REPLY_INVALID')
+  })
+
+  it('a range that ends elsewhere, though the bytes are as many as wanted: truncated', async () => {
+    const { client } = await originThat((_, response) => {
+      response.writeHead(206, { 'content-range': `bytes ${16 * KIB}-20000/${chunk.length}` })
+      response.end(wanted)
+    })
+    expect((await fetchRun(client)).error.code).toBe('EVA_ORIGIN_TRUNCATED')
   })
 
   it('206 without a range, and an encoded body: refused', async () => {
@@ -340,12 +347,21 @@ describe('OriginClient: cancelling', () => {
   it('while waiting for a connection: cancelled at once, the request never sent', async () => {
     const busy = new AbortController()
     const waiting = new AbortController()
-    const { client, server } = await originThat(() => waiting.abort(), { maxConnections: 1 })
+    const { client, server } = await originThat(
+      (request, response) => (request.url?.endsWith('chunkId=0') ? waiting.abort() : honest(request, response)),
+      { maxConnections: 1 },
+    )
     const first = fetchRun(client, { signal: busy.signal })
     expect((await fetchRun(client, { chunkId: 1, signal: waiting.signal })).error.code).toBe('EVA_CANCELLED')
     busy.abort()
     expect((await first).error.code).toBe('EVA_CANCELLED')
-    expect(server.received).toHaveLength(1)
+    expect((await fetchRun(client, { chunkId: 2 })).error).toBeUndefined()
+    expect(server.received.map(({ url }) => url.slice(-1))).toEqual(['0', '2'])
+  })
+
+  it('the client is closed while it waits: cancelled', async () => {
+    const { client } = await originThat(() => void client.close())
+    expect((await fetchRun(client)).error.code).toBe('EVA_CANCELLED')
   })
 
   it('in the middle of the body: the connection is closed and the target no longer written', async () => {

@@ -168,7 +168,7 @@ function detailsOf(problem: Readonly<Record<string, unknown>>): ErrorDetails {
   const known = new Set(['type', 'title', 'status', 'detail', 'code', 'nextStep', 'instance', 'retryAfterMs'])
   const details: Record<string, string | number | boolean> = {}
   for (const [name, value] of Object.entries(problem).slice(0, 32)) {
-    if (known.has(name) || name === '__proto__') continue
+    if (known.has(name)) continue
     if (typeof value === 'string') details[name] = quote(value)
     else if (typeof value === 'number' || typeof value === 'boolean') details[name] = value
   }
