@@ -29,7 +29,7 @@ export class BlameDesk {
   requestTimedOut(request: OpenRequest): void {
     const { now, origin, health } = this.#state
     this.#desk.cancel(request, 'timed-out')
-    if (request.source.kind === 'origin') origin.failed(now, request.askedAt)
+    if (request.source.kind === 'origin') origin.timedOut(now, request.askedAt)
     else {
       health.timedOut(request.source.peerId, now)
       request.song.markPeer(request.chunk.chunkId, request.source.peerId, now)

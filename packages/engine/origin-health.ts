@@ -20,6 +20,7 @@ export class OriginHealth {
   #failedAt: Millis = Number.NEGATIVE_INFINITY
   #retryAt: Millis = Number.NEGATIVE_INFINITY
   #missingInARow = 0
+  #timeouts = 0
 
   constructor(deps: OriginHealthDeps, config: EngineConfig) {
     this.#random = deps.random
@@ -50,6 +51,17 @@ export class OriginHealth {
   delivered(): void {
     this.#failures = 0
     this.#missingInARow = 0
+    this.#timeouts = 0
+  }
+
+  /** How much longer than usual to wait for it (a factor from 1): it may just be slow, and must not be given up for ever. */
+  get patience(): number {
+    return 2 ** Math.min(this.#timeouts, this.#config.patienceDoublingsMax)
+  }
+
+  timedOut(at: Millis, askedAt: Millis): void {
+    if (askedAt > this.#failedAt || this.#failures === 0) this.#timeouts++
+    this.failed(at, askedAt)
   }
 
   /** `askedAt`: requests that were already out when it failed before tell nothing new. */

@@ -16,6 +16,7 @@ export interface PeerRecord {
   failures: number
   /** Timeouts in a row: each doubles the patience with this peer, or a slow one would fail for ever. */
   timeouts: number
+  hasDelivered: boolean
   pausedUntil: Millis
   busyUntil: Millis
   strikes: number
@@ -42,6 +43,7 @@ export class PeerHealth {
       pace: new DeliveryPace(),
       failures: 0,
       timeouts: 0,
+      hasDelivered: false,
       pausedUntil: 0,
       busyUntil: 0,
       strikes: 0,
@@ -65,6 +67,7 @@ export class PeerHealth {
     const record = this.recordOf(peerId)
     record.failures = 0
     record.timeouts = 0
+    record.hasDelivered = true
     record.pausedUntil = 0
     this.#isMedianStale = true
   }
@@ -99,9 +102,10 @@ export class PeerHealth {
     return durationMs
   }
 
-  /** How much longer than usual to wait for this peer (a factor from 1). */
+  /** How much longer than usual to wait for this peer (a factor from 1); hardly longer for one that never brought anything. */
   patienceOf(peerId: PeerId): number {
-    return 2 ** Math.min(this.recordOf(peerId).timeouts, this.#config.patienceDoublingsMax)
+    const { timeouts, hasDelivered } = this.recordOf(peerId)
+    return 2 ** Math.min(timeouts, hasDelivered ? this.#config.patienceDoublingsMax : 1)
   }
 
   /** The rate (bytes per second) to expect of a peer: its own, or the median of the others', or an assumption. */

@@ -32,7 +32,7 @@ export class RequestDesk {
 
   open(asking: Asking): OpenRequest {
     const { now, requests, hedges } = this.#state
-    const { song, chunk, run, source, priority } = asking
+    const { song, chunk, run, source } = asking
     const pace = this.#state.paceOf(source)
     const sizeBytes = this.#survey.runBytes(song, chunk.chunkId, run)
     const expectedMs = this.#survey.finishMs(pace, this.#state.rateOf(source), sizeBytes)
@@ -40,7 +40,7 @@ export class RequestDesk {
     pace.asked(sizeBytes, now)
     chunk.activeAt = now
     if (asking.hedgeOf !== undefined) hedges.reserve(sizeBytes)
-    else if (priority === 'play') request.hedgeAt = hedgeDueAt(request, this.#state.spreads[source.kind])
+    else request.hedgeAt = hedgeDueAt(request, this.#state.spreads[source.kind])
     this.#state.emit({
       kind: 'request-blocks',
       requestId: request.requestId,
@@ -49,7 +49,7 @@ export class RequestDesk {
       firstBlock: run.firstBlock,
       blockCount: run.blockCount,
       source: Object.freeze(source.kind === 'origin' ? { kind: 'origin' as const } : { kind: 'peer' as const, peerId: source.peerId }),
-      priority,
+      priority: asking.priority,
       verify: chunk.verify,
     })
     return request

@@ -1,6 +1,6 @@
 // How long to wait for a request: by expectation of its source, not by the clock alone, so that slow links are not given up for ever.
 // Not the consequences (request-watch, blame-desk).
-// Invariant: a request whose bytes keep coming at a bearable rate is never given up.
+// Invariant: a request whose bytes, or those of the requests before it, keep coming at a bearable rate is never given up.
 
 import { BLOCK_SIZE_BYTES, type Millis } from '@evastream/core/units'
 import type { CompletionSpread } from './completion-spread.ts'
@@ -34,7 +34,7 @@ function silentAt(request: OpenRequest, source: SourceExpectation, config: Engin
 function overdueAt(request: OpenRequest, source: SourceExpectation, config: EngineConfig): Millis {
   const usualMs = request.expectedMs * source.spread.usualRatio(config.timeoutDeviations)
   const limitMs = source.patience * Math.min(config.requestTimeoutMaxMs, Math.max(leastPatienceMs(request, config), usualMs))
-  const bearableMs = (request.receivedBytes * 1000) / config.rateMinBytesPerSecond
+  const bearableMs = (request.queueBytes * 1000) / config.rateMinBytesPerSecond
   return request.askedAt + Math.max(limitMs, bearableMs)
 }
 

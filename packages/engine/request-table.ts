@@ -31,15 +31,20 @@ export interface OpenRequest extends Omit<RequestOpening, 'hedgeOf'> {
   usefulBytes: number
   /** Since when nothing came, neither of this request nor of one that was asked of the source before it. */
   quietSince: Millis
+  /** Bytes that came since, of this request and of those before it: a queue that moves excuses who stands in it. */
+  queueBytes: number
   /** When to consider a hedge (again). */
   hedgeAt: Millis
   hedgeOf: OpenRequest | undefined
   hedgedBy: OpenRequest | undefined
 }
 
+type SourceKey = PeerId | typeof ORIGIN
+const ORIGIN = Symbol('origin')
+
 export class RequestTable {
   readonly #open = new Map<number, OpenRequest>()
-  readonly #ofPeers = new Map<PeerId, Set<OpenRequest>>()
+  readonly #bySource = new Map<SourceKey, Set<OpenRequest>>()
   #lastId = 0
 
   get size(): number {
@@ -56,7 +61,7 @@ export class RequestTable {
 
   /** A copy, so that the caller may close them one by one. */
   ofPeer(peerId: PeerId): OpenRequest[] {
-    return [...(this.#ofPeers.get(peerId) ?? [])]
+    return [...(this.#bySource.get(peerId) ?? [])]
   }
 
   /** A copy, hedges included. */
@@ -74,40 +79,42 @@ export class RequestTable {
       receivedBytes: 0,
       usefulBytes: 0,
       quietSince: opening.askedAt,
+      queueBytes: 0,
       hedgeAt: Number.POSITIVE_INFINITY,
       hedgedBy: undefined,
     }
     this.#open.set(request.requestId, request)
-    if (opening.source.kind === 'peer') {
-      const others = this.#ofPeers.get(opening.source.peerId)
-      if (others === undefined) this.#ofPeers.set(opening.source.peerId, new Set([request]))
-      else others.add(request)
-    }
+    const others = this.#bySource.get(keyOf(opening.source))
+    if (others === undefined) this.#bySource.set(keyOf(opening.source), new Set([request]))
+    else others.add(request)
     if (opening.hedgeOf === undefined) chunk.claim(request.requestId, run)
     else opening.hedgeOf.hedgedBy = request
     return request
   }
 
-  /** Bytes came: the request is alive, and those asked of the same peer after it only wait for their turn. */
+  /** Bytes came: the request is alive, and those asked of the same source after it only wait for their turn. */
   arrived(request: OpenRequest, sizeBytes: number, at: Millis): void {
     request.receivedBytes += sizeBytes
-    request.quietSince = at
-    if (request.source.kind !== 'peer') return
-    for (const other of this.#ofPeers.get(request.source.peerId) ?? [])
-      if (other.requestId > request.requestId && other.receivedBytes === 0) other.quietSince = at
+    for (const other of this.#bySource.get(keyOf(request.source)) ?? []) {
+      if (other.requestId < request.requestId) continue
+      other.queueBytes += sizeBytes
+      other.quietSince = at
+    }
   }
 
   /** The request is over; what it still owned is its hedge's now, or free. */
   close(request: OpenRequest): void {
     if (!this.#open.delete(request.requestId)) return
-    if (request.source.kind === 'peer') {
-      const others = this.#ofPeers.get(request.source.peerId)
-      others?.delete(request)
-      if (others?.size === 0) this.#ofPeers.delete(request.source.peerId)
-    }
+    const others = this.#bySource.get(keyOf(request.source))
+    others?.delete(request)
+    if (others?.size === 0) this.#bySource.delete(keyOf(request.source))
     const { hedgedBy, hedgeOf } = request
     if (hedgedBy !== undefined) hedgedBy.hedgeOf = undefined
     if (hedgeOf !== undefined) hedgeOf.hedgedBy = undefined
     else request.chunk.release(request.requestId, request.run, hedgedBy)
   }
+}
+
+function keyOf(source: Source): SourceKey {
+  return source.kind === 'origin' ? ORIGIN : source.peerId
 }

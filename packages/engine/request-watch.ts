@@ -1,4 +1,5 @@
-// Watches the open requests: gives up those that take too long, and doubles those that are late when the music needs them.
+// Watches the open requests: gives up those that take too long, and doubles those that are late when the music needs them or when
+// they are the last of their song.
 // Not the measure of "too long" (request-patience) and not the consequences for the source (blame-desk).
 // Invariant: after `check`, the next moment to check lies in the future.
 
@@ -9,8 +10,9 @@ import type { EngineState } from './engine-state.ts'
 import type { RequestDesk } from './request-desk.ts'
 import { giveUpAt } from './request-patience.ts'
 import type { OpenRequest } from './request-table.ts'
+import type { SongState } from './song-state.ts'
 import type { SourceSelection } from './source-selection.ts'
-import type { SourceSurvey } from './source-survey.ts'
+import type { SourceSurvey, SurveyedRun } from './source-survey.ts'
 
 export interface RequestWatchDeps {
   readonly state: EngineState
@@ -39,13 +41,18 @@ export class RequestWatch {
     return next
   }
 
-  check(): void {
+  /** @returns whether requests were given up, so that there is something to plan. */
+  check(): boolean {
     const { state, blame } = this.#deps
+    let isChanged = false
     for (const request of [...state.requests.all()]) {
       if (state.requests.get(request.requestId) === undefined) continue
-      if (state.now >= this.#giveUpAt(request)) blame.requestTimedOut(request)
-      else if (state.now >= request.hedgeAt) this.#considerHedge(request)
+      if (state.now >= this.#giveUpAt(request)) {
+        blame.requestTimedOut(request)
+        isChanged = true
+      } else if (state.now >= request.hedgeAt) this.#considerHedge(request)
     }
+    return isChanged
   }
 
   #giveUpAt(request: OpenRequest): Millis {
@@ -56,7 +63,7 @@ export class RequestWatch {
       {
         rateBytesPerSecond: state.rateOf(source),
         roundTripMs: state.paceOf(source).roundTripMs ?? state.config.roundTripAssumedMs,
-        patience: source.kind === 'peer' ? state.health.patienceOf(source.peerId) : 1,
+        patience: source.kind === 'peer' ? state.health.patienceOf(source.peerId) : state.origin.patience,
         spread: state.spreads[source.kind],
       },
       state.config,
@@ -68,22 +75,31 @@ export class RequestWatch {
     const { song, chunk, source, deadlineAt } = request
     request.hedgeAt = state.now + Math.min(RECONSIDER_MAX_MS, Math.max(RECONSIDER_MIN_MS, request.expectedMs / 2))
     const rest = chunk.missingRunOf(request.requestId, request.run)
-    if (rest === undefined || deadlineAt === undefined || request.hedgedBy !== undefined) return
+    if (rest === undefined || request.hedgedBy !== undefined || request.hedgeOf !== undefined) return
     if (state.requests.size >= state.config.downloadsInFlightMax) return
+    if (deadlineAt === undefined && !isLastOfSong(song)) return
     const wanted = { song, chunkId: chunk.chunkId, run: rest, verify: chunk.verify, deadlineAt, isYielding: false, except: source }
-    const facts = survey.factsOf(wanted, 0)
-    const choice = sourceSelection.choose(facts, state.random)
-    if (choice.kind === 'wait' || !this.#isAtRisk(choice.source, wanted)) return
+    const choice = sourceSelection.choose(survey.factsOf(wanted, 0), state.random)
+    if (choice.kind === 'wait' || !this.#isWorthIt(choice.source, wanted)) return
     const run =
       chunk.verify === 'chunk' ? rest : { ...rest, blockCount: Math.min(rest.blockCount, survey.batchBlocks(choice.source, wanted)) }
     if (survey.runBytes(song, chunk.chunkId, run) > state.hedges.spareBytes) return
-    desk.open({ song, chunk, run, source: choice.source, priority: 'play', deadlineAt, hedgeOf: request })
+    desk.open({ song, chunk, run, source: choice.source, priority: request.priority, deadlineAt, hedgeOf: request })
   }
 
-  #isAtRisk(second: Source, wanted: Parameters<SourceSurvey['factsOf']>[0]): boolean {
+  /** The music would wait, or the song's end; for the latter alone the origin is not asked. */
+  #isWorthIt(second: Source, wanted: SurveyedRun): boolean {
     const { state, survey } = this.#deps
+    if (wanted.deadlineAt === undefined) return second.kind === 'peer'
     const sizeBytes = survey.runBytes(wanted.song, wanted.chunkId, wanted.run)
     const finishMs = survey.finishMs(state.paceOf(second), state.rateOf(second), sizeBytes)
-    return wanted.deadlineAt !== undefined && state.now + RISK_FACTOR * finishMs > wanted.deadlineAt
+    return state.now + RISK_FACTOR * finishMs > wanted.deadlineAt
   }
+}
+
+/** Nothing is left to ask of the song but what is on its way: then who is late holds up the whole. */
+function isLastOfSong(song: SongState): boolean {
+  if (song.wantedCount > song.progress.size) return false
+  for (const chunk of song.progress.values()) if (chunk.phase === 'fetching' && chunk.freeRun() !== undefined) return false
+  return true
 }

@@ -105,8 +105,7 @@ export class Scheduler {
         this.#blame.peerLost(event.peerId, event.code)
         return true
       case 'woke':
-        this.#watch.check()
-        return true
+        return this.#watch.check() || this.#state.now >= this.#planAt
       default:
         return this.#takeForSong(event)
     }

@@ -52,6 +52,8 @@ export class SourceSurvey {
     const { config, now } = this.#state
     if (record.pausedUntil > now) return { standing: 'failed', retryAt: record.pausedUntil }
     if (record.busyUntil > now) return { standing: 'busy', retryAt: record.busyUntil }
+    // After a failure it is tried with one request, and whoever needs more need not wait for the outcome.
+    if (record.failures > 0) return { standing: record.pace.openRequests > 0 ? 'failed' : 'free', retryAt: NEVER }
     const isFull = record.pace.openRequests >= config.batchesPerPeerMax
     const rate = record.pace.rateBytesPerSecond(now, config.rateTrustMs)
     if (rate !== undefined && rate < config.rateMinBytesPerSecond)
@@ -74,6 +76,7 @@ export class SourceSurvey {
       const isHeldByPeers = peers.copiesOf(wanted.song.songId, wanted.chunkId) > 0
       return isHeldByPeers ? Math.min(wanted.run.blockCount, config.originRunBlocksMax) : wanted.run.blockCount
     }
+    if (this.#state.health.recordOf(source.peerId).failures > 0) return Math.min(wanted.run.blockCount, config.batchBlocksMin)
     const blocks = Math.round((this.#state.rateOf(source) * config.batchDurationMs) / 1000 / BLOCK_SIZE_BYTES)
     return Math.min(wanted.run.blockCount, Math.max(config.batchBlocksMin, Math.min(config.batchBlocksMax, blocks)))
   }
@@ -94,9 +97,11 @@ export class SourceSurvey {
   }
 
   #candidate(holding: Holding, wanted: SurveyedRun, sizeBytes: number): Candidate {
-    const { health, now } = this.#state
+    const { config, health, now } = this.#state
     const record = health.recordOf(holding.peerId)
-    const finishMs = this.finishMs(record.pace, health.expectedRate(record, now), sizeBytes)
+    // One that failed last time is expected to keep silent first.
+    const doubtMs = record.failures > 0 ? config.silenceMs : 0
+    const finishMs = doubtMs + this.finishMs(record.pace, health.expectedRate(record, now), sizeBytes)
     const markedUntil = wanted.song.markOf(wanted.chunkId, holding.peerId)
     if (markedUntil > now) return { peerId: holding.peerId, standing: 'failed', retryAt: markedUntil, finishMs }
     return { peerId: holding.peerId, ...this.standingOf(record), finishMs }
