@@ -30,7 +30,12 @@ export interface RunOptions {
   readonly checksBlocks: boolean
 }
 
-export type RunProgress = { readonly kind: 'verified'; readonly blocks: readonly number[] } | { readonly kind: 'mismatch' }
+export interface RunProgress {
+  /** The blocks that matched their hash, in order. */
+  readonly verified: readonly number[]
+  /** The block after them did not match its own. */
+  readonly isSpoiled: boolean
+}
 
 interface KeptBlock {
   readonly bytes: Uint8Array
@@ -130,18 +135,18 @@ export class AssemblyRun {
   /** So many bytes of the target are filled: verifies the blocks that became whole by it. */
   arrived(filledBytes: number): RunProgress {
     this.#arrivedBytes = Math.max(this.#arrivedBytes, filledBytes)
-    const blocks: number[] = []
+    const verified: number[] = []
     const blockHashes = this.#options.checksBlocks ? this.#assembly.blockHashes : undefined
-    if (blockHashes === undefined) return { kind: 'verified', blocks }
+    if (blockHashes === undefined) return { verified, isSpoiled: false }
     for (; this.#nextBlock < this.#endBlock; this.#nextBlock++) {
       const bytes = this.#bytesOf(this.#nextBlock)
       if (this.#offsetOf(this.#nextBlock) + bytes.length > filledBytes) break
       const expected = blockHashes.subarray(this.#nextBlock * HASH_SIZE_BYTES, (this.#nextBlock + 1) * HASH_SIZE_BYTES)
-      if (!hash('sha256', bytes, 'buffer').equals(expected)) return { kind: 'mismatch' }
+      if (!hash('sha256', bytes, 'buffer').equals(expected)) return { verified, isSpoiled: true }
       this.#keep(this.#nextBlock, bytes)
-      blocks.push(this.#nextBlock)
+      verified.push(this.#nextBlock)
     }
-    return { kind: 'verified', blocks }
+    return { verified, isSpoiled: false }
   }
 
   /** The source has filled the target: blocks that were not checked one by one are taken over now, all from this one run. */

@@ -135,15 +135,13 @@ export class ChunkDownloads {
   #arrived(request: OpenRequest, filledBytes: number): void {
     const { command, run } = request
     const sizeBytes = filledBytes - run.arrivedBytes
-    const progress = run.arrived(filledBytes)
+    const { verified, isSpoiled } = run.arrived(filledBytes)
     if (!this.#isOpen(request)) return
     const at = this.#deps.clock.now()
     const { requestId } = command
     if (sizeBytes > 0) this.#deps.feed({ kind: 'bytes-arrived', at, requestId, sizeBytes })
-    if (progress.kind === 'verified') {
-      for (const block of progress.blocks) if (this.#isOpen(request)) this.#deps.feed({ kind: 'block-verified', at, requestId, block })
-      return
-    }
+    for (const block of verified) if (this.#isOpen(request)) this.#deps.feed({ kind: 'block-verified', at, requestId, block })
+    if (!isSpoiled) return
     const code = command.source.kind === 'origin' ? 'EVA_ORIGIN_HASH_MISMATCH' : 'EVA_BLOCK_HASH_MISMATCH'
     request.waste = 'bad'
     this.#failed(request, new EvaError(code))

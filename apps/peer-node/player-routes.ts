@@ -9,6 +9,7 @@ import { SECOND_MS } from '@evastream/core/units'
 import { PeerSongs, PeerStatus, SongParams, SongProgress, StreamParams } from '@evastream/protocol/peer-http'
 import type { HttpApp } from '@evastream/service-kit/http-app'
 import { loopbackGuard } from '@evastream/service-kit/loopback-guard'
+import { Type } from 'typebox'
 import type { NodeEvents } from './node-events.ts'
 import type { SongLibrary } from './song-library.ts'
 import { type RangeReader, streamReply } from './song-stream.ts'
@@ -53,7 +54,11 @@ function addApiRoutes(app: HttpApp, { library, status }: PlayerRoutesDeps): void
 }
 
 function addEventRoute(app: HttpApp, { events }: PlayerRoutesDeps): void {
-  const schema = { tags: ['peer'], summary: 'What happens, as Server-Sent Events' }
+  const schema = {
+    tags: ['peer'],
+    summary: 'What happens, as Server-Sent Events',
+    querystring: Type.Object({}, { additionalProperties: false }),
+  }
   app.get('/api/events', { schema }, async (_request, reply) => {
     const stream = events.watch()
     if (stream === undefined)

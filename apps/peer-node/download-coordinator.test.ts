@@ -1,0 +1,419 @@
+// The hands of the Scheduler, each command and each outcome: with a scheduler that a test writes, and sources in its hands.
+// Not the real Scheduler and not real sockets: peer-node.test.ts has those.
+// Invariant: what a test expects is the list of events, in order, and the ledger's figures.
+
+import { EvaError } from '@evastream/core/errors'
+import { parsePeerId, type SongId } from '@evastream/core/ids'
+import { KIB } from '@evastream/core/units'
+import type { RequestBlocks, SchedulerCommand } from '@evastream/engine/commands'
+import type { SchedulerEvent } from '@evastream/engine/events'
+import { fakeClock } from '@evastream/testkit/fake-clock'
+import { MemoryChunkStore } from '@evastream/testkit/memory-chunk-store'
+import { RecordedLog } from '@evastream/testkit/recorded-log'
+import { ScriptedSource } from '@evastream/testkit/scripted-source'
+import { type SongFixture, songFixture } from '@evastream/testkit/song-fixture'
+import { Registry } from 'prom-client'
+import { describe, expect, it } from 'vitest'
+import { DownloadCoordinator } from './download-coordinator.ts'
+import type { BlockRequest, ListedPeer } from './ports.ts'
+import { TransferLedger } from './transfer-ledger.ts'
+import { DeadlineTimer } from './wake-timer.ts'
+
+const BLOCK = 16 * KIB
+const PEER = parsePeerId('peer-1')
+
+/** A scheduler that notes every event and answers as the test says. */
+class WrittenScheduler {
+  readonly events: SchedulerEvent[] = []
+  readonly #answers: [(event: SchedulerEvent) => boolean, readonly SchedulerCommand[]][] = []
+  wakeAt: number | undefined
+  #isHandling = false
+
+  on(kind: SchedulerEvent['kind'], ...commands: readonly SchedulerCommand[]): void {
+    this.#answers.push([event => event.kind === kind, commands])
+  }
+
+  handle(event: SchedulerEvent): readonly SchedulerCommand[] {
+    expect(this.#isHandling).toBe(false)
+    this.#isHandling = true
+    this.events.push(event)
+    const answer = this.#answers.findIndex(([fits]) => fits(event))
+    this.#isHandling = false
+    return answer === -1 ? [] : (this.#answers.splice(answer, 1)[0]?.[1] ?? [])
+  }
+
+  nextWakeAt(): number | undefined {
+    return this.wakeAt
+  }
+
+  kinds(): string[] {
+    return this.events.map(event => event.kind)
+  }
+}
+
+class Stage {
+  readonly song: SongFixture
+  readonly clock = fakeClock(0)
+  readonly scheduler = new WrittenScheduler()
+  readonly origin = new ScriptedSource<BlockRequest>()
+  readonly peer = new ScriptedSource<BlockRequest>()
+  readonly store = new MemoryChunkStore()
+  readonly log = new RecordedLog()
+  readonly ledger = new TransferLedger({ registry: new Registry() })
+  readonly introduced: ListedPeer[] = []
+  readonly bans: unknown[] = []
+  readonly stored: unknown[] = []
+  /** What the tracker answers; a promise in the test's hands. */
+  answerSearch: (signal: AbortSignal) => Promise<readonly ListedPeer[]> = async () => []
+  saveFault: EvaError | undefined
+  readonly coordinator: DownloadCoordinator
+
+  constructor(song: SongFixture = songFixture({ fileSize: 128 * KIB, chunkSize: 64 * KIB })) {
+    this.song = song
+    this.coordinator = new DownloadCoordinator({
+      scheduler: this.scheduler,
+      clock: this.clock,
+      origin: this.origin,
+      network: {
+        sourceOf: peerId => (peerId === PEER ? this.peer : undefined),
+        introduce: peer => void this.introduced.push(peer),
+        ban: (peerId, durationMs) => void this.bans.push([peerId, durationMs]),
+      },
+      tracker: { getPeers: (_songId, signal) => this.answerSearch(signal) },
+      store: {
+        saveChunk: async (songId: SongId, chunkId: number, bytes: Uint8Array) => {
+          if (this.saveFault !== undefined) throw this.saveFault
+          await this.store.saveChunk(songId, chunkId, bytes)
+        },
+      },
+      ledger: this.ledger,
+      log: this.log,
+      makeTimer: wake => new DeadlineTimer({ clock: this.clock, timers: this.clock, wake }),
+      chunkStored: stored => void this.stored.push(stored),
+    })
+  }
+
+  async open(blockHashes: Uint8Array | 'none' = this.song.blockHashes): Promise<void> {
+    const { manifest } = this.song
+    await this.store.openSong(manifest)
+    const song = {
+      songId: manifest.id,
+      shape: manifest,
+      blockHashes: blockHashes === 'none' ? undefined : blockHashes,
+      byteRateBytesPerSecond: 40_000,
+      heldChunkIds: [],
+    }
+    this.coordinator.addSong({ ...song, interest: 'seed' })
+  }
+
+  request(requestId: number, wish: Partial<RequestBlocks> = {}): RequestBlocks {
+    const run = { songId: this.song.manifest.id, chunkId: 0, firstBlock: 0, blockCount: 4, priority: 'seed', verify: 'blocks' } as const
+    return { kind: 'request-blocks', requestId, ...run, source: { kind: 'peer', peerId: PEER }, ...wish }
+  }
+
+  get completeFirst(): SchedulerCommand {
+    return { kind: 'complete-chunk', songId: this.song.manifest.id, chunkId: 0 }
+  }
+
+  /** Until the promises that are settled now have been told to everybody. */
+  async settle(): Promise<void> {
+    for (let turn = 0; turn < 20; turn++) await Promise.resolve()
+  }
+}
+
+describe('download coordinator', () => {
+  it('a run of blocks: arrives, is verified block by block, finished and stored: in that order, with the right figures', async () => {
+    const stage = new Stage()
+    stage.scheduler.on('song-added', stage.request(1))
+    stage.scheduler.on('request-finished', stage.completeFirst)
+    await stage.open()
+    const fetch = stage.peer.fetch(0)
+    expect(fetch.request).toMatchObject({ chunkId: 0, firstBlock: 0, blockCount: 4, priority: 'seed' })
+    fetch.deliver(stage.song.chunkBytes(0).subarray(0, BLOCK + 10))
+    fetch.deliver(stage.song.chunkBytes(0).subarray(BLOCK + 10))
+    fetch.succeed()
+    await stage.settle()
+    expect(stage.scheduler.events.slice(1).map(({ at: _at, ...event }) => event)).toEqual([
+      { kind: 'bytes-arrived', requestId: 1, sizeBytes: BLOCK + 10 },
+      { kind: 'block-verified', requestId: 1, block: 0 },
+      { kind: 'bytes-arrived', requestId: 1, sizeBytes: 3 * BLOCK - 10 },
+      { kind: 'block-verified', requestId: 1, block: 1 },
+      { kind: 'block-verified', requestId: 1, block: 2 },
+      { kind: 'block-verified', requestId: 1, block: 3 },
+      { kind: 'request-finished', requestId: 1 },
+      { kind: 'chunk-stored', songId: 'song-1', chunkId: 0 },
+    ])
+    expect(Buffer.compare(await stage.store.loadChunk(stage.song.manifest.id, 0), stage.song.chunkBytes(0))).toBe(0)
+    expect(stage.stored).toEqual([{ songId: 'song-1', chunkId: 0, split: { originBytes: 0, peerBytes: 64 * KIB } }])
+    expect(stage.ledger.totals()).toEqual({ originBytes: 0, peerBytes: 64 * KIB, sentBytes: 0, wastedBytes: 0 })
+  })
+
+  it.each([
+    ['peer', { kind: 'peer', peerId: PEER }, 'EVA_BLOCK_HASH_MISMATCH'],
+    ['origin', { kind: 'origin' }, 'EVA_ORIGIN_HASH_MISMATCH'],
+  ] as const)(
+    'a bad block from the %s: the request is aborted and fails with that blame, and only what verified is kept',
+    async (_name, source, code) => {
+      const stage = new Stage()
+      stage.scheduler.on('song-added', stage.request(7, { source }))
+      await stage.open()
+      const fetch = (source.kind === 'peer' ? stage.peer : stage.origin).fetch(0)
+      const bytes = stage.song.chunkBytes(0).slice()
+      bytes[BLOCK] = (bytes[BLOCK] as number) ^ 1
+      fetch.deliver(bytes.subarray(0, 2 * BLOCK))
+      expect(fetch.signal.aborted).toBe(true)
+      fetch.deliver(bytes.subarray(2 * BLOCK))
+      await stage.settle()
+      expect(stage.scheduler.kinds()).toEqual(['song-added', 'bytes-arrived', 'block-verified', 'request-failed'])
+      expect(stage.scheduler.events.at(-1)).toMatchObject({ kind: 'request-failed', requestId: 7, code })
+      expect(stage.ledger.totals().wastedBytes).toBe(BLOCK)
+    },
+  )
+
+  it('a source that says it is done without having told of its bytes: they are checked all the same', async () => {
+    const stage = new Stage()
+    stage.scheduler.on('song-added', stage.request(1))
+    await stage.open()
+    const fetch = stage.peer.fetch(0)
+    fetch.request.target.set(stage.song.chunkBytes(1))
+    fetch.succeed()
+    await stage.settle()
+    expect(stage.scheduler.events.at(-1)).toMatchObject({ kind: 'request-failed', code: 'EVA_BLOCK_HASH_MISMATCH' })
+  })
+
+  it('a failure: tells its code and the pause that was asked for, and what was cut short is waste', async () => {
+    const stage = new Stage()
+    stage.scheduler.on('song-added', stage.request(3, { source: { kind: 'origin' } }))
+    await stage.open()
+    const fetch = stage.origin.fetch(0)
+    fetch.deliver(stage.song.chunkBytes(0).subarray(0, BLOCK + 100))
+    fetch.fail(new EvaError('EVA_ORIGIN_OVERLOADED', { details: { retryAfterMs: 3000 } }))
+    await stage.settle()
+    expect(stage.scheduler.events.at(-1)).toEqual({
+      kind: 'request-failed',
+      at: 0,
+      requestId: 3,
+      code: 'EVA_ORIGIN_OVERLOADED',
+      retryAfterMs: 3000,
+    })
+    expect(stage.ledger.totals().wastedBytes).toBe(100)
+  })
+
+  it('something thrown that is no EvaError: is a failure like any other', async () => {
+    const stage = new Stage()
+    stage.scheduler.on('song-added', stage.request(3))
+    await stage.open()
+    stage.peer.fetch(0).fail(new TypeError('a bug') as unknown as EvaError)
+    await stage.settle()
+    expect(stage.scheduler.events.at(-1)).toMatchObject({ kind: 'request-failed', code: 'EVA_INTERNAL' })
+  })
+
+  it('a peer that is not known: the request fails at once, after the event that caused it', async () => {
+    const stage = new Stage()
+    stage.scheduler.on('song-added', stage.request(1, { source: { kind: 'peer', peerId: parsePeerId('nobody') } }))
+    await stage.open()
+    expect(stage.scheduler.events.at(-1)).toMatchObject({ kind: 'request-failed', requestId: 1, code: 'EVA_PEER_UNREACHABLE' })
+  })
+
+  it('a cancelled request: is aborted, tells nothing any more, and its blocks stay with the chunk', async () => {
+    const stage = new Stage()
+    stage.scheduler.on('song-added', stage.request(1))
+    stage.scheduler.on('block-verified', { kind: 'cancel-request', requestId: 1, reason: 'timed-out' })
+    await stage.open()
+    const fetch = stage.peer.fetch(0)
+    fetch.deliver(stage.song.chunkBytes(0).subarray(0, 3 * BLOCK))
+    expect(fetch.signal.aborted).toBe(true)
+    await stage.settle()
+    expect(stage.scheduler.kinds()).toEqual(['song-added', 'bytes-arrived', 'block-verified'])
+    expect(stage.ledger.totals().wastedBytes).toBe(0)
+  })
+
+  it('a hedge and the one it hedges: both arrive: the chunk is right, and the second copy is counted as waste', async () => {
+    const stage = new Stage()
+    stage.scheduler.on('song-added', stage.request(1))
+    stage.scheduler.on('block-verified', stage.request(2, { source: { kind: 'origin' }, firstBlock: 1, blockCount: 3 }))
+    await stage.open()
+    const [slow, bytes] = [stage.peer.fetch(0), stage.song.chunkBytes(0)]
+    slow.deliver(bytes.subarray(0, BLOCK))
+    const hedge = stage.origin.fetch(0)
+    slow.deliver(bytes.subarray(BLOCK, 2 * BLOCK))
+    hedge.deliver(bytes.subarray(BLOCK))
+    stage.scheduler.on('request-finished', { kind: 'cancel-request', requestId: 1, reason: 'superseded' }, stage.completeFirst)
+    hedge.succeed()
+    await stage.settle()
+    expect(slow.signal.aborted).toBe(true)
+    expect(stage.stored).toMatchObject([{ split: { peerBytes: 2 * BLOCK, originBytes: 2 * BLOCK } }])
+    expect(stage.ledger.totals()).toMatchObject({ peerBytes: 2 * BLOCK, originBytes: 2 * BLOCK, wastedBytes: BLOCK })
+  })
+
+  it('the connection to a peer is lost: one peer-lost speaks for its requests, and a late word of theirs is not heard', async () => {
+    const stage = new Stage()
+    const other = stage.request(2, { chunkId: 1, source: { kind: 'origin' } })
+    stage.scheduler.on('song-added', stage.request(1), other)
+    await stage.open()
+    stage.coordinator.peers.peerLost(PEER, 'EVA_PEER_CLOSED')
+    stage.peer.fetch(0).deliver(stage.song.chunkBytes(0))
+    await stage.settle()
+    expect(stage.scheduler.kinds()).toEqual(['song-added', 'peer-lost'])
+    expect(stage.origin.fetch(0).signal.aborted).toBe(false)
+  })
+
+  it('the disk fails a chunk: it is unstored and stays; asked again, it is stored without a byte being fetched', async () => {
+    const stage = new Stage()
+    stage.saveFault = new EvaError('EVA_STORAGE_FULL')
+    stage.scheduler.on('song-added', stage.request(1))
+    stage.scheduler.on('request-finished', stage.completeFirst)
+    await stage.open()
+    stage.peer.fetch(0).deliver(stage.song.chunkBytes(0))
+    stage.peer.fetch(0).succeed()
+    await stage.settle()
+    expect(stage.scheduler.events.at(-1)).toMatchObject({ kind: 'chunk-unstored', chunkId: 0, code: 'EVA_STORAGE_FULL' })
+    stage.saveFault = undefined
+    stage.scheduler.on('interest-changed', stage.completeFirst)
+    stage.coordinator.setInterest(stage.song.manifest.id, 'seed')
+    await stage.settle()
+    expect(stage.scheduler.events.at(-1)).toMatchObject({ kind: 'chunk-stored', chunkId: 0 })
+    expect(stage.ledger.totals()).toMatchObject({ peerBytes: 64 * KIB, wastedBytes: 0 })
+  })
+
+  it('an unstored chunk that is discarded: its bytes are waste, once', async () => {
+    const stage = new Stage()
+    stage.saveFault = new EvaError('EVA_STORAGE_FULL')
+    stage.scheduler.on('song-added', stage.request(1))
+    stage.scheduler.on('request-finished', stage.completeFirst)
+    stage.scheduler.on('chunk-unstored', { kind: 'discard-chunk', songId: stage.song.manifest.id, chunkId: 0 })
+    await stage.open()
+    stage.peer.fetch(0).deliver(stage.song.chunkBytes(0))
+    stage.peer.fetch(0).succeed()
+    await stage.settle()
+    expect(stage.ledger.totals()).toMatchObject({ peerBytes: 0, wastedBytes: 64 * KIB })
+  })
+
+  it('blocks that verify and a chunk that does not: it is rejected and thrown away; asked for as a whole, a fresh one is judged alone', async () => {
+    const honest = songFixture({ fileSize: 64 * KIB, chunkSize: 64 * KIB, seed: 1 })
+    const other = songFixture({ fileSize: 64 * KIB, chunkSize: 64 * KIB, seed: 2 })
+    const stage = new Stage(honest)
+    stage.scheduler.on('song-added', stage.request(1))
+    stage.scheduler.on('request-finished', stage.completeFirst)
+    stage.scheduler.on('chunk-rejected', stage.request(2, { verify: 'chunk' }))
+    await stage.open(other.blockHashes)
+    stage.peer.fetch(0).deliver(other.bytes)
+    stage.peer.fetch(0).succeed()
+    await stage.settle()
+    expect(stage.scheduler.events.at(-1)).toMatchObject({ kind: 'chunk-rejected', chunkId: 0 })
+    expect(stage.ledger.totals().wastedBytes).toBe(64 * KIB)
+    stage.scheduler.on('request-finished', stage.completeFirst)
+    stage.peer.fetch(1).deliver(honest.bytes)
+    stage.peer.fetch(1).succeed()
+    await stage.settle()
+    expect(stage.scheduler.kinds().slice(-3)).toEqual(['bytes-arrived', 'request-finished', 'chunk-stored'])
+  })
+
+  it('a song without block hashes: no block is told of, and the whole chunk decides', async () => {
+    const stage = new Stage()
+    stage.scheduler.on('song-added', stage.request(1, { verify: 'chunk' }))
+    stage.scheduler.on('request-finished', stage.completeFirst)
+    await stage.open('none')
+    stage.peer.fetch(0).deliver(stage.song.chunkBytes(1))
+    stage.peer.fetch(0).succeed()
+    await stage.settle()
+    expect(stage.scheduler.kinds()).toEqual(['song-added', 'bytes-arrived', 'request-finished', 'chunk-rejected'])
+    expect(stage.scheduler.events[0]).toMatchObject({ hasBlockHashes: false })
+  })
+
+  it('find-peers: who was found is introduced, listed, and then the search is told to have ended', async () => {
+    const stage = new Stage()
+    const found: ListedPeer = { peerId: PEER, host: '127.0.0.1', port: 9001, chunks: [0, 1] }
+    stage.answerSearch = async () => [found]
+    stage.scheduler.on('song-added', { kind: 'find-peers', songId: stage.song.manifest.id })
+    await stage.open()
+    await stage.settle()
+    expect(stage.introduced).toEqual([found])
+    expect(stage.scheduler.events.slice(1)).toEqual([
+      { kind: 'peer-listed', at: 0, songId: 'song-1', peerId: PEER, chunkIds: [0, 1], told: 'tracker' },
+      { kind: 'peers-found', at: 0, songId: 'song-1' },
+    ])
+  })
+
+  it('find-peers while one is under way: is asked once; a tracker that fails is told as such', async () => {
+    const stage = new Stage()
+    let asked = 0
+    stage.answerSearch = async () => {
+      asked++
+      throw new EvaError('EVA_SERVICE_UNREACHABLE')
+    }
+    const search: SchedulerCommand = { kind: 'find-peers', songId: stage.song.manifest.id }
+    stage.scheduler.on('song-added', search, search)
+    await stage.open()
+    await stage.settle()
+    expect(asked).toBe(1)
+    expect(stage.scheduler.events.slice(1)).toMatchObject([{ kind: 'peers-unfound', code: 'EVA_SERVICE_UNREACHABLE' }])
+  })
+
+  it('what the network tells: becomes an event each, with its time', async () => {
+    const stage = new Stage()
+    await stage.open()
+    stage.clock.advance(5)
+    const { peers } = stage.coordinator
+    peers.peerListed(PEER, stage.song.manifest.id, [1])
+    peers.peerHas(PEER, stage.song.manifest.id, [0])
+    peers.peerLacks(PEER, stage.song.manifest.id, [1])
+    stage.coordinator.chunkLost(stage.song.manifest.id, 1)
+    expect(stage.scheduler.events.slice(1)).toEqual([
+      { kind: 'peer-listed', at: 5, songId: 'song-1', peerId: PEER, chunkIds: [1], told: 'peer' },
+      { kind: 'peer-has', at: 5, songId: 'song-1', peerId: PEER, chunkIds: [0] },
+      { kind: 'peer-lacks', at: 5, songId: 'song-1', peerId: PEER, chunkIds: [1] },
+      { kind: 'chunk-lost', at: 5, songId: 'song-1', chunkId: 1 },
+    ])
+  })
+
+  it('bans and troubles: reach the network and the log', async () => {
+    const stage = new Stage()
+    const songId = stage.song.manifest.id
+    stage.scheduler.on(
+      'song-added',
+      { kind: 'ban-peer', peerId: PEER, code: 'EVA_BLOCK_HASH_MISMATCH', durationMs: 600_000 },
+      { kind: 'report-trouble', code: 'EVA_MANIFEST_INCONSISTENT', songId, chunkId: 4 },
+    )
+    await stage.open()
+    expect(stage.bans).toEqual([[PEER, 600_000]])
+    expect(stage.log.messages('warn')[1]).toBe(
+      'Every block of chunk 4 verifies and the chunk does not: the manifest of "song-1" contradicts itself.',
+    )
+  })
+
+  it('the deadline that the scheduler names: wakes it once, and only the last one counts', async () => {
+    const stage = new Stage()
+    stage.scheduler.wakeAt = 100
+    await stage.open()
+    stage.clock.advance(50)
+    stage.scheduler.wakeAt = 200
+    stage.coordinator.setInterest(stage.song.manifest.id, 'idle')
+    stage.clock.advance(149)
+    expect(stage.scheduler.kinds()).toEqual(['song-added', 'interest-changed'])
+    stage.scheduler.wakeAt = undefined
+    stage.clock.advance(1)
+    expect(stage.scheduler.events.at(-1)).toEqual({ kind: 'woke', at: 200 })
+    expect(stage.clock.pendingCount).toBe(0)
+  })
+
+  it('stopped: requests and searches are aborted, nothing is fed any more, no timer stays', async () => {
+    const stage = new Stage()
+    let searchSignal: AbortSignal | undefined
+    stage.answerSearch = signal => {
+      searchSignal = signal
+      return new Promise(() => undefined)
+    }
+    stage.scheduler.wakeAt = 100
+    stage.scheduler.on('song-added', stage.request(1), { kind: 'find-peers', songId: stage.song.manifest.id })
+    await stage.open()
+    stage.peer.fetch(0).deliver(stage.song.chunkBytes(0).subarray(0, 2 * BLOCK))
+    const before = stage.scheduler.events.length
+    await stage.coordinator.stop()
+    stage.coordinator.setInterest(stage.song.manifest.id, 'seed')
+    expect([stage.peer.fetch(0).signal.aborted, searchSignal?.aborted]).toEqual([true, true])
+    expect(stage.scheduler.events).toHaveLength(before)
+    expect(stage.clock.pendingCount).toBe(0)
+    expect(stage.ledger.totals()).toMatchObject({ peerBytes: 0, wastedBytes: 2 * BLOCK })
+  })
+})

@@ -1,0 +1,44 @@
+// The HTTP server of the player on this machine: always on loopback, on the wished port or the first free one.
+// Not its routes (player-routes.ts).
+// Invariant: a port that was asked for by number is never swapped for another.
+
+import { EvaError } from '@evastream/core/errors'
+import { createHttpService } from '@evastream/service-kit/http-service'
+import { type ListeningAddress, listen } from '@evastream/service-kit/listen'
+import type { Logger } from '@evastream/service-kit/logger'
+import { PROGRAM_VERSION } from '@evastream/service-kit/program-version'
+import type { Registry } from 'prom-client'
+import { DEFAULT_HTTP_PORT } from './config.ts'
+import { addPlayerRoutes, type PlayerRoutesDeps } from './player-routes.ts'
+
+export interface PlayerServerDeps extends PlayerRoutesDeps {
+  readonly logger: Logger
+  readonly registry: Registry
+  isReady(): string | undefined
+}
+
+export interface PlayerServer extends ListeningAddress {
+  close(): Promise<void>
+}
+
+const LOOPBACK_HOST = '127.0.0.1'
+/** So many peers without a port of their own may run on one machine. */
+const PORTS_TRIED_MAX = 200
+
+/** @throws EvaError `EVA_PORT_TAKEN` or `EVA_PORT_FORBIDDEN`, naming --http.port */
+export async function startPlayerServer(deps: PlayerServerDeps, options: { readonly httpPort: number | undefined }): Promise<PlayerServer> {
+  const app = await createHttpService(deps, { service: 'peer', title: 'EvaStream peer', version: PROGRAM_VERSION })
+  addPlayerRoutes(app, deps)
+  const first = options.httpPort ?? DEFAULT_HTTP_PORT
+  const last = options.httpPort === undefined ? first + PORTS_TRIED_MAX - 1 : first
+  for (let port = first; ; port++) {
+    try {
+      const address = await listen(app, { host: LOOPBACK_HOST, port, portFlag: '--http.port' })
+      return { ...address, close: () => app.close() }
+    } catch (thrown) {
+      if (port < last && thrown instanceof EvaError && thrown.code === 'EVA_PORT_TAKEN') continue
+      await app.close()
+      throw thrown
+    }
+  }
+}
