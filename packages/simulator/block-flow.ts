@@ -1,0 +1,89 @@
+// A run of blocks on its way: cut into segments small enough that slow links still show life.
+// Not the sender's policy: who sends, and when, is decided by the uploads, the adversary and the origin.
+// Invariant: every block's last segment names the block; the sizes add up to the run's length.
+
+import { blockLengthBytes, blockRunLengthBytes, type SongShape } from '@evastream/core/manifest'
+import type { Flow, Host, Segment } from './simulated-network.ts'
+
+/** A run of blocks of one chunk, as everybody in the simulator speaks of it. */
+export interface BlockRun {
+  readonly songId: string
+  readonly shape: SongShape
+  readonly chunkId: number
+  readonly firstBlock: number
+  readonly blockCount: number
+}
+
+/** How a run is sent: honestly, or not. */
+export interface SendingManner {
+  isGood(block: number): boolean
+  /** Stop for ever this many bytes before the end of the run. */
+  readonly stopBeforeEndBytes?: number
+  /** Bytes per segment; a quarter second of the slower link, but one block at most, when absent. */
+  readonly segmentBytesMax?: number
+}
+
+export interface BlockFlowEnds {
+  readonly from: Host
+  readonly to: Host
+  arrived(segment: Segment): void
+}
+
+export class BlockFlow implements Flow {
+  inFlightCount = 0
+  isStopped = false
+  sentBytes = 0
+  readonly #run: BlockRun
+  readonly #manner: SendingManner
+  readonly #ends: BlockFlowEnds
+  readonly #endBytes: number
+  #block: number
+  #offsetBytes = 0
+
+  constructor(deps: { readonly ends: BlockFlowEnds }, options: { readonly run: BlockRun; readonly manner: SendingManner }) {
+    this.#ends = deps.ends
+    this.#run = options.run
+    this.#manner = options.manner
+    this.#block = options.run.firstBlock
+    const { shape, chunkId, firstBlock, blockCount } = options.run
+    this.#endBytes = blockRunLengthBytes(shape, chunkId, firstBlock, blockCount) - (options.manner.stopBeforeEndBytes ?? 0)
+  }
+
+  get from(): Host {
+    return this.#ends.from
+  }
+
+  get to(): Host {
+    return this.#ends.to
+  }
+
+  get isSpent(): boolean {
+    return this.#block >= this.#run.firstBlock + this.#run.blockCount
+  }
+
+  next(): Segment | undefined {
+    const { shape, chunkId } = this.#run
+    if (this.isSpent || this.sentBytes >= this.#endBytes) return undefined
+    const lengthBytes = blockLengthBytes(shape, chunkId, this.#block)
+    const sizeBytes = Math.min(lengthBytes - this.#offsetBytes, this.#segmentBytesMax(), this.#endBytes - this.sentBytes)
+    const isGood = this.#manner.isGood(this.#block)
+    const block = this.#block
+    this.sentBytes += sizeBytes
+    this.#offsetBytes += sizeBytes
+    const endsBlock = this.#offsetBytes === lengthBytes
+    if (endsBlock) {
+      this.#block++
+      this.#offsetBytes = 0
+    }
+    return endsBlock ? { sizeBytes, block, isGood } : { sizeBytes, isGood }
+  }
+
+  arrived(segment: Segment): void {
+    if (!this.isStopped) this.#ends.arrived(segment)
+  }
+
+  #segmentBytesMax(): number {
+    const rate = Math.min(this.from.link.upBytesPerSecond, this.to.link.downBytesPerSecond)
+    return this.#manner.segmentBytesMax ?? Math.max(1024, Math.floor(rate / 4))
+  }
+}

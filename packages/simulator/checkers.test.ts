@@ -1,0 +1,294 @@
+// Canaries: for every rule a Scheduler (or a world) that breaks it, so that no rule is one that cannot fail.
+// Not the production Scheduler's exam: that is seeds.test.ts.
+
+import { assert } from '@evastream/core/assert'
+import { parsePeerId, parseSongId } from '@evastream/core/ids'
+import { blockCountOf } from '@evastream/core/manifest'
+import { KIB, SECOND_MS } from '@evastream/core/units'
+import type { RequestBlocks, SchedulerCommand } from '@evastream/engine/commands'
+import { engineConfig } from '@evastream/engine/config'
+import type { SchedulerEvent, SongAdded } from '@evastream/engine/events'
+import { describe, expect, test } from 'vitest'
+import { Checkers } from './checkers.ts'
+import { COMMAND_RULES } from './command-rules.ts'
+import { factRules } from './fact-rules.ts'
+import type { SchedulerPort } from './peer-process.ts'
+import { type Scenario, scenario } from './scenario.ts'
+import type { SchedulerMaker } from './simulated-peer.ts'
+import { productionScheduler, type SimulationOptions } from './simulation.ts'
+import type { Fact } from './simulation-observer.ts'
+import { stepRules } from './step-rules.ts'
+
+const songId = parseSongId('song-1')
+const peerId = parsePeerId('peer-1')
+const stranger = parsePeerId('stranger')
+
+/** What a sabotage does to a step: the true event and the production Scheduler's commands, to what is done instead. */
+type Sabotage = (commands: readonly SchedulerCommand[], event: SchedulerEvent) => readonly SchedulerCommand[]
+
+function sabotaged(world: Scenario, makeSabotage: () => Sabotage): SchedulerMaker {
+  const make = productionScheduler(world.plan())
+  return seed => {
+    const scheduler = make(seed)
+    const sabotage = makeSabotage()
+    return {
+      handle: event => sabotage(scheduler.handle(event), event),
+      nextWakeAt: () => scheduler.nextWakeAt(),
+    }
+  }
+}
+
+function isRequest(command: SchedulerCommand): command is RequestBlocks {
+  return command.kind === 'request-blocks'
+}
+
+/** A Scheduler that knows one move: asks the origin for the first chunk whenever `isTime`. */
+function stubborn(isTime: (event: SchedulerEvent) => boolean): SchedulerMaker {
+  return () => {
+    let song: SongAdded | undefined
+    let requestId = 0
+    const ask = ({ shape }: SongAdded): SchedulerCommand[] => {
+      const blockCount = blockCountOf(shape, 0)
+      const source = { kind: 'origin' } as const
+      return [
+        {
+          kind: 'request-blocks',
+          requestId: ++requestId,
+          songId,
+          chunkId: 0,
+          firstBlock: 0,
+          blockCount,
+          source,
+          priority: 'seed',
+          verify: 'chunk',
+        },
+      ]
+    }
+    return {
+      handle: event => {
+        if (event.kind === 'song-added') song = event
+        assert(song !== undefined, 'a song comes first')
+        if (event.kind === 'request-finished') return [{ kind: 'complete-chunk', songId, chunkId: 0 }]
+        return event.kind === 'song-added' || isTime(event) ? ask(song) : []
+      },
+      nextWakeAt: () => undefined,
+    }
+  }
+}
+
+interface Canary {
+  readonly rule: string
+  readonly world: () => Scenario
+  readonly sabotage?: () => Sabotage
+  readonly options?: (world: Scenario) => Partial<SimulationOptions>
+}
+
+const calm = () =>
+  scenario()
+    .song({ chunkCount: 4, chunkSizeBytes: 64 * KIB })
+    .peer('peer-1')
+    .peer('peer-2', { joinsAt: 3 * SECOND_MS })
+const besideLiar = () => calm().adversary('sends-bad-bytes')
+
+/** Adds commands made of the first request seen. */
+function once(more: (request: RequestBlocks) => readonly SchedulerCommand[]): () => Sabotage {
+  return () => {
+    let isDone = false
+    return commands => {
+      const request = commands.find(isRequest)
+      if (request === undefined || isDone) return commands
+      isDone = true
+      return [...commands, ...more(request)]
+    }
+  }
+}
+
+const canaries: readonly Canary[] = [
+  {
+    rule: 'commands name what exists',
+    world: calm,
+    sabotage: once(() => [{ kind: 'cancel-request', requestId: 999_999, reason: 'unwanted' }]),
+  },
+  {
+    rule: 'a block is asked of one source, or of two when hedged',
+    world: calm,
+    sabotage: once(request => [{ ...request, requestId: 999_999 }]),
+  },
+  {
+    rule: 'what is here is not asked for again',
+    world: calm,
+    sabotage: () => {
+      let first: RequestBlocks | undefined
+      return (commands, event) => {
+        first ??= commands.find(isRequest)
+        if (first === undefined || event.kind !== 'chunk-stored' || event.chunkId !== first.chunkId) return commands
+        return [{ ...first, requestId: 999_999 }, ...commands]
+      }
+    },
+  },
+  {
+    rule: 'a chunk is completed once, when all its blocks are here',
+    world: calm,
+    sabotage: once(({ chunkId }) => [{ kind: 'complete-chunk', songId, chunkId }]),
+  },
+  {
+    rule: 'blocks are verified by their hashes, or the chunk is asked for as a whole',
+    world: calm,
+    sabotage: () => commands => commands.map(command => (isRequest(command) ? { ...command, verify: 'chunk', blockCount: 1 } : command)),
+  },
+  {
+    rule: 'requests and chunks in progress are bounded',
+    world: calm,
+    options: () => ({ checkedConfig: engineConfig({ downloadsInFlightMax: 1 }) }),
+  },
+  {
+    rule: 'a banned peer is not asked',
+    world: besideLiar,
+    sabotage: () => {
+      let asked: RequestBlocks | undefined
+      return commands => {
+        asked = (commands.find(command => isRequest(command) && command.source.kind === 'peer') as RequestBlocks | undefined) ?? asked
+        return commands.some(command => command.kind === 'ban-peer') && asked !== undefined
+          ? [...commands, { ...asked, requestId: 999_999 }]
+          : commands
+      }
+    },
+  },
+  {
+    rule: 'a peer is asked only for what it is said to hold',
+    world: calm,
+    sabotage: () => commands =>
+      commands.map(command => (isRequest(command) ? { ...command, source: { kind: 'peer', peerId: stranger } } : command)),
+  },
+  {
+    rule: 'who said "later" is asked later',
+    world: () => calm().fault({ kind: 'origin-trouble', trouble: 'is-overloaded', at: 0, until: 20 * SECOND_MS }),
+    options: () => ({ makeScheduler: stubborn(event => event.kind === 'request-failed') }),
+  },
+  {
+    rule: 'what is banned or discarded has no open request left',
+    world: calm,
+    sabotage: once(({ chunkId }) => [{ kind: 'discard-chunk', songId, chunkId }]),
+  },
+  {
+    rule: 'nobody honest is banned',
+    world: calm,
+    sabotage: () => (commands, event) =>
+      event.kind === 'peer-listed'
+        ? [...commands, { kind: 'ban-peer', peerId: event.peerId, code: 'EVA_CHUNK_HASH_MISMATCH', durationMs: 1 }]
+        : commands,
+  },
+  {
+    rule: 'no busy loop of wakes',
+    world: calm,
+    options: world => {
+      const make = productionScheduler(world.plan())
+      return {
+        makeScheduler: seed => {
+          const scheduler = make(seed)
+          return { handle: event => scheduler.handle(event), nextWakeAt: () => 0 }
+        },
+      }
+    },
+  },
+  {
+    rule: 'the tracker is asked a few times a second at most',
+    world: calm,
+    sabotage: once(() => Array.from({ length: 10 }, () => ({ kind: 'find-peers', songId }))),
+  },
+  {
+    rule: 'an origin in trouble is left in peace',
+    world: () => calm().originDies(),
+    options: () => ({ makeScheduler: stubborn(event => event.kind === 'request-failed') }),
+  },
+  {
+    rule: 'a chunk that cannot verify is not fetched over and over',
+    world: () => calm().song({ chunkCount: 2, hasBlockHashes: false, flaw: { chunkId: 0, wrong: 'chunk-hash' } }),
+    options: () => ({ makeScheduler: stubborn(event => event.kind === 'chunk-rejected') }),
+  },
+  {
+    rule: 'a removed song leaves no request behind',
+    world: () => scenario().song({ chunkCount: 8 }).peer('peer-1').fault({ kind: 'song-away', peerId, songId, at: 200, until: SECOND_MS }),
+    sabotage: () => (commands, event) => (event.kind === 'song-removed' ? [] : commands),
+  },
+  { rule: 'nothing unverified is stored, served or played', world: besideLiar, options: () => ({ checksHashes: false }) },
+  {
+    rule: 'a manifest that contradicts itself is reported',
+    world: () => calm().song({ chunkCount: 4, flaw: { chunkId: 2, wrong: 'chunk-hash' } }),
+    sabotage: () => commands => commands.filter(({ kind }) => kind !== 'report-trouble'),
+  },
+]
+
+describe.each(canaries)('checkers: "$rule"', ({ rule, world, sabotage, options }) => {
+  test('the production scheduler keeps it', () => {
+    expect(world().run().violations).toEqual([])
+  })
+
+  test('a broken scheduler is caught', () => {
+    const built = world()
+    const makeScheduler = sabotage === undefined ? undefined : sabotaged(built, sabotage)
+    const outcome = built.run({ ...(makeScheduler === undefined ? {} : { makeScheduler }), ...options?.(built) })
+    expect(outcome.violations.map(violation => violation.rule)).toContain(rule)
+    expect(outcome.isGood).toBe(false)
+  })
+})
+
+describe('checkers: of facts', () => {
+  function rulesBrokenBy(facts: readonly Fact[]): string[] {
+    const checkers = new Checkers({ world: { config: engineConfig(), isHonest: () => true } })
+    for (const fact of facts) checkers.fact(0, peerId, fact)
+    return checkers.violations.map(({ rule }) => rule)
+  }
+
+  test('more uploads than slots: are caught', () => {
+    expect(rulesBrokenBy([{ kind: 'uploading', activeCount: 2, slotsMax: 2 }])).toEqual([])
+    expect(rulesBrokenBy([{ kind: 'uploading', activeCount: 3, slotsMax: 2 }])).toEqual(['uploads stay within their slots'])
+  })
+
+  test('a byte stored or wasted twice: is caught', () => {
+    const received: Fact = { kind: 'received', from: 'peer', sizeBytes: 10 }
+    const wasted: Fact = { kind: 'wasted', reason: 'late', sizeBytes: 10 }
+    expect(rulesBrokenBy([received, wasted])).toEqual([])
+    expect(rulesBrokenBy([received, wasted, wasted])).toEqual(['every byte is accounted for once'])
+  })
+
+  test.each(['stored', 'served', 'played'] as const)('wrong bytes %s: are caught', kind => {
+    const fact: Fact = { kind, songId, chunkId: 0, sizeBytes: 1, isGood: false }
+    expect(rulesBrokenBy([{ ...fact, isGood: true }])).not.toContain('nothing unverified is stored, served or played')
+    expect(rulesBrokenBy([fact])).toContain('nothing unverified is stored, served or played')
+  })
+})
+
+describe('liveness', () => {
+  const sabotages: readonly (readonly [string, () => Sabotage])[] = [
+    ['drops its requests', () => commands => commands.filter(command => !isRequest(command))],
+    ['never stores a chunk', () => commands => commands.filter(({ kind }) => kind !== 'complete-chunk')],
+  ]
+
+  test.each(sabotages)('liveness: a scheduler that %s: is found unfinished at the end', (_name, sabotage) => {
+    const world = calm()
+    const outcome = world.run({ makeScheduler: sabotaged(world, sabotage) })
+    expect(outcome.missing).toContain('peer-1 lacks chunks 0, 1, 2, 3 of song-1')
+    expect(outcome.isGood).toBe(false)
+  })
+
+  test('liveness: a scheduler that never hears of failures: is found unfinished at the end', () => {
+    const world = calm().fault({ kind: 'origin-trouble', trouble: 'refuses', at: 0, until: 5 * SECOND_MS })
+    const make = productionScheduler(world.plan())
+    const deaf: SchedulerMaker = seed => {
+      const scheduler: SchedulerPort = make(seed)
+      return {
+        handle: event => (event.kind === 'request-failed' || event.kind === 'woke' ? [] : scheduler.handle(event)),
+        nextWakeAt: () => undefined,
+      }
+    }
+    expect(world.run().isGood).toBe(true)
+    expect(world.run({ makeScheduler: deaf }).missing).not.toEqual([])
+  })
+})
+
+test('checkers: every rule there is: has a canary', () => {
+  const direct = ['uploads stay within their slots', 'every byte is accounted for once']
+  const names = [...COMMAND_RULES, ...stepRules(), ...factRules()].map(({ name }) => name)
+  expect([...canaries.map(({ rule }) => rule), ...direct]).toEqual(expect.arrayContaining(names))
+})

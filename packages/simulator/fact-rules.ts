@@ -1,0 +1,49 @@
+// What must be true of the world itself, whatever any Scheduler believes: bytes, slots, sums.
+// Not about commands: command-rules.ts.
+// Invariant: a fact is checked when it happens, so the first wrong byte ends the run.
+
+import type { PeerId } from '@evastream/core/ids'
+import type { FactRule } from './rule.ts'
+import type { Fact } from './simulation-observer.ts'
+
+const VERIFIED_ONLY: FactRule = {
+  name: 'nothing unverified is stored, served or played',
+  check: fact => {
+    if (fact.kind !== 'stored' && fact.kind !== 'served' && fact.kind !== 'played') return undefined
+    return fact.isGood ? undefined : `wrong bytes of chunk ${fact.chunkId} of ${fact.songId} were ${fact.kind}`
+  },
+}
+
+const SLOTS: FactRule = {
+  name: 'uploads stay within their slots',
+  check: fact =>
+    fact.kind === 'uploading' && fact.activeCount > fact.slotsMax
+      ? `${fact.activeCount} runs are being sent and there are ${fact.slotsMax} slots`
+      : undefined,
+}
+
+/** Every byte received is stored, wasted for a reason, or still in a buffer: never fewer than the first two together. */
+function accounted(): FactRule {
+  const spareBytes = new Map<PeerId, number>()
+  const add = (peerId: PeerId, bytes: number): number => {
+    const sum = (spareBytes.get(peerId) ?? 0) + bytes
+    spareBytes.set(peerId, sum)
+    return sum
+  }
+  return {
+    name: 'every byte is accounted for once',
+    check: (fact, peerId) => {
+      const sum = add(peerId, balanceOf(fact))
+      return sum < 0 ? `${-sum} more bytes were stored or wasted than received` : undefined
+    },
+  }
+}
+
+function balanceOf(fact: Fact): number {
+  if (fact.kind === 'received') return fact.sizeBytes
+  return fact.kind === 'wasted' || fact.kind === 'stored' ? -fact.sizeBytes : 0
+}
+
+export function factRules(): readonly FactRule[] {
+  return [VERIFIED_ONLY, SLOTS, accounted()]
+}

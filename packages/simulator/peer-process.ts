@@ -1,0 +1,275 @@
+// One life of a simulated peer: the production Scheduler and its hands, from start to crash or farewell.
+// Not the machine (simulated-peer.ts keeps disk, link and plan across lives). It is what the download coordinator is in the peer node.
+// Invariant: events enter the Scheduler one at a time, in order, and one timer stands at `nextWakeAt`.
+
+import { assert } from '@evastream/core/assert'
+import type { ErrorCode } from '@evastream/core/errors'
+import type { ChunkId, PeerId, SongId } from '@evastream/core/ids'
+import type { FindPeers, SchedulerCommand } from '@evastream/engine/commands'
+import type { Interest, SchedulerEvent } from '@evastream/engine/events'
+import type { Appointment } from './event-queue.ts'
+import { SimulatedDialer } from './simulated-dialer.ts'
+import { SimulatedDownloads } from './simulated-downloads.ts'
+import type { Host, Segment } from './simulated-network.ts'
+import type { SimulatedOrigin } from './simulated-origin.ts'
+import { SimulatedPlayer } from './simulated-player.ts'
+import type { SimulatedStore } from './simulated-store.ts'
+import type { SimulatedTracker } from './simulated-tracker.ts'
+import { SimulatedTrackerSession } from './simulated-tracker-session.ts'
+import { SimulatedUploads } from './simulated-uploads.ts'
+import type { Fact, SimulationObserver } from './simulation-observer.ts'
+import type { Switchboard } from './switchboard.ts'
+import type { VirtualClock } from './virtual-clock.ts'
+import type { PeerPlan, SongPlan } from './world-plan.ts'
+
+/** What the hands need of a Scheduler; the production one fits, and so does a broken one made to test the checkers. */
+export interface SchedulerPort {
+  handle(event: SchedulerEvent): readonly SchedulerCommand[]
+  nextWakeAt(): number | undefined
+}
+
+export interface PeerProcessDeps {
+  readonly clock: VirtualClock
+  readonly switchboard: Switchboard
+  readonly tracker: SimulatedTracker
+  readonly origin: SimulatedOrigin
+  readonly observer: SimulationObserver
+  readonly host: Host
+  readonly store: SimulatedStore
+  readonly scheduler: SchedulerPort
+}
+
+export interface PeerProcessOptions {
+  readonly plan: PeerPlan
+  readonly songs: readonly SongPlan[]
+  readonly checksHashes: boolean
+}
+
+export class PeerProcess {
+  readonly #deps: PeerProcessDeps
+  readonly #options: PeerProcessOptions
+  readonly #uploads: SimulatedUploads
+  readonly #dialer: SimulatedDialer
+  readonly #downloads: SimulatedDownloads
+  readonly #session: SimulatedTrackerSession
+  readonly #players: SimulatedPlayer[] = []
+  readonly #songs = new Map<SongId, SongPlan>()
+  readonly #inbox: SchedulerEvent[] = []
+  #isHandling = false
+  #isOver = false
+  #wake: Appointment | undefined
+
+  constructor(deps: PeerProcessDeps, options: PeerProcessOptions) {
+    this.#deps = deps
+    this.#options = options
+    const { plan, checksHashes } = options
+    const { clock, switchboard, host, store, origin, tracker } = deps
+    const feed = (event: SchedulerEvent) => this.feed(event)
+    const fact = (told: Fact) => deps.observer.fact(clock.now(), plan.peerId, told)
+    this.#uploads = new SimulatedUploads({ owner: this.#uploadsOwner(fact) }, { slotsMax: plan.slotsMax })
+    this.#dialer = new SimulatedDialer({ clock, switchboard, host, listener: this.#dialerListener() }, plan)
+    const stored = (songId: SongId, chunkId: ChunkId) => this.#chunkStored(songId, chunkId)
+    this.#downloads = new SimulatedDownloads(
+      { clock, host, origin, store, feed, fact, stored, dialer: this.#dialer },
+      { storeDelayMs: plan.storeDelayMs, checksHashes },
+    )
+    this.#session = new SimulatedTrackerSession({ clock, tracker, host, store }, plan)
+  }
+
+  start(): void {
+    this.#deps.switchboard.plugIn(this.#uploads)
+    this.#session.start()
+    for (const { songId, interest } of this.#options.plan.songs) this.addSong(songId, interest)
+    for (const [index, listen] of this.#options.plan.listens.entries()) {
+      const song = this.#songs.get(listen.songId)
+      assert(song !== undefined, `a listener to ${listen.songId}, which the peer does not have`)
+      const player = new SimulatedPlayer(this.#playerDeps(song), { plan: listen, readerId: `reader-${index + 1}` })
+      this.#players.push(player)
+      player.start()
+    }
+  }
+
+  /** The process ends: politely (it deregisters), by a crash, or with the power of its machine. */
+  end(how: 'politely' | 'crash' | 'silently'): void {
+    this.#isOver = true
+    this.#uploads.isListening = false
+    for (const player of this.#players) player.end()
+    this.#deps.switchboard.unplug(this.#uploads, this.#dialer, how === 'silently')
+    this.#downloads.end()
+    this.#session.stop(how === 'politely')
+    if (this.#wake !== undefined) this.#wake.isCancelled = true
+  }
+
+  addSong(songId: SongId, interest: Interest): void {
+    const song = this.#options.songs.find(candidate => candidate.songId === songId)
+    assert(song !== undefined, `no song ${songId} in this world`)
+    const { shape, byteRateBytesPerSecond, hasBlockHashes } = song
+    this.#songs.set(songId, song)
+    this.#downloads.addSong(song)
+    this.#dialer.follow(songId)
+    this.#session.addSong(songId)
+    const heldChunkIds = this.#deps.store.heldChunks(songId)
+    const at = this.#deps.clock.now()
+    this.feed({ kind: 'song-added', at, songId, shape, byteRateBytesPerSecond, hasBlockHashes, heldChunkIds, interest })
+  }
+
+  removeSong(songId: SongId): void {
+    this.#songs.delete(songId)
+    for (const player of this.#players) if (player.songId === songId) player.stop()
+    this.feed({ kind: 'song-removed', at: this.#deps.clock.now(), songId })
+    this.#downloads.removeSong(songId)
+    this.#dialer.unfollow(songId)
+    this.#session.removeSong(songId)
+  }
+
+  /** A chunk that was held is gone: evicted, or found rotten. */
+  loseChunk(songId: SongId, chunkId: ChunkId): void {
+    if (!this.#deps.store.has(songId, chunkId)) return
+    this.#deps.store.drop(songId, chunkId)
+    this.#uploads.retract(songId, chunkId)
+    this.#session.retract(songId, chunkId)
+    if (this.#songs.has(songId)) this.feed({ kind: 'chunk-lost', at: this.#deps.clock.now(), songId, chunkId })
+  }
+
+  cutConnections(): void {
+    this.#deps.switchboard.cut(this.#uploads, this.#dialer)
+  }
+
+  /** From which chunk on a listener wants the song; undefined when nobody listens to it. */
+  wantedFromChunk(songId: SongId): ChunkId | undefined {
+    const positions = this.#players.filter(player => player.songId === songId).flatMap(player => player.wantedFromChunk ?? [])
+    return positions.length === 0 ? undefined : Math.min(...positions)
+  }
+
+  hasSong(songId: SongId): boolean {
+    return this.#songs.has(songId)
+  }
+
+  feed(event: SchedulerEvent): void {
+    if (this.#isOver) return
+    this.#inbox.push(event)
+    if (this.#isHandling) return
+    this.#isHandling = true
+    for (let next = this.#inbox.shift(); next !== undefined; next = this.#inbox.shift()) this.#step(next)
+    this.#isHandling = false
+    this.#setWake()
+  }
+
+  #step(event: SchedulerEvent): void {
+    const commands = this.#deps.scheduler.handle(event)
+    this.#deps.observer.handled(this.#options.plan.peerId, event, commands)
+    for (const command of commands) this.#execute(command)
+  }
+
+  #execute(command: SchedulerCommand): void {
+    switch (command.kind) {
+      case 'request-blocks':
+        this.#downloads.request(command)
+        return
+      case 'cancel-request':
+        this.#downloads.cancel(command)
+        return
+      case 'complete-chunk':
+        this.#downloads.complete(command)
+        return
+      case 'discard-chunk':
+        this.#downloads.discard(command)
+        return
+      case 'ban-peer':
+        this.#dialer.ban(command.peerId, command.durationMs)
+        return
+      case 'find-peers':
+        this.#findPeers(command)
+        return
+      case 'report-trouble':
+        this.#deps.observer.fact(this.#deps.clock.now(), this.#options.plan.peerId, { ...command, kind: 'trouble' })
+        return
+    }
+  }
+
+  #findPeers({ songId }: FindPeers): void {
+    this.#session.find(
+      songId,
+      listings => {
+        if (!this.#songs.has(songId)) return
+        for (const { peerId, chunkIds } of listings) {
+          this.#dialer.introduce(peerId)
+          this.feed({ kind: 'peer-listed', at: this.#deps.clock.now(), songId, peerId, chunkIds, told: 'tracker' })
+        }
+        this.feed({ kind: 'peers-found', at: this.#deps.clock.now(), songId })
+      },
+      code => {
+        if (this.#songs.has(songId)) this.feed({ kind: 'peers-unfound', at: this.#deps.clock.now(), songId, code })
+      },
+    )
+  }
+
+  #setWake(): void {
+    const at = this.#deps.scheduler.nextWakeAt()
+    if (this.#wake !== undefined) {
+      if (this.#wake.at === at && !this.#wake.isCancelled) return
+      this.#wake.isCancelled = true
+      this.#wake = undefined
+    }
+    if (at === undefined || this.#isOver) return
+    this.#wake = this.#deps.clock.at(at, () => {
+      this.#wake = undefined
+      this.feed({ kind: 'woke', at: this.#deps.clock.now() })
+    })
+  }
+
+  #chunkStored(songId: SongId, chunkId: ChunkId): void {
+    this.#uploads.announce(songId, chunkId)
+    this.#session.announce(songId, [chunkId])
+    for (const player of this.#players) if (player.songId === songId) player.chunkStored(chunkId)
+  }
+
+  /** Reads a chunk to play or send it; one that turns out rotten is dropped and fetched again. */
+  #load(songId: SongId, chunkId: ChunkId): boolean | undefined {
+    const bytes = this.#deps.store.bytesOf(songId, chunkId)
+    if (bytes === 'rotten') this.loseChunk(songId, chunkId)
+    return bytes === undefined || bytes === 'rotten' ? undefined : bytes === 'good'
+  }
+
+  #playerDeps(song: SongPlan) {
+    return {
+      clock: this.#deps.clock,
+      song,
+      load: (chunkId: ChunkId) => this.#load(song.songId, chunkId),
+      feed: (event: SchedulerEvent) => this.feed(event),
+      fact: (told: Fact) => this.#deps.observer.fact(this.#deps.clock.now(), this.#options.plan.peerId, told),
+    }
+  }
+
+  #uploadsOwner(fact: (told: Fact) => void) {
+    const { host, store } = this.#deps
+    const { peerId, slotsMax } = this.#options.plan
+    return {
+      host,
+      peerId,
+      store,
+      foundRotten: (songId: SongId, chunkId: ChunkId) => this.loseChunk(songId, chunkId),
+      uploading: (activeCount: number) => fact({ kind: 'uploading', activeCount, slotsMax }),
+      sent: ({ songId, chunkId }: { songId: SongId; chunkId: ChunkId }, { sizeBytes, isGood }: Segment) =>
+        fact({ kind: 'served', songId, chunkId, sizeBytes, isGood }),
+    }
+  }
+
+  #dialerListener() {
+    const now = () => this.#deps.clock.now()
+    return {
+      peerListed: (peerId: PeerId, songId: SongId, chunkIds: readonly ChunkId[]) =>
+        this.feed({ kind: 'peer-listed', at: now(), songId, peerId, chunkIds, told: 'peer' }),
+      peerHas: (peerId: PeerId, songId: SongId, chunkId: ChunkId) =>
+        this.feed({ kind: 'peer-has', at: now(), songId, peerId, chunkIds: [chunkId] }),
+      peerLacks: (peerId: PeerId, songId: SongId, chunkId: ChunkId) =>
+        this.feed({ kind: 'peer-lacks', at: now(), songId, peerId, chunkIds: [chunkId] }),
+      peerLost: (peerId: PeerId, code: ErrorCode) => {
+        this.#downloads.peerLost(peerId)
+        this.feed({ kind: 'peer-lost', at: now(), peerId, code })
+      },
+      received: (requestId: number, segment: Segment) => this.#downloads.received(requestId, segment),
+      rejected: (requestId: number, code: ErrorCode, retryAfterMs?: number) => this.#downloads.failed(requestId, code, retryAfterMs),
+    }
+  }
+}

@@ -1,0 +1,84 @@
+// An outcome in words: the world in a sentence, what came of it, what it cost, and what went wrong in it.
+// Not the trace, which has every step; this is what a person reads first.
+// Invariant: a bad outcome always ends with the command that plays it again.
+
+import { KIB, MIB, SECOND_MS } from '@evastream/core/units'
+import type { Outcome } from './simulation.ts'
+import type { AdversaryPlan, PeerPlan, SongPlan, WorldPlan } from './world-plan.ts'
+
+export function summaryOf(outcome: Outcome): string {
+  const { seed, isGood, plan, faults, violations, missing } = outcome
+  return [
+    `seed ${seed}: ${isGood ? 'good' : 'BAD'}`,
+    `  world    ${worldSentence(plan)}`,
+    `  outcome  ${outcomeSentence(outcome)}`,
+    `  bytes    ${bytesSentence(outcome)}`,
+    `  faults   ${faults.length === 0 ? 'none' : faults.join('\n           ')}`,
+    ...violations.map(
+      ({ at, peerId, rule, reason }) => `  BROKEN   "${rule}" at ${seconds(at)}${peerId === undefined ? '' : ` by ${peerId}`}: ${reason}`,
+    ),
+    ...missing.map(sentence => `  MISSING  ${sentence}`),
+    ...(isGood ? [] : [`  replay   npm run sim -- --seed ${seed} --trace -`]),
+  ].join('\n')
+}
+
+/** One line, for runs of many seeds. */
+export function summaryLine(outcome: Outcome): string {
+  const { seed, isGood, endedAt, originBytes, peerBytes, wastedBytes, faults, stepCount } = outcome
+  const bytes = `${size(originBytes)} origin, ${size(peerBytes)} peers, ${size(wastedBytes)} wasted`
+  return `seed=${seed} ${isGood ? 'good' : 'BAD'} ${seconds(endedAt)}, ${bytes}, ${faults.length} faults, ${stepCount} steps`
+}
+
+export function worldSentence({ songs, peers, adversaries, engine }: WorldPlan): string {
+  const numbers = Object.entries(engine).map(([name, value]) => `${name} ${value}`)
+  return [
+    songs.map(songWords).join(' and '),
+    `${peers.length} peers (${peers.map(peerWords).join(', ')})`,
+    ...(adversaries.length === 0 ? [] : [`${adversaries.length} adversaries (${adversaries.map(adversaryWords).join(', ')})`]),
+    ...(numbers.length === 0 ? [] : [`with ${numbers.join(', ')}`]),
+  ].join('; ')
+}
+
+function songWords({ songId, shape, hasBlockHashes, flaw }: SongPlan): string {
+  const last = shape.fileSize - (shape.chunkCount - 1) * shape.chunkSize
+  const chunks = shape.chunkCount === 1 ? `one chunk` : `${shape.chunkCount} chunks of ${size(shape.chunkSize)}, the last of`
+  const hashes = hasBlockHashes ? 'with block hashes' : 'without block hashes'
+  const wrong = flaw === undefined ? '' : `, the ${flaw.wrong.replace('-', ' ')} of chunk ${flaw.chunkId} wrong`
+  return `${songId} (${chunks} ${size(last)}, ${hashes}${wrong})`
+}
+
+function peerWords({ peerId, joinsAt, songs, listens, leavesAt }: PeerPlan): string {
+  const held = songs.reduce((sum, { heldAtStart }) => sum + heldAtStart.length, 0)
+  const parts = [
+    `${peerId} from ${seconds(joinsAt)}`,
+    ...(leavesAt === undefined ? [] : [`to ${seconds(leavesAt)}`]),
+    ...(held === 0 ? [] : [`with ${held} chunks`]),
+    ...(songs.some(({ interest }) => interest === 'seed') ? ['fetching'] : []),
+    ...(listens.length === 0 ? [] : ['listening']),
+  ]
+  return parts.join(' ')
+}
+
+function adversaryWords({ peerId, manner, joinsAt }: AdversaryPlan): string {
+  return `${peerId} ${manner.replaceAll('-', ' ')} from ${seconds(joinsAt)}`
+}
+
+function outcomeSentence({ missing, violations, endedAt, plan, stallCount, banCount, stepCount }: Outcome): string {
+  const end = missing.length > 0 || violations.length > 0 ? 'not finished' : 'everything wanted is there'
+  const healed = `healed at ${seconds(plan.healsAt)}`
+  return `${end} after ${seconds(endedAt)} of virtual time (${healed}); ${stallCount} stalls, ${banCount} bans, ${stepCount} scheduler steps`
+}
+
+function bytesSentence({ originBytes, peerBytes, wastedBytes, wastedByReason }: Outcome): string {
+  const reasons = [...wastedByReason].map(([reason, bytes]) => `${reason} ${size(bytes)}`).join(', ')
+  return `${size(originBytes)} from the origin, ${size(peerBytes)} from peers, ${size(wastedBytes)} wasted${reasons === '' ? '' : ` (${reasons})`}`
+}
+
+function size(bytes: number): string {
+  if (bytes < KIB) return `${bytes} B`
+  return bytes < MIB ? `${(bytes / KIB).toFixed(1)} KiB` : `${(bytes / MIB).toFixed(1)} MiB`
+}
+
+function seconds(ms: number): string {
+  return `${(ms / SECOND_MS).toFixed(1)} s`
+}

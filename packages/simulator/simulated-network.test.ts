@@ -1,0 +1,93 @@
+// Links: how long bytes take, how flows share an uplink, and what a partition swallows.
+// Not connections: simulated-connection.test.ts.
+
+import { expect, test } from 'vitest'
+import { BlockFlow, type SendingManner } from './block-flow.ts'
+import { type Host, type LinkPlan, type Segment, SimulatedNetwork } from './simulated-network.ts'
+import { VirtualClock } from './virtual-clock.ts'
+
+const CHUNK_BYTES = 65_536
+const shape = { fileSize: CHUNK_BYTES, chunkSize: CHUNK_BYTES, chunkCount: 1 }
+const link: LinkPlan = { upBytesPerSecond: 65_536, downBytesPerSecond: 655_360, latencyMs: 10 }
+
+function aNetwork() {
+  const clock = new VirtualClock()
+  const network = new SimulatedNetwork({ clock })
+  const server = network.addHost('server', link)
+  const askers = ['one', 'two'].map(name => network.addHost(name, link)) as [Host, Host]
+  return { clock, network, server, askers }
+}
+
+function aFlow(ends: { from: Host; to: Host }, arrived: (segment: Segment) => void, manner: Partial<SendingManner> = {}): BlockFlow {
+  const run = { songId: 'song-1', shape, chunkId: 0, firstBlock: 0, blockCount: 4 }
+  return new BlockFlow({ ends: { ...ends, arrived } }, { run, manner: { isGood: () => true, ...manner } })
+}
+
+test('network: a run of four blocks over one link: arrives block by block at the rate of the uplink, after the latency', () => {
+  const { clock, network, server, askers } = aNetwork()
+  const arrivals: [number, number][] = []
+  network.start(aFlow({ from: server, to: askers[0] }, segment => arrivals.push([segment.block ?? -1, Math.round(clock.now())])))
+  clock.runUntil(10_000)
+  // 250 ms up, 20 ms of latency, 25 ms down.
+  expect(arrivals).toEqual([
+    [0, 295],
+    [1, 545],
+    [2, 795],
+    [3, 1045],
+  ])
+})
+
+test('network: two flows on one uplink: take turns, so each takes twice as long', () => {
+  const { clock, network, server, askers } = aNetwork()
+  const ends: number[] = []
+  for (const to of askers) network.start(aFlow({ from: server, to }, segment => segment.block === 3 && ends.push(Math.round(clock.now()))))
+  clock.runUntil(10_000)
+  expect(ends).toEqual([1795, 2045])
+})
+
+test('network: a stopped flow: leaves the uplink to the other and tells nothing more', () => {
+  const { clock, network, server, askers } = aNetwork()
+  const first = aFlow({ from: server, to: askers[0] }, () => expect.fail('the stopped flow arrived'))
+  let endedAt = 0
+  network.start(first)
+  network.start(aFlow({ from: server, to: askers[1] }, () => (endedAt = clock.now())))
+  network.stop(first)
+  clock.runUntil(10_000)
+  expect(Math.round(endedAt)).toBe(1295)
+})
+
+test('network: a flow that is to stop a byte before the end: delivers all other bytes and never the last block', () => {
+  const { clock, network, server, askers } = aNetwork()
+  let bytes = 0
+  const blocks: number[] = []
+  const arrived = (segment: Segment) => {
+    bytes += segment.sizeBytes
+    if (segment.block !== undefined) blocks.push(segment.block)
+  }
+  network.start(aFlow({ from: server, to: askers[0] }, arrived, { stopBeforeEndBytes: 1 }))
+  clock.runUntil(60_000)
+  expect([bytes, blocks]).toEqual([CHUNK_BYTES - 1, [0, 1, 2]])
+})
+
+test('network: a slow uplink: shows life at least every quarter second', () => {
+  const { clock, network, server, askers } = aNetwork()
+  server.link = { ...link, upBytesPerSecond: 8192 }
+  const times: number[] = []
+  network.start(aFlow({ from: server, to: askers[0] }, () => times.push(clock.now())))
+  clock.runUntil(60_000)
+  const gaps = times.slice(1).map((at, index) => at - (times[index] ?? 0))
+  expect(Math.max(...gaps)).toBeLessThanOrEqual(250.001)
+  expect(times.length).toBe(32)
+})
+
+test('network: hosts in different groups: neither messages nor bytes get through, also not those already under way', () => {
+  const { clock, network, server, askers } = aNetwork()
+  const heard: string[] = []
+  network.start(aFlow({ from: server, to: askers[0] }, () => heard.push('bytes')))
+  network.send(askers[0], server, () => heard.push('message'))
+  clock.runUntil(5)
+  askers[0].group = 1
+  network.send(askers[0], server, () => heard.push('message'))
+  clock.runUntil(10_000)
+  expect(heard).toEqual([])
+})

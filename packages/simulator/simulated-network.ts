@@ -1,0 +1,162 @@
+// Links between hosts: each has a rate up, a rate down and a latency; what shares a link takes turns.
+// Not connections: simulated-connection.ts speaks of peers, and this file of bytes that take their time.
+// Invariant: a host's uplink carries one segment at a time, round and round its flows, so that rate and queueing matter.
+
+import { assert } from '@evastream/core/assert'
+import type { VirtualClock } from './virtual-clock.ts'
+
+export interface LinkPlan {
+  readonly upBytesPerSecond: number
+  readonly downBytesPerSecond: number
+  /** One way, from the host to the middle of the network. */
+  readonly latencyMs: number
+}
+
+export interface Host {
+  readonly name: string
+  link: LinkPlan
+  /** Hosts of different groups cannot reach each other: a partition. */
+  group: number
+  readonly flows: Flow[]
+  turn: number
+  isSending: boolean
+  /** A look at flows that wait for their receivers' downlinks is planned. */
+  isHoldingBack: boolean
+  /** When the downlink has taken in what is on its way. */
+  downFreeAt: number
+}
+
+export interface Segment {
+  readonly sizeBytes: number
+  /** The block this segment completes, if it does. */
+  readonly block?: number
+  readonly isGood: boolean
+}
+
+/** Bytes on their way from one host to another, pulled by the uplink whenever it has room. */
+export interface Flow {
+  readonly from: Host
+  readonly to: Host
+  /** The next bytes, or undefined when there are none. */
+  next(): Segment | undefined
+  arrived(segment: Segment): void
+  /** Everything has been pulled, so the uplink may forget the flow; what is on its way still arrives. */
+  readonly isSpent: boolean
+  /** Sent and not arrived yet. */
+  inFlightCount: number
+  isStopped: boolean
+}
+
+/** What TCP would let be on its way per flow; enough to fill the links drawn here. */
+const SEGMENTS_IN_FLIGHT_MAX = 16
+/** Senders hold back when more than this waits before a downlink: what congestion control does. */
+const DOWNLINK_BACKLOG_MAX_MS = 300
+
+export class SimulatedNetwork {
+  readonly #clock: VirtualClock
+  readonly #hosts = new Map<string, Host>()
+
+  constructor(deps: { readonly clock: VirtualClock }) {
+    this.#clock = deps.clock
+  }
+
+  addHost(name: string, link: LinkPlan): Host {
+    assert(!this.#hosts.has(name), `two hosts are named ${name}`)
+    const host: Host = { name, link, group: 0, flows: [], turn: 0, isSending: false, isHoldingBack: false, downFreeAt: 0 }
+    this.#hosts.set(name, host)
+    return host
+  }
+
+  host(name: string): Host | undefined {
+    return this.#hosts.get(name)
+  }
+
+  latencyMs(one: Host, other: Host): number {
+    return one.link.latencyMs + other.link.latencyMs
+  }
+
+  areApart(one: Host, other: Host): boolean {
+    return one.group !== other.group
+  }
+
+  /** A small message; lost without a word when the two are apart. */
+  send(from: Host, to: Host, deliver: () => void): void {
+    if (this.areApart(from, to)) return
+    this.#clock.after(this.latencyMs(from, to), () => {
+      if (!this.areApart(from, to)) deliver()
+    })
+  }
+
+  start(flow: Flow): void {
+    flow.from.flows.push(flow)
+    this.#pump(flow.from)
+  }
+
+  /** Nothing more of the flow is sent, and nothing of it that is on its way is told. */
+  stop(flow: Flow): void {
+    flow.isStopped = true
+    this.#forget(flow)
+  }
+
+  #forget(flow: Flow): void {
+    const index = flow.from.flows.indexOf(flow)
+    if (index < 0) return
+    flow.from.flows.splice(index, 1)
+    if (index < flow.from.turn) flow.from.turn--
+  }
+
+  #pump(host: Host): void {
+    if (host.isSending) return
+    let roomAt = Number.POSITIVE_INFINITY
+    for (let tries = host.flows.length; tries > 0; tries--) {
+      if (host.turn >= host.flows.length) host.turn = 0
+      const flow = host.flows[host.turn] as Flow
+      host.turn++
+      if (flow.inFlightCount >= SEGMENTS_IN_FLIGHT_MAX) continue
+      const flowRoomAt = flow.to.downFreeAt - DOWNLINK_BACKLOG_MAX_MS
+      if (flowRoomAt > this.#clock.now()) {
+        roomAt = Math.min(roomAt, flowRoomAt)
+        continue
+      }
+      const segment = flow.next()
+      if (segment === undefined) continue
+      if (flow.isSpent) this.#forget(flow)
+      this.#transmit(flow, segment)
+      return
+    }
+    if (Number.isFinite(roomAt)) this.#holdBack(host, roomAt)
+  }
+
+  #holdBack(host: Host, until: number): void {
+    if (host.isHoldingBack) return
+    host.isHoldingBack = true
+    this.#clock.at(until, () => {
+      host.isHoldingBack = false
+      this.#pump(host)
+    })
+  }
+
+  #transmit(flow: Flow, segment: Segment): void {
+    const { from } = flow
+    from.isSending = true
+    flow.inFlightCount++
+    this.#clock.after((segment.sizeBytes / from.link.upBytesPerSecond) * 1000, () => {
+      from.isSending = false
+      this.#carry(flow, segment)
+      this.#pump(from)
+    })
+  }
+
+  #carry(flow: Flow, segment: Segment): void {
+    const { from, to } = flow
+    if (this.areApart(from, to)) return
+    const startsAt = Math.max(this.#clock.now() + this.latencyMs(from, to), to.downFreeAt)
+    to.downFreeAt = startsAt + (segment.sizeBytes / to.link.downBytesPerSecond) * 1000
+    this.#clock.at(to.downFreeAt, () => {
+      flow.inFlightCount--
+      if (this.areApart(from, to)) return
+      flow.arrived(segment)
+      if (!flow.isStopped) this.#pump(from)
+    })
+  }
+}

@@ -1,0 +1,107 @@
+// The machine of a simulated peer: its disk and its link, which outlive the process that runs on it.
+// Not the process (peer-process.ts): a crash ends one, a restart makes the next on the same disk.
+// Invariant: at most one process at a time; each has a Scheduler of its own, seeded from the peer's own random.
+
+import type { SongId } from '@evastream/core/ids'
+import type { Random } from '@evastream/core/random'
+import { PeerProcess, type PeerProcessDeps, type SchedulerPort } from './peer-process.ts'
+import { SimulatedStore } from './simulated-store.ts'
+import type { PeerPlan, SongPlan } from './world-plan.ts'
+
+export type SchedulerMaker = (seed: number) => SchedulerPort
+
+export interface SimulatedPeerDeps extends Omit<PeerProcessDeps, 'store' | 'scheduler'> {
+  readonly random: Random
+  readonly makeScheduler: SchedulerMaker
+}
+
+export interface SimulatedPeerOptions {
+  readonly plan: PeerPlan
+  readonly songs: readonly SongPlan[]
+  readonly checksHashes: boolean
+}
+
+const SCHEDULER_SEED_BOUND = 2 ** 32
+
+export class SimulatedPeer {
+  readonly plan: PeerPlan
+  readonly store = new SimulatedStore()
+  readonly #deps: SimulatedPeerDeps
+  readonly #options: SimulatedPeerOptions
+  #process: PeerProcess | undefined
+  #hasLeft = false
+
+  constructor(deps: SimulatedPeerDeps, options: SimulatedPeerOptions) {
+    this.plan = options.plan
+    this.#deps = deps
+    this.#options = options
+  }
+
+  /** The process now running, if one is. */
+  get process(): PeerProcess | undefined {
+    return this.#process
+  }
+
+  join(): void {
+    for (const { songId, heldAtStart } of this.plan.songs) for (const chunkId of heldAtStart) this.store.save(songId, chunkId, true)
+    this.start()
+  }
+
+  start(): void {
+    if (this.#process !== undefined || this.#hasLeft) return
+    this.store.verifyAll()
+    const seed = this.#deps.random.below(SCHEDULER_SEED_BOUND)
+    this.#deps.observer.started(this.#deps.clock.now(), this.plan.peerId, seed)
+    this.#process = new PeerProcess({ ...this.#deps, store: this.store, scheduler: this.#deps.makeScheduler(seed) }, this.#options)
+    this.#process.start()
+  }
+
+  leave(): void {
+    this.#hasLeft = true
+    this.#end('politely')
+  }
+
+  crash(options: { readonly isSilent: boolean; readonly keepsStore: boolean }): void {
+    this.#end(options.isSilent ? 'silently' : 'crash')
+    if (!options.keepsStore) this.store.dropAll()
+  }
+
+  /** What it still wants and does not hold, as "song-1: 3 of 12 chunks" for people; empty when it has all. */
+  missing(): string[] {
+    return this.plan.songs.flatMap(({ songId, interest }) => {
+      const song = this.#options.songs.find(candidate => candidate.songId === songId)
+      if (song === undefined) return []
+      const fromChunk = interest === 'seed' ? 0 : this.#process?.wantedFromChunk(songId)
+      if (fromChunk === undefined || this.#hasLeft) return []
+      const missing = this.#missingFrom(song, fromChunk)
+      return missing.length === 0 ? [] : [`${this.plan.peerId} lacks ${chunkNames(missing)} of ${songId}`]
+    })
+  }
+
+  get isComplete(): boolean {
+    return this.missing().length === 0
+  }
+
+  heldCount(songId: SongId): number {
+    return this.store.heldCount(songId)
+  }
+
+  #missingFrom(song: SongPlan, fromChunk: number): number[] {
+    const missing: number[] = []
+    for (let chunkId = fromChunk; chunkId < song.shape.chunkCount; chunkId++)
+      if (chunkId !== song.flaw?.chunkId && !this.store.has(song.songId, chunkId)) missing.push(chunkId)
+    return missing
+  }
+
+  #end(how: 'politely' | 'crash' | 'silently'): void {
+    if (this.#process === undefined) return
+    this.#process.end(how)
+    this.#process = undefined
+    this.#deps.observer.ended(this.#deps.clock.now(), this.plan.peerId)
+  }
+}
+
+function chunkNames(chunkIds: readonly number[]): string {
+  const shown = chunkIds.slice(0, 8).join(', ')
+  return chunkIds.length > 8 ? `chunks ${shown} and ${chunkIds.length - 8} more` : `chunk${chunkIds.length > 1 ? 's' : ''} ${shown}`
+}

@@ -1,0 +1,93 @@
+// A plan come alive: clock, network, services, peers and adversaries, joined together and set to start at their times.
+// Not the faults (fault-injector.ts) and not the judgement (simulation.ts).
+// Invariant: all chance comes from the one random, forked in the plan's order, so one consumer never shifts another's.
+
+import type { PeerId } from '@evastream/core/ids'
+import type { Random } from '@evastream/core/random'
+import { linkOfAdversary, SimulatedAdversary } from './simulated-adversary.ts'
+import { SimulatedNetwork } from './simulated-network.ts'
+import { SimulatedOrigin } from './simulated-origin.ts'
+import { type SchedulerMaker, SimulatedPeer } from './simulated-peer.ts'
+import { SimulatedStore } from './simulated-store.ts'
+import { SimulatedTracker } from './simulated-tracker.ts'
+import { SimulatedTrackerSession } from './simulated-tracker-session.ts'
+import type { SimulationObserver } from './simulation-observer.ts'
+import { Switchboard } from './switchboard.ts'
+import { VirtualClock } from './virtual-clock.ts'
+import type { AdversaryPlan, WorldPlan } from './world-plan.ts'
+
+export interface SimulatedWorldDeps {
+  readonly random: Random
+  readonly makeScheduler: SchedulerMaker
+  readonly observer: SimulationObserver
+}
+
+export class SimulatedWorld {
+  readonly plan: WorldPlan
+  readonly clock = new VirtualClock()
+  readonly network: SimulatedNetwork
+  readonly switchboard: Switchboard
+  readonly tracker: SimulatedTracker
+  readonly origin: SimulatedOrigin
+  readonly peers = new Map<PeerId, SimulatedPeer>()
+  readonly #deps: SimulatedWorldDeps
+
+  constructor(deps: SimulatedWorldDeps, options: { readonly plan: WorldPlan; readonly checksHashes: boolean }) {
+    const { plan, checksHashes } = options
+    this.plan = plan
+    this.#deps = deps
+    const { clock } = this
+    this.network = new SimulatedNetwork({ clock })
+    this.switchboard = new Switchboard({ clock, network: this.network })
+    this.tracker = new SimulatedTracker({ clock, network: this.network, host: this.network.addHost('tracker', plan.tracker.link) })
+    const origin = this.network.addHost('origin', plan.origin.link)
+    this.origin = new SimulatedOrigin({ clock, network: this.network, host: origin }, plan.origin)
+    for (const peerPlan of plan.peers) {
+      const host = this.network.addHost(peerPlan.peerId, peerPlan.link)
+      const { switchboard, tracker } = this
+      const peerDeps = { ...deps, clock, switchboard, tracker, origin: this.origin, host, random: deps.random.fork() }
+      this.peers.set(peerPlan.peerId, new SimulatedPeer(peerDeps, { plan: peerPlan, songs: plan.songs, checksHashes }))
+    }
+  }
+
+  start(): void {
+    for (const peer of this.peers.values()) {
+      this.clock.at(peer.plan.joinsAt, () => peer.join())
+      if (peer.plan.leavesAt !== undefined) this.clock.at(peer.plan.leavesAt, () => peer.leave())
+    }
+    for (const adversary of this.plan.adversaries) this.#startAdversary(adversary)
+  }
+
+  /** Nobody still wants something, and nobody is still to join. */
+  get isComplete(): boolean {
+    for (const peer of this.peers.values()) if (peer.plan.joinsAt > this.clock.now() || !peer.isComplete) return false
+    return true
+  }
+
+  #startAdversary(plan: AdversaryPlan): void {
+    const { clock, switchboard, tracker, network } = this
+    const host = network.addHost(plan.peerId, linkOfAdversary(plan.manner, plan.link))
+    const sent = () => {}
+    const { songs } = this.plan
+    const deps = { clock, random: this.#deps.random.fork(), host, sent }
+    const adversary = new SimulatedAdversary(deps, { peerId: plan.peerId, manner: plan.manner, songs })
+    const session = new SimulatedTrackerSession({ clock, tracker, host, store: everythingOf(this.plan) }, plan)
+    clock.at(plan.joinsAt, () => {
+      switchboard.plugIn(adversary)
+      session.start()
+      for (const { songId } of songs) session.addSong(songId)
+    })
+    clock.at(this.plan.healsAt, () => {
+      adversary.isListening = false
+      session.stop(true)
+      switchboard.unplug(adversary, undefined, false)
+    })
+  }
+}
+
+function everythingOf(plan: WorldPlan): SimulatedStore {
+  const store = new SimulatedStore()
+  for (const { songId, shape } of plan.songs)
+    for (let chunkId = 0; chunkId < shape.chunkCount; chunkId++) store.save(songId, chunkId, false)
+  return store
+}

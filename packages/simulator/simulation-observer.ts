@@ -1,0 +1,32 @@
+// What a running world tells those who watch it: every step of every Scheduler, and the facts only a simulation knows.
+// Not the judging (checkers) nor the writing down (trace.ts); both implement this.
+// Invariant: observers change nothing; with or without them a seed gives the same history.
+
+import type { ErrorCode } from '@evastream/core/errors'
+import type { ChunkId, PeerId, SongId } from '@evastream/core/ids'
+import type { Millis } from '@evastream/core/units'
+import type { SchedulerCommand } from '@evastream/engine/commands'
+import type { SchedulerEvent } from '@evastream/engine/events'
+
+export type WasteReason = 'late' | 'cut-short' | 'duplicate' | 'bad' | 'thrown-away'
+
+/** Something true of the world, whatever the Schedulers believe. */
+export type Fact =
+  | { readonly kind: 'received'; readonly from: 'peer' | 'origin'; readonly sizeBytes: number }
+  | { readonly kind: 'wasted'; readonly sizeBytes: number; readonly reason: WasteReason }
+  | { readonly kind: 'stored'; readonly songId: SongId; readonly chunkId: ChunkId; readonly sizeBytes: number; readonly isGood: boolean }
+  | { readonly kind: 'served'; readonly songId: SongId; readonly chunkId: ChunkId; readonly sizeBytes: number; readonly isGood: boolean }
+  | { readonly kind: 'uploading'; readonly activeCount: number; readonly slotsMax: number }
+  | { readonly kind: 'played'; readonly songId: SongId; readonly chunkId: ChunkId; readonly isGood: boolean }
+  | { readonly kind: 'stalled'; readonly songId: SongId; readonly chunkId: ChunkId }
+  | { readonly kind: 'trouble'; readonly code: ErrorCode; readonly songId: SongId; readonly chunkId?: ChunkId }
+
+export interface SimulationObserver {
+  /** A peer's process began, with a Scheduler made from this seed. */
+  started(at: Millis, peerId: PeerId, schedulerSeed: number): void
+  handled(peerId: PeerId, event: SchedulerEvent, commands: readonly SchedulerCommand[]): void
+  /** The process is gone, and its Scheduler with it. */
+  ended(at: Millis, peerId: PeerId): void
+  fact(at: Millis, peerId: PeerId, fact: Fact): void
+  fault(at: Millis, sentence: string): void
+}

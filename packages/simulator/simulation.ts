@@ -1,0 +1,127 @@
+// One run: a world from a seed (or by hand), its faults while the checkers watch, then healing, then what must be there is counted.
+// Not the printing (scripts/sim.ts) and not the world's parts.
+// Invariant: the same seed and plan give the same outcome, step for step.
+
+import { assert } from '@evastream/core/assert'
+import type { PeerId } from '@evastream/core/ids'
+import { seededRandom } from '@evastream/core/random'
+import type { Millis } from '@evastream/core/units'
+import { type EngineConfig, engineConfig } from '@evastream/engine/config'
+import { Scheduler } from '@evastream/engine/scheduler'
+import { Checkers, type Violation } from './checkers.ts'
+import { FaultInjector } from './fault-injector.ts'
+import { Ledger, type PeerAccount } from './ledger.ts'
+import { ObserverChoir } from './observer-choir.ts'
+import type { SchedulerMaker } from './simulated-peer.ts'
+import { SimulatedWorld } from './simulated-world.ts'
+import type { Trace } from './trace.ts'
+import { drawWorld } from './world-draw.ts'
+import type { WorldPlan } from './world-plan.ts'
+
+export interface SimulationOptions {
+  readonly seed: number
+  /** The world; drawn from the seed when absent. */
+  readonly plan?: WorldPlan
+  /** Another Scheduler than the production one: how canaries are made. */
+  readonly makeScheduler?: SchedulerMaker
+  /** What the checkers hold the Schedulers to; what the Schedulers were told when absent. */
+  readonly checkedConfig?: EngineConfig
+  /** False lets wrong bytes through, to show that the checkers see them. */
+  readonly checksHashes?: boolean
+  readonly trace?: Trace
+}
+
+export interface Outcome {
+  readonly seed: number
+  readonly plan: WorldPlan
+  /** Everything wanted was there in time and no rule was broken. */
+  readonly isGood: boolean
+  readonly violations: readonly Violation[]
+  /** What was still missing at the end, in words. */
+  readonly missing: readonly string[]
+  readonly endedAt: Millis
+  readonly originBytes: number
+  readonly peerBytes: number
+  readonly wastedBytes: number
+  readonly wastedByReason: ReadonlyMap<string, number>
+  readonly stallCount: number
+  readonly banCount: number
+  readonly faults: readonly string[]
+  readonly peers: ReadonlyMap<PeerId, PeerAccount>
+  /** Scheduler steps: the cost of the run, independent of the machine. */
+  readonly stepCount: number
+}
+
+export function simulate(options: SimulationOptions): Outcome {
+  const { seed, checksHashes = true, trace } = options
+  const plan = options.plan ?? drawWorld(seed)
+  const config = engineConfig(plan.engine)
+  const { makeScheduler = productionScheduler(plan), checkedConfig = config } = options
+  const adversaries = new Set(plan.adversaries.map(({ peerId }) => peerId))
+  const world = { config: checkedConfig, isHonest: (peerId: PeerId) => !adversaries.has(peerId) }
+  const checkers = new Checkers({ world })
+  const ledger = new Ledger()
+  const observer = new ObserverChoir({ observers: trace === undefined ? [checkers, ledger] : [trace, checkers, ledger] })
+  trace?.world(seed, plan)
+  const simulated = new SimulatedWorld({ random: seededRandom(seed).fork(), makeScheduler, observer }, { plan, checksHashes })
+  simulated.start()
+  new FaultInjector({ world: simulated, observer }).start()
+  const isBroken = () => checkers.violations.length > 0
+  simulated.clock.runUntil(plan.healsAt, isBroken)
+  const isDone = () => simulated.isComplete && unreportedFlaws(plan, ledger, simulated).length === 0
+  simulated.clock.runUntil(plan.endsAt, () => isBroken() || isDone())
+  const violations = isBroken() ? checkers.violations : unreportedFlaws(plan, ledger, simulated)
+  return outcomeOf({ seed, plan, ledger, simulated, violations })
+}
+
+/** Makes the Scheduler that the peer node runs, with the plan's numbers. */
+export function productionScheduler(plan: WorldPlan): SchedulerMaker {
+  const config = engineConfig(plan.engine)
+  return schedulerSeed => new Scheduler(config, seededRandom(schedulerSeed))
+}
+
+/** A peer that had to fetch a chunk whose hashes contradict each other must have said so. */
+function unreportedFlaws(plan: WorldPlan, ledger: Ledger, world: SimulatedWorld): Violation[] {
+  const flawed = plan.songs.find(song => song.hasBlockHashes && song.flaw?.wrong === 'chunk-hash')
+  if (flawed === undefined) return []
+  const silent = plan.peers.filter(
+    ({ peerId, songs, leavesAt }) =>
+      leavesAt === undefined &&
+      songs.some(({ songId, interest }) => songId === flawed.songId && interest === 'seed') &&
+      !ledger.account(peerId).troubles.has('EVA_MANIFEST_INCONSISTENT'),
+  )
+  const rule = 'a manifest that contradicts itself is reported'
+  const at = world.clock.now()
+  return silent.map(({ peerId }) => ({ at, peerId, rule, reason: `${peerId} said nothing about ${flawed.songId}` }))
+}
+
+interface Remains {
+  readonly seed: number
+  readonly plan: WorldPlan
+  readonly ledger: Ledger
+  readonly simulated: SimulatedWorld
+  readonly violations: readonly Violation[]
+}
+
+function outcomeOf({ seed, plan, ledger, simulated, violations }: Remains): Outcome {
+  const missing = [...simulated.peers.values()].flatMap(peer => peer.missing())
+  const { wastedByReason, faults, accounts: peers, stepCount } = ledger
+  assert(simulated.clock.now() <= plan.endsAt, 'a run went on past its end')
+  return {
+    seed,
+    plan,
+    isGood: violations.length === 0 && missing.length === 0,
+    violations,
+    missing,
+    endedAt: simulated.clock.now(),
+    originBytes: ledger.total('originBytes'),
+    peerBytes: ledger.total('peerBytes'),
+    wastedBytes: ledger.total('wastedBytes'),
+    wastedByReason,
+    stallCount: ledger.total('stallCount'),
+    banCount: ledger.total('banCount'),
+    faults,
+    peers,
+    stepCount,
+  }
+}

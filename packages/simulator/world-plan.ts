@@ -1,0 +1,72 @@
+// A whole world as plain data: songs, peers, adversaries, services, faults and how long it may take.
+// Not how it is made (scenario.ts by hand, world-draw.ts from a seed) nor how it runs (simulation.ts).
+// Invariant: a plan is JSON, so a trace's first line is enough to play the run again.
+
+import type { PeerId, SongId } from '@evastream/core/ids'
+import type { SongShape } from '@evastream/core/manifest'
+import type { Millis } from '@evastream/core/units'
+import type { EngineConfig } from '@evastream/engine/config'
+import type { Interest } from '@evastream/engine/events'
+import type { Fault } from './fault-plan.ts'
+import type { Manner } from './simulated-adversary.ts'
+import type { LinkPlan } from './simulated-network.ts'
+import type { OriginOptions } from './simulated-origin.ts'
+
+/** A manifest that contradicts itself about one chunk: its hash, or the hashes of its blocks, are those of other bytes. */
+export interface Flaw {
+  readonly chunkId: number
+  readonly wrong: 'chunk-hash' | 'block-hashes'
+}
+
+export interface SongPlan {
+  readonly songId: SongId
+  readonly shape: SongShape
+  readonly byteRateBytesPerSecond: number
+  readonly hasBlockHashes: boolean
+  readonly flaw?: Flaw
+}
+
+/** A listener at a peer: presses play, may jump, may leave. Times count from the peer's start. */
+export interface ListenPlan {
+  readonly songId: SongId
+  readonly startsAfterMs: number
+  readonly fromBytes: number
+  readonly jumps: readonly { readonly afterMs: number; readonly toBytes: number }[]
+  readonly stopsAfterMs?: number
+}
+
+export interface PeerPlan {
+  readonly peerId: PeerId
+  readonly link: LinkPlan
+  readonly joinsAt: Millis
+  readonly leavesAt?: Millis
+  readonly slotsMax: number
+  /** How long hashing and writing a chunk takes. */
+  readonly storeDelayMs: number
+  /** Whether a connection it closes itself (a ban) is told to its Scheduler as lost. */
+  readonly tellsOwnHangUps: boolean
+  readonly songs: readonly { readonly songId: SongId; readonly interest: Interest; readonly heldAtStart: readonly number[] }[]
+  readonly listens: readonly ListenPlan[]
+}
+
+export interface AdversaryPlan {
+  readonly peerId: PeerId
+  readonly manner: Manner
+  readonly link: LinkPlan
+  readonly joinsAt: Millis
+}
+
+export interface WorldPlan {
+  readonly songs: readonly SongPlan[]
+  readonly peers: readonly PeerPlan[]
+  readonly adversaries: readonly AdversaryPlan[]
+  readonly origin: OriginOptions & { readonly link: LinkPlan }
+  readonly tracker: { readonly link: LinkPlan }
+  readonly faults: readonly Fault[]
+  /** When every fault has ended and every adversary has left. */
+  readonly healsAt: Millis
+  /** When everything wanted must be there. */
+  readonly endsAt: Millis
+  /** Numbers given to every Scheduler in place of the defaults. */
+  readonly engine: Partial<EngineConfig>
+}
