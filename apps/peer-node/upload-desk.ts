@@ -1,0 +1,149 @@
+// The open requests of one connection: taken in, put in the queue for a slot, served, ended.
+// Not the conversation around them (upload-session), nor the order among connections (upload-slots).
+// Invariant: every request ends once: all its blocks acknowledged, or one REJECT, or the connection's end;
+// and its slot is given back at that moment.
+
+import { toEvaError } from '@evastream/core/errors'
+import type { ChunkId, SongId } from '@evastream/core/ids'
+import type { Millis } from '@evastream/core/units'
+import { type Ack, protocolError, type RejectCode, type Request } from '@evastream/protocol/peer-frames'
+import type { Clock } from '@evastream/service-kit/system-clock'
+import type { ChunkStorePort, NodeLog } from './ports.ts'
+import type { UploadPump } from './upload-pump.ts'
+import { type UploadOwner, UploadRequest } from './upload-request.ts'
+import type { UploadSlots } from './upload-slots.ts'
+
+/** The part of the chunk store that uploading needs. */
+export type ChunkReader = Pick<ChunkStorePort, 'heldChunks' | 'hasChunk' | 'loadChunk'>
+
+export interface UploadDeskDeps {
+  readonly pump: UploadPump
+  readonly store: ChunkReader
+  readonly slots: UploadSlots<UploadRequest>
+  readonly clock: Clock
+  readonly log: NodeLog
+  readonly reject: (requestId: number, code: RejectCode) => void
+  /** The other side asked for a chunk that is not held here: what it knows is old. */
+  readonly onChunkAbsent: (songId: SongId, chunkId: ChunkId) => void
+  /** A chunk that was held turned out to be gone: nobody should ask for it. */
+  readonly onChunkLost: (songId: SongId, chunkId: ChunkId) => void
+  /** The other side broke the protocol in a way that showed late. */
+  readonly onBroken: (reason: string) => void
+}
+
+export interface UploadDeskOptions {
+  /** Requests open at once, in service or waiting; one more is told to come back. */
+  readonly requestsMax: number
+  /** A receiver that acknowledges nothing for this long loses its place. */
+  readonly silenceMaxMs: number
+  readonly busyRetryAfterMs: number
+}
+
+export class UploadDesk implements UploadOwner {
+  readonly #deps: UploadDeskDeps
+  readonly #options: UploadDeskOptions
+  readonly #requests = new Map<number, UploadRequest>()
+  #lastRequestId = 0
+  #busyUntil: Millis = Number.NEGATIVE_INFINITY
+
+  constructor(deps: UploadDeskDeps, options: UploadDeskOptions) {
+    this.#deps = deps
+    this.#options = options
+  }
+
+  /** `songId` is undefined for a handle that is no longer, or was never let be, subscribed. */
+  take(wish: Request, songId: SongId | undefined): void {
+    const { requestId, chunkId } = wish
+    const { clock, store, slots, reject, onChunkAbsent } = this.#deps
+    if (requestId <= this.#lastRequestId) throw protocolError('a request id that does not grow')
+    this.#lastRequestId = requestId
+    if (songId === undefined || this.#requests.size >= this.#options.requestsMax || clock.now() < this.#busyUntil) reject(requestId, 'busy')
+    else if (store.hasChunk(songId, chunkId)) {
+      const request = new UploadRequest(wish, { songId, owner: this })
+      this.#requests.set(requestId, request)
+      slots.enqueue(request)
+    } else {
+      reject(requestId, 'chunk-missing')
+      onChunkAbsent(songId, chunkId)
+    }
+  }
+
+  acknowledge({ requestId, blocksReceived }: Ack): void {
+    const request = this.#find(requestId)
+    if (request === undefined) return
+    if (!this.#deps.pump.acknowledge(request, blocksReceived)) throw protocolError('an ack of what was not sent')
+    if (request.isAcknowledged) this.#forget(request)
+    this.#deps.pump.run()
+  }
+
+  cancel(requestId: number): void {
+    const request = this.#find(requestId)
+    if (request === undefined) return
+    if (!request.isSent) this.#deps.reject(requestId, 'cancelled')
+    this.#forget(request)
+    this.#deps.pump.run()
+  }
+
+  serve(request: UploadRequest): void {
+    const { pump, store } = this.#deps
+    pump.begin(request)
+    if (request.isLoaded) pump.run()
+    else
+      store.loadChunk(request.songId, request.wish.chunkId).then(
+        chunk => this.#loaded(request, chunk),
+        error => this.#loadFailed(request, error),
+      )
+  }
+
+  displaced(request: UploadRequest): void {
+    this.#deps.pump.pause(request)
+  }
+
+  tick(now: Millis): void {
+    if (this.#deps.pump.silentForMs(now) < this.#options.silenceMaxMs) return
+    this.#deps.log.debug({ requests: this.#requests.size }, 'a silent receiver loses its place')
+    this.#busyUntil = now + this.#options.busyRetryAfterMs
+    for (const request of [...this.#requests.values()]) {
+      this.#deps.reject(request.wish.requestId, 'busy')
+      this.#forget(request)
+    }
+  }
+
+  close(): void {
+    for (const request of [...this.#requests.values()]) this.#forget(request)
+  }
+
+  #loaded(request: UploadRequest, chunk: Uint8Array): void {
+    if (!this.#isOpen(request)) return
+    if (request.load(chunk)) this.#deps.pump.run()
+    else this.#deps.onBroken('a run past the end of its chunk')
+  }
+
+  #loadFailed(request: UploadRequest, error: unknown): void {
+    const { code, message } = toEvaError(error)
+    const { songId, wish } = request
+    const isMissing = code === 'EVA_CHUNK_NOT_FOUND' || code === 'EVA_STORED_CHUNK_ROTTEN' || code === 'EVA_SONG_NOT_FOUND'
+    this.#deps.log.warn({ songId, chunkId: wish.chunkId, code }, `a chunk cannot be uploaded: ${message}`)
+    if (this.#isOpen(request)) {
+      this.#deps.reject(wish.requestId, isMissing ? 'chunk-missing' : 'busy')
+      this.#forget(request)
+    }
+    if (isMissing) this.#deps.onChunkLost(songId, wish.chunkId)
+  }
+
+  #isOpen(request: UploadRequest): boolean {
+    return this.#requests.get(request.wish.requestId) === request
+  }
+
+  /** Undefined for one that has ended: its CANCEL or ACK was on its way already. */
+  #find(requestId: number): UploadRequest | undefined {
+    if (requestId > this.#lastRequestId) throw protocolError('a request that was never made')
+    return this.#requests.get(requestId)
+  }
+
+  #forget(request: UploadRequest): void {
+    this.#requests.delete(request.wish.requestId)
+    this.#deps.pump.forget(request)
+    this.#deps.slots.release(request)
+  }
+}

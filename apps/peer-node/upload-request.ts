@@ -1,0 +1,94 @@
+// One request that another peer made of us: which blocks, how many were sent, how many arrived.
+// Not a queue and not a sender: upload-slots says when, upload-pump sends.
+// Invariant: 0 <= blocks acknowledged <= blocks sent <= block count.
+
+import type { SongId } from '@evastream/core/ids'
+import { BLOCK_SIZE_BYTES } from '@evastream/core/units'
+import type { DataHead, Request, WirePriority } from '@evastream/protocol/peer-frames'
+import type { SentFrame } from './link-meter.ts'
+
+export interface Acknowledgement {
+  readonly sizeBytes: number
+  readonly frames: readonly SentFrame[]
+}
+
+/** Whose requests they are: one for each connection. */
+export interface UploadOwner {
+  /** A slot is there: send. */
+  serve(request: UploadRequest): void
+  /** The slot went to somebody more urgent; it comes back. */
+  displaced(request: UploadRequest): void
+}
+
+export class UploadRequest {
+  readonly wish: Request
+  readonly songId: SongId
+  readonly owner: UploadOwner
+  readonly #framesInFlight: { readonly endBlock: number; readonly sent: SentFrame }[] = []
+  #run: Uint8Array | undefined
+  #sentBlocks = 0
+  #ackedBlocks = 0
+
+  constructor(wish: Request, origin: { readonly songId: SongId; readonly owner: UploadOwner }) {
+    this.wish = wish
+    this.songId = origin.songId
+    this.owner = origin.owner
+  }
+
+  get priority(): WirePriority {
+    return this.wish.priority
+  }
+
+  get isLoaded(): boolean {
+    return this.#run !== undefined
+  }
+
+  get isSent(): boolean {
+    return this.#sentBlocks === this.wish.blockCount
+  }
+
+  get isAcknowledged(): boolean {
+    return this.#ackedBlocks === this.wish.blockCount
+  }
+
+  get unacknowledgedBytes(): number {
+    return this.#bytesBetween(this.#ackedBlocks, this.#sentBlocks).length
+  }
+
+  /** Takes the bytes from the whole chunk. @returns false when the run lies past the chunk's end. */
+  load(chunk: Uint8Array): boolean {
+    const { firstBlock, blockCount } = this.wish
+    const start = firstBlock * BLOCK_SIZE_BYTES
+    if (start + (blockCount - 1) * BLOCK_SIZE_BYTES >= chunk.length) return false
+    this.#run = chunk.subarray(start, start + blockCount * BLOCK_SIZE_BYTES)
+    return true
+  }
+
+  /** The next blocks that fit `sizeBytesMax`, at least one. Loaded and not all sent, or it is a mistake of ours. */
+  nextFrame(sizeBytesMax: number): { readonly head: DataHead; readonly audio: Uint8Array } {
+    const { handle, requestId, chunkId, firstBlock } = this.wish
+    const blockCount = Math.min(this.wish.blockCount - this.#sentBlocks, Math.max(1, Math.floor(sizeBytesMax / BLOCK_SIZE_BYTES)))
+    const audio = this.#bytesBetween(this.#sentBlocks, this.#sentBlocks + blockCount)
+    const head = { handle, requestId, chunkId, firstBlock: firstBlock + this.#sentBlocks, blockCount, sizeBytes: audio.length }
+    return { head, audio }
+  }
+
+  frameSent({ blockCount }: DataHead, sent: SentFrame): void {
+    this.#sentBlocks += blockCount
+    this.#framesInFlight.push({ endBlock: this.#sentBlocks, sent })
+  }
+
+  /** @returns undefined when that many blocks were never sent, or fewer are said to have arrived than before. */
+  acknowledge(blocksReceived: number): Acknowledgement | undefined {
+    if (blocksReceived < this.#ackedBlocks || blocksReceived > this.#sentBlocks) return undefined
+    const sizeBytes = this.#bytesBetween(this.#ackedBlocks, blocksReceived).length
+    this.#ackedBlocks = blocksReceived
+    const arrived = this.#framesInFlight.findIndex(frame => frame.endBlock > blocksReceived)
+    const frames = this.#framesInFlight.splice(0, arrived === -1 ? this.#framesInFlight.length : arrived)
+    return { sizeBytes, frames: frames.map(frame => frame.sent) }
+  }
+
+  #bytesBetween(fromBlock: number, toBlock: number): Uint8Array {
+    return (this.#run ?? new Uint8Array()).subarray(fromBlock * BLOCK_SIZE_BYTES, toBlock * BLOCK_SIZE_BYTES)
+  }
+}

@@ -1,0 +1,191 @@
+// The upload server: listens for peers that want chunks, and serves them what the store has verified.
+// Not a downloader, and not the protocol: each connection is an UploadSession.
+// Invariant: at most `uploadsMax` requests are in service over all connections, and nothing a stranger sends stops the server.
+
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { addressScope } from '@evastream/core/address'
+import type { ChunkId, PeerId, SongId } from '@evastream/core/ids'
+import { KIB, MIB, SECOND_MS } from '@evastream/core/units'
+import { encodeFrame } from '@evastream/protocol/peer-frame-writer'
+import { listenError } from '@evastream/service-kit/listen'
+import type { Clock, Timers } from '@evastream/service-kit/system-clock'
+import type { PeerLink } from './peer-link.ts'
+import type { NodeLog } from './ports.ts'
+import { acceptTcpLink } from './tcp-link.ts'
+import type { ChunkReader } from './upload-desk.ts'
+import type { UploadRequest } from './upload-request.ts'
+import { UploadSession, type UploadSessionOptions } from './upload-session.ts'
+import { UploadSlots } from './upload-slots.ts'
+
+/** Two at a time finish sooner than one, and more than a few only share the same uplink; each may hold a chunk in memory. */
+export const DEFAULT_UPLOADS_MAX = 4
+/** Connections are cheap while idle; each may be dialled by one of the peers that know us. */
+const DEFAULT_CONNECTIONS_MAX = 128
+/** From one address that is not loopback: a household behind one router, not a crowd of one. */
+const DEFAULT_CONNECTIONS_PER_ADDRESS_MAX = 16
+const TICK_MS = 250
+/** How long a peer has to read our last frame and close. */
+const FAREWELL_MS = 500
+
+const defaultSessionOptions: Omit<UploadSessionOptions, 'peerId'> = Object.freeze({
+  requestsMax: 16,
+  subscriptionsMax: 256,
+  helloTimeoutMs: 2 * SECOND_MS,
+  silenceMaxMs: 2 * SECOND_MS,
+  pingAfterMs: 15 * SECOND_MS,
+  idleMaxMs: 30 * SECOND_MS,
+  busyRetryAfterMs: SECOND_MS,
+  farewellMs: FAREWELL_MS,
+  backlogMaxBytes: 4 * MIB + 256 * KIB,
+})
+
+export interface UploadServerDeps {
+  readonly store: ChunkReader
+  readonly clock: Clock
+  readonly timers: Timers
+  readonly log: NodeLog
+  /** Audio handed to the network, as it happens. */
+  readonly onBytesSent?: (sizeBytes: number) => void
+}
+
+export interface UploadServerOptions extends Partial<Omit<UploadSessionOptions, 'peerId'>> {
+  readonly peerId: PeerId
+  readonly host?: string
+  /** Absent or 0: any free one. */
+  readonly port?: number
+  /** The flag that chooses the port, for the message when it is taken. */
+  readonly portFlag?: string
+  readonly uploadsMax?: number
+  readonly connectionsMax?: number
+  readonly connectionsPerAddressMax?: number
+}
+
+export interface UploadSnapshot {
+  readonly connectionCount: number
+  readonly inServiceCount: number
+  readonly waitingCount: number
+  /** What waits in our memory for receivers to take it. */
+  readonly bufferedBytes: number
+}
+
+export class UploadServer {
+  readonly #deps: UploadServerDeps
+  readonly #options: UploadServerOptions
+  readonly #slots: UploadSlots<UploadRequest>
+  readonly #sessions = new Map<UploadSession, string>()
+  #server: Server | undefined
+  #stopTicking: () => void = () => undefined
+
+  constructor(deps: UploadServerDeps, options: UploadServerOptions) {
+    this.#deps = deps
+    this.#options = options
+    this.#slots = new UploadSlots(
+      {
+        granted: request => request.owner.serve(request),
+        displaced: request => request.owner.displaced(request),
+      },
+      { slotsMax: options.uploadsMax ?? DEFAULT_UPLOADS_MAX },
+    )
+  }
+
+  /** The port in use; 0 when not listening. */
+  get port(): number {
+    return (this.#server?.address() as AddressInfo | null | undefined)?.port ?? 0
+  }
+
+  /** @returns the port. @throws EvaError `EVA_PORT_TAKEN`, `EVA_PORT_FORBIDDEN` or `EVA_HOST_UNAVAILABLE` */
+  async start(): Promise<number> {
+    const { host = '127.0.0.1', port = 0, portFlag = '--peer.port' } = this.#options
+    const server = createServer({ noDelay: true }, socket => this.#accept(socket))
+    server.maxConnections = this.#connectionsMax * 2
+    server.listen({ host, port })
+    try {
+      await once(server, 'listening')
+    } catch (cause) {
+      throw await listenError(cause, { host, port, portFlag })
+    }
+    server.on('error', error => this.#deps.log.warn({ error }, 'a connection could not be accepted'))
+    this.#server = server
+    this.#stopTicking = this.#deps.timers.every(TICK_MS, () => this.#tick())
+    return this.port
+  }
+
+  /** Says goodbye to every peer and closes; open requests end with their connections. May be started again. */
+  async stop(): Promise<void> {
+    const server = this.#server
+    if (server === undefined) return
+    this.#server = undefined
+    const closed = once(server, 'close')
+    server.close()
+    for (const session of this.#sessions.keys()) session.leave()
+    const cancel = this.#deps.timers.after(FAREWELL_MS, () => {
+      for (const session of this.#sessions.keys()) session.destroy()
+    })
+    await closed
+    cancel()
+    this.#stopTicking()
+  }
+
+  announceHave(songId: SongId, chunkIds: readonly ChunkId[]): void {
+    for (const session of this.#sessions.keys()) session.announce('have', songId, chunkIds)
+  }
+
+  announceLack(songId: SongId, chunkIds: readonly ChunkId[]): void {
+    for (const session of this.#sessions.keys()) session.announce('unhave', songId, chunkIds)
+  }
+
+  snapshot(): UploadSnapshot {
+    const sessions = [...this.#sessions.keys()]
+    return {
+      connectionCount: sessions.length,
+      inServiceCount: this.#slots.inServiceCount,
+      waitingCount: this.#slots.waitingCount,
+      bufferedBytes: sessions.reduce((sum, session) => sum + session.bufferedBytes, 0),
+    }
+  }
+
+  get #connectionsMax(): number {
+    return this.#options.connectionsMax ?? DEFAULT_CONNECTIONS_MAX
+  }
+
+  #accept(socket: Socket): void {
+    const link = acceptTcpLink(socket)
+    if (this.#hasRoomFor(link.remoteHost)) this.#open(link)
+    else this.#turnAway(link)
+  }
+
+  #open(link: PeerLink): void {
+    const { store, clock, log, onBytesSent = () => undefined } = this.#deps
+    const onChunkLost = (songId: SongId, chunkId: ChunkId) => this.announceLack(songId, [chunkId])
+    const onClosed = (one: UploadSession) => this.#sessions.delete(one)
+    const session = new UploadSession(
+      { link, store, slots: this.#slots, clock, log, onBytesSent, onChunkLost, onClosed },
+      { ...defaultSessionOptions, ...this.#options },
+    )
+    this.#sessions.set(session, link.remoteHost)
+    link.listen(session)
+  }
+
+  #hasRoomFor(host: string): boolean {
+    if (this.#server === undefined || this.#sessions.size >= this.#connectionsMax) return false
+    if (addressScope(host) === 'loopback') return true
+    const { connectionsPerAddressMax = DEFAULT_CONNECTIONS_PER_ADDRESS_MAX } = this.#options
+    return [...this.#sessions.values()].filter(other => other === host).length < connectionsPerAddressMax
+  }
+
+  #turnAway(link: PeerLink): void {
+    const { log, timers } = this.#deps
+    const { busyRetryAfterMs = defaultSessionOptions.busyRetryAfterMs } = this.#options
+    log.debug({ host: link.remoteHost }, 'a connection too many')
+    const cancel = timers.after(FAREWELL_MS, () => link.destroy())
+    link.listen({ opened: () => undefined, received: () => undefined, drained: () => undefined, closed: cancel })
+    link.send(encodeFrame({ kind: 'reject', handle: 0, requestId: 0, code: 'busy', version: 0, retryAfterMs: busyRetryAfterMs }))
+    link.end()
+  }
+
+  #tick(): void {
+    const now = this.#deps.clock.now()
+    for (const session of this.#sessions.keys()) session.tick(now)
+  }
+}
