@@ -123,6 +123,13 @@ export const ERROR_TABLE = Object.freeze({
     'The song "{songId}" has {chunkCount} chunks, so none with the id {chunkId}.',
     'Announce chunks from 0 to chunkCount - 1.',
   ),
+  EVA_COVER_NOT_FOUND: row(
+    'caller',
+    404,
+    false,
+    'The song "{songId}" has no cover here.',
+    'Show none; a cover is published when the audio file carries one.',
+  ),
   EVA_RANGE_NOT_SATISFIABLE: row(
     'caller',
     416,
