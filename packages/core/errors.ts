@@ -203,6 +203,13 @@ export const ERROR_TABLE = Object.freeze({
     'The directory {path} cannot be written ({reason}).',
     'Check its permissions, or choose another with {flag}.',
   ),
+  EVA_DIRECTORY_UNREADABLE: row(
+    'caller',
+    500,
+    false,
+    'The directory {path} cannot be read ({reason}).',
+    'Check its permissions, or choose another with {flag}.',
+  ),
   EVA_DIRECTORY_LOCKED: row(
     'caller',
     500,
