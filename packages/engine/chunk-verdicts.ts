@@ -32,7 +32,9 @@ export class ChunkVerdicts {
   stored(song: SongState, chunkId: ChunkId): void {
     if (chunkId >= song.shape.chunkCount) return
     const chunk = song.progress.get(chunkId)
-    if (chunk !== undefined) for (const request of this.#state.requests.ofChunk(chunk)) this.#desk.cancel(request, 'superseded')
+    // A late answer to an earlier life of the song: what was begun again meanwhile is not needed.
+    if (chunk?.phase === 'fetching') this.#desk.discard(song, chunk)
+    else if (chunk !== undefined) for (const request of this.#state.requests.ofChunk(chunk)) this.#desk.cancel(request, 'superseded')
     song.chunkHeld(chunkId)
   }
 
@@ -51,7 +53,7 @@ export class ChunkVerdicts {
     const sender = chunk.senders[0]
     if (song.isInconsistent || sender === undefined) {
       if (sender?.kind === 'peer') song.markPeer(chunkId, sender.peerId, now)
-      song.pauseChunk(chunkId, now)
+      song.pauseHopelessChunk(chunkId, now)
     } else if (sender.kind === 'peer') this.#blame.banPeer(sender.peerId, 'EVA_CHUNK_HASH_MISMATCH')
     else this.#blame.originSentBadChunk(song, chunkId)
   }

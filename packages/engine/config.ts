@@ -140,7 +140,7 @@ export const defaultEngineConfig: EngineConfig = Object.freeze({
   patienceDoublingsMax: 3,
 
   hedgeRatioMax: 0.01,
-  hedgeAllowanceBytes: 4 * BLOCK_SIZE_BYTES,
+  hedgeAllowanceBytes: 2 * BLOCK_SIZE_BYTES,
 
   peerPauseBaseMs: 500,
   peerPauseMaxMs: 30 * SECOND_MS,

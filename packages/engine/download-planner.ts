@@ -82,9 +82,10 @@ export class DownloadPlanner {
       if (!song.hasReaders) continue
       const wanted = new Map<ChunkId, UrgentChunk>()
       for (const chunk of song.window.urgentChunks(state.now)) if (song.isWanted(chunk.chunkId)) wanted.set(chunk.chunkId, chunk)
+      const copies = state.peers.copiesOf(song.songId)
       const facts = {
         chunkIds: [...wanted.keys()],
-        copiesOf: (chunkId: ChunkId) => state.peers.copiesOf(song.songId, chunkId),
+        copiesOf: (chunkId: ChunkId) => copies[chunkId] ?? 0,
         deadlineOf: (chunkId: ChunkId) => wanted.get(chunkId)?.deadlineAt,
       }
       for (const chunkId of urgentOrder.order(facts, state.random, wanted.size)) {
@@ -121,9 +122,10 @@ export class DownloadPlanner {
     }
     const { chunkIds, wakeAt } = startable.of(song, this.#isListenedTo)
     this.#noteWake(wakeAt)
+    const copies = state.peers.copiesOf(song.songId)
     const facts = {
       chunkIds,
-      copiesOf: (chunkId: ChunkId) => state.peers.copiesOf(song.songId, chunkId),
+      copiesOf: (chunkId: ChunkId) => copies[chunkId] ?? 0,
       deadlineOf: (chunkId: ChunkId) => song.window.deadlineOfByte(chunkId * song.shape.chunkSize),
     }
     for (const chunkId of prefetchOrder.order(facts, state.random, START_TRIES_MAX)) if (this.#ask(song, chunkId, { priority })) return true
@@ -148,7 +150,7 @@ export class DownloadPlanner {
     const deadlineAt = need.urgent && this.#deadlineOf(song, need.urgent, run)
     const verify = chunk?.verify ?? song.verify
     const wanted = { song, chunkId, run, verify, deadlineAt, isYielding: this.#isListenedTo && need.priority !== 'play' }
-    const isHeldByPeers = state.peers.copiesOf(song.songId, chunkId) > 0
+    const isHeldByPeers = state.peers.copiesOf(song.songId)[chunkId] !== 0
     const choice = sourceSelection.choose(survey.factsOf(wanted, isHeldByPeers ? 0 : lookup.waitUntil(song)), state.random)
     if (choice.kind === 'wait') {
       if (choice.until !== undefined) this.#noteWake(choice.until)

@@ -86,6 +86,12 @@ export class PeerHealth {
     this.failed(peerId, at)
   }
 
+  /** It told us something on an open connection: it is there again, and worth a try. */
+  spoke(peerId: PeerId, at: Millis): void {
+    const record = this.#records.get(peerId)
+    if (record !== undefined && record.pausedUntil > at) record.pausedUntil = at
+  }
+
   /** It has no slot just now; that is no failure. */
   busy(peerId: PeerId, at: Millis, retryAfterMs: number | undefined): void {
     const { busyPauseMs, busyPauseMaxMs } = this.#config

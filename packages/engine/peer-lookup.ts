@@ -52,8 +52,7 @@ export class PeerLookup {
   }
 
   #isStarving(song: SongState): boolean {
-    for (const chunkId of song.unstarted()) if (this.#state.peers.copiesOf(song.songId, chunkId) === 0) return true
-    for (const chunkId of song.progress.keys()) if (this.#state.peers.copiesOf(song.songId, chunkId) === 0) return true
-    return false
+    const copies = this.#state.peers.copiesOf(song.songId)
+    return song.unstarted().some(chunkId => copies[chunkId] === 0) || [...song.progress.keys()].some(chunkId => copies[chunkId] === 0)
   }
 }

@@ -20,6 +20,7 @@ interface Swarm {
 }
 
 const NOBODY: ReadonlyMap<PeerId, Holding> = new Map()
+const NO_COPIES = new Uint16Array()
 
 export class PeerTable {
   readonly #neighboursMax: number
@@ -44,8 +45,9 @@ export class PeerTable {
     return this.#swarms.get(songId)?.holdings ?? NOBODY
   }
 
-  copiesOf(songId: SongId, chunkId: ChunkId): number {
-    return this.#swarms.get(songId)?.copies[chunkId] ?? 0
+  /** How many known peers hold each chunk of a song: a view that stays true. */
+  copiesOf(songId: SongId): Readonly<ArrayLike<number>> {
+    return this.#swarms.get(songId)?.copies ?? NO_COPIES
   }
 
   /** A full list: replaces what was known, save that the tracker cannot take away what the peer said itself. */

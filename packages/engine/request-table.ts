@@ -72,23 +72,32 @@ export class RequestTable {
   }
 
   open(opening: RequestOpening): OpenRequest {
-    const { chunk, run } = opening
+    const { song, chunk, run, sizeBytes, source, priority, askedAt, expectedMs, deadlineAt, hedgeOf } = opening
     const request: OpenRequest = {
-      ...opening,
       requestId: ++this.#lastId,
+      song,
+      chunk,
+      run,
+      sizeBytes,
+      source,
+      priority,
+      askedAt,
+      expectedMs,
+      deadlineAt,
+      hedgeOf,
       receivedBytes: 0,
       usefulBytes: 0,
-      quietSince: opening.askedAt,
+      quietSince: askedAt,
       queueBytes: 0,
       hedgeAt: Number.POSITIVE_INFINITY,
       hedgedBy: undefined,
     }
     this.#open.set(request.requestId, request)
-    const others = this.#bySource.get(keyOf(opening.source))
-    if (others === undefined) this.#bySource.set(keyOf(opening.source), new Set([request]))
+    const others = this.#bySource.get(keyOf(source))
+    if (others === undefined) this.#bySource.set(keyOf(source), new Set([request]))
     else others.add(request)
-    if (opening.hedgeOf === undefined) chunk.claim(request.requestId, run)
-    else opening.hedgeOf.hedgedBy = request
+    if (hedgeOf === undefined) chunk.claim(request.requestId, run)
+    else hedgeOf.hedgedBy = request
     return request
   }
 

@@ -3,7 +3,7 @@
 // Not the measure of "too long" (request-patience) and not the consequences for the source (blame-desk).
 // Invariant: after `check`, the next moment to check lies in the future.
 
-import type { Millis } from '@evastream/core/units'
+import { BLOCK_SIZE_BYTES, type Millis } from '@evastream/core/units'
 import type { BlameDesk } from './blame-desk.ts'
 import type { Source } from './commands.ts'
 import type { EngineState } from './engine-state.ts'
@@ -80,20 +80,30 @@ export class RequestWatch {
     if (deadlineAt === undefined && !isLastOfSong(song)) return
     const wanted = { song, chunkId: chunk.chunkId, run: rest, verify: chunk.verify, deadlineAt, isYielding: false, except: source }
     const choice = sourceSelection.choose(survey.factsOf(wanted, 0), state.random)
-    if (choice.kind === 'wait' || !this.#isWorthIt(choice.source, wanted)) return
+    if (choice.kind === 'wait' || !this.#isWorthIt(request, choice.source, wanted)) return
     const run =
       chunk.verify === 'chunk' ? rest : { ...rest, blockCount: Math.min(rest.blockCount, survey.batchBlocks(choice.source, wanted)) }
     if (survey.runBytes(song, chunk.chunkId, run) > state.hedges.spareBytes) return
     desk.open({ song, chunk, run, source: choice.source, priority: request.priority, deadlineAt, hedgeOf: request })
   }
 
-  /** The music would wait, or the song's end; for the latter alone the origin is not asked. */
-  #isWorthIt(second: Source, wanted: SurveyedRun): boolean {
+  /** The second would be sooner, and the music would wait without it, or the song's end; for the latter alone the origin is not asked. */
+  #isWorthIt(first: OpenRequest, second: Source, wanted: SurveyedRun): boolean {
     const { state, survey } = this.#deps
-    if (wanted.deadlineAt === undefined) return second.kind === 'peer'
     const sizeBytes = survey.runBytes(wanted.song, wanted.chunkId, wanted.run)
     const finishMs = survey.finishMs(state.paceOf(second), state.rateOf(second), sizeBytes)
+    if (this.#remainingMs(first) <= finishMs) return false
+    if (wanted.deadlineAt === undefined) return second.kind === 'peer'
     return state.now + RISK_FACTOR * finishMs > wanted.deadlineAt
+  }
+
+  /** How long a request will still take by the pace of its source; for ever, if nothing came for the time of two blocks. */
+  #remainingMs(request: OpenRequest): number {
+    const { state } = this.#deps
+    const pace = state.paceOf(request.source)
+    const msPerByte = 1000 / state.rateOf(request.source)
+    const quietMs = (pace.roundTripMs ?? state.config.roundTripAssumedMs) + 2 * BLOCK_SIZE_BYTES * msPerByte
+    return state.now - request.quietSince > quietMs ? Number.POSITIVE_INFINITY : pace.openBytes * msPerByte
   }
 }
 

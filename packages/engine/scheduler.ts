@@ -35,6 +35,7 @@ export class Scheduler {
   readonly #watch: RequestWatch
   readonly #planner: DownloadPlanner
   #planAt: Millis = Number.POSITIVE_INFINITY
+  #checkAt: Millis = Number.POSITIVE_INFINITY
 
   constructor(config: EngineConfig, random: Random) {
     const state = new EngineState({ random }, config)
@@ -67,12 +68,14 @@ export class Scheduler {
   handle(event: SchedulerEvent): readonly SchedulerCommand[] {
     if (event.at > this.#state.now) this.#state.now = event.at
     if (this.#take(event)) this.#planAt = this.#planner.plan()
+    // Bytes that arrive only put the next check off: being woken a little early costs less than reckoning with each of them.
+    if (event.kind !== 'bytes-arrived' && event.kind !== 'block-verified') this.#checkAt = this.#watch.nextCheckAt()
     return this.#state.takeCommands()
   }
 
   /** When to feed `woke` if nothing else happened by then; undefined: not at all. */
   nextWakeAt(): Millis | undefined {
-    const at = Math.min(this.#planAt, this.#watch.nextCheckAt())
+    const at = Math.min(this.#planAt, this.#checkAt)
     return Number.isFinite(at) ? at : undefined
   }
 
@@ -183,7 +186,10 @@ export class Scheduler {
     const song = songs.get(event.songId)
     if (song === undefined || health.isBanned(event.peerId, now)) return false
     peers.listed(event.songId, event.peerId, event)
-    if (event.told === 'peer') song.forgetMarks(event.peerId, event.chunkIds)
+    if (event.told === 'peer') {
+      health.spoke(event.peerId, now)
+      song.forgetMarks(event.peerId, event.chunkIds)
+    }
     return song.wantedCount > 0
   }
 

@@ -143,14 +143,25 @@ export class SongState {
     this.#pause(this.#chunkPauses, chunkId, at)
   }
 
+  /** As `pauseChunk`, but for long: whoever sends it, there is little hope. */
+  pauseHopelessChunk(chunkId: ChunkId, at: Millis): void {
+    const failures = (this.#chunkPauses.get(chunkId)?.failures ?? 0) + 1
+    this.#chunkPauses.set(chunkId, {
+      failures,
+      until: at + doublingPauseMs(failures, this.#config.chunkMarkBaseMs, this.#config.chunkMarkMaxMs),
+    })
+  }
+
   chunkPauseOf(chunkId: ChunkId): Millis {
     return this.#chunkPauses.get(chunkId)?.until ?? 0
   }
 
   /** Wanted chunks that are neither held nor in progress. */
-  *unstarted(): Iterable<ChunkId> {
+  unstarted(): ChunkId[] {
+    const chunkIds: ChunkId[] = []
     for (let chunkId = this.#firstWanted; chunkId < this.shape.chunkCount; chunkId++)
-      if (!this.held.has(chunkId) && !this.progress.has(chunkId)) yield chunkId
+      if (!this.held.has(chunkId) && !this.progress.has(chunkId)) chunkIds.push(chunkId)
+    return chunkIds
   }
 
   /** The disk refuses this song's chunks just now. */

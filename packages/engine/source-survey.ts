@@ -73,7 +73,7 @@ export class SourceSurvey {
     const { config, peers } = this.#state
     if (wanted.verify === 'chunk') return wanted.run.blockCount
     if (source.kind === 'origin') {
-      const isHeldByPeers = peers.copiesOf(wanted.song.songId, wanted.chunkId) > 0
+      const isHeldByPeers = peers.copiesOf(wanted.song.songId)[wanted.chunkId] !== 0
       return isHeldByPeers ? Math.min(wanted.run.blockCount, config.originRunBlocksMax) : wanted.run.blockCount
     }
     if (this.#state.health.recordOf(source.peerId).failures > 0) return Math.min(wanted.run.blockCount, config.batchBlocksMin)

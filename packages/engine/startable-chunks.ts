@@ -37,6 +37,7 @@ export class StartableChunks {
     const neighbours = this.#neighbours(song)
     let { wakeAt } = neighbours
     if (origin.retryAt > now) wakeAt = Math.min(wakeAt, origin.retryAt)
+    const copies = peers.copiesOf(song.songId)
     const isOriginFree = this.#survey.isOriginFree(isListenedTo)
     const chunkIds: ChunkId[] = []
     for (const chunkId of song.unstarted()) {
@@ -45,7 +46,7 @@ export class StartableChunks {
       else if (someoneHas(neighbours.free, song, chunkId, now)) chunkIds.push(chunkId)
       else if (!isOriginFree) continue
       else if (song.originPauseOf(chunkId) > now) wakeAt = Math.min(wakeAt, song.originPauseOf(chunkId))
-      else if (peers.copiesOf(song.songId, chunkId) === 0 || !someoneHas(neighbours.awaited, song, chunkId, now)) chunkIds.push(chunkId)
+      else if (copies[chunkId] === 0 || !someoneHas(neighbours.awaited, song, chunkId, now)) chunkIds.push(chunkId)
     }
     return { chunkIds, wakeAt }
   }
