@@ -7,6 +7,7 @@ import { defaultEngineConfig } from '@evastream/engine/config'
 import { type ConfigValues, commonOptions, type OptionTable } from '@evastream/service-kit/config'
 import { DEFAULT_PEERS_DIR } from '@evastream/service-kit/data-directories'
 import { checkPort, checkServiceUrl, wholeNumber } from '@evastream/service-kit/option-checks'
+import { byteAmountOf } from './byte-amount.ts'
 import { DEFAULT_CONNECTIONS_MAX } from './peer-network.ts'
 import { DEFAULT_UPLOADS_MAX } from './upload-server.ts'
 
@@ -52,6 +53,12 @@ export const peerNodeOptions = {
     describe: 'Peers connected to at once for downloading: more to choose from, more to keep up',
     check: wholeNumber(1, 1000),
   },
+  'upload-limit': {
+    type: 'string',
+    default: '0',
+    describe: 'What other peers may take together, in bytes per second with K, M or G; 0 is no limit',
+    check: value => (byteAmountOf(String(value)) === undefined ? 'it is a number of bytes per second like 500K, 2M or 0' : undefined),
+  },
 } as const satisfies OptionTable
 
 export interface PeerNodeConfig {
@@ -69,6 +76,8 @@ export interface PeerNodeConfig {
   readonly uploadsMax: number
   readonly downloadsMax: number
   readonly peersMax: number
+  /** 0: no limit. */
+  readonly uploadLimitBytesPerSecond: number
 }
 
 export type PeerNodeValues = ConfigValues<typeof peerNodeOptions>
@@ -89,6 +98,7 @@ export function peerNodeConfig(values: PeerNodeValues): PeerNodeConfig {
     uploadsMax: values['peer.maxUploads'],
     downloadsMax: values['peer.maxDownloads'],
     peersMax: values['peer.maxPeers'],
+    uploadLimitBytesPerSecond: byteAmountOf(values['upload-limit']) ?? 0,
   })
 }
 

@@ -111,6 +111,7 @@ export class UploadDesk implements UploadOwner {
 
   close(): void {
     for (const request of [...this.#requests.values()]) this.#forget(request)
+    this.#deps.pump.close()
   }
 
   #loaded(request: UploadRequest, chunk: Uint8Array): void {

@@ -6,7 +6,8 @@
 import type { Millis } from '@evastream/core/units'
 import { encodeDataHead } from '@evastream/protocol/peer-frame-writer'
 import { PRIORITY_CLASSES } from '@evastream/protocol/peer-frames'
-import type { Clock } from '@evastream/service-kit/system-clock'
+import type { Clock, Timers } from '@evastream/service-kit/system-clock'
+import type { ByteBudget } from './byte-budget.ts'
 import { LinkMeter } from './link-meter.ts'
 import type { PeerLink } from './peer-link.ts'
 import type { UploadRequest } from './upload-request.ts'
@@ -14,6 +15,9 @@ import type { UploadRequest } from './upload-request.ts'
 export interface UploadPumpDeps {
   readonly link: PeerLink
   readonly clock: Clock
+  readonly timers: Pick<Timers, 'after'>
+  /** What all connections together may send. */
+  readonly budget: ByteBudget
   readonly onBytesSent: (sizeBytes: number) => void
 }
 
@@ -29,6 +33,8 @@ export class UploadPump {
   /** The most urgent first, among equals in the order of their grants. */
   readonly #inService: UploadRequest[] = []
   #heardAt: Millis
+  /** Set while the budget makes it wait. */
+  #stopWaiting: (() => void) | undefined
 
   constructor(deps: UploadPumpDeps, options: UploadPumpOptions) {
     this.#deps = deps
@@ -65,22 +71,40 @@ export class UploadPump {
 
   /** Sends what may be sent. To be called whenever something changed: a grant, a load, an ACK, room in the link. */
   run(): void {
-    const { link, clock, onBytesSent } = this.#deps
+    const { link, clock, budget, onBytesSent } = this.#deps
     while (link.bufferedBytes === 0) {
       const request = this.#inService.find(one => one.isLoaded && !one.isSent)
       if (request === undefined) {
         this.#meter.starved()
         return
       }
-      const { head, audio } = request.nextFrame(Math.min(this.#meter.frameBytes, this.#dataBytesMax))
+      const { head, audio } = request.nextFrame(Math.min(this.#meter.frameBytes, budget.frameMaxBytes, this.#dataBytesMax))
       const { inFlightBytes, creditBytes } = this.#meter
       if (inFlightBytes > 0 && inFlightBytes + audio.length > creditBytes) return
       const now = clock.now()
+      const waitMs = budget.waitMs(now)
+      if (waitMs > 0) {
+        this.#meter.starved()
+        this.#runLater(waitMs)
+        return
+      }
+      budget.spend(audio.length)
       if (inFlightBytes === 0) this.#heardAt = now
       request.frameSent(head, this.#meter.frameSent(audio.length, now))
       link.send(encodeDataHead(head), audio)
       onBytesSent(audio.length)
     }
+  }
+
+  close(): void {
+    this.#stopWaiting?.()
+  }
+
+  #runLater(delayMs: number): void {
+    this.#stopWaiting ??= this.#deps.timers.after(delayMs, () => {
+      this.#stopWaiting = undefined
+      this.run()
+    })
   }
 
   /** For how long the other side has let bytes lie; 0 when it owes nothing. */

@@ -10,6 +10,7 @@ import { KIB, MIB, SECOND_MS } from '@evastream/core/units'
 import { encodeFrame } from '@evastream/protocol/peer-frame-writer'
 import { listenError } from '@evastream/service-kit/listen'
 import type { Clock, Timers } from '@evastream/service-kit/system-clock'
+import { ByteBudget } from './byte-budget.ts'
 import type { PeerLink } from './peer-link.ts'
 import type { NodeLog } from './ports.ts'
 import { acceptTcpLink } from './tcp-link.ts'
@@ -57,6 +58,8 @@ export interface UploadServerOptions extends Partial<Omit<UploadSessionOptions, 
   /** The flag that chooses the port, for the message when it is taken. */
   readonly portFlag?: string
   readonly uploadsMax?: number
+  /** Over all connections; absent or 0: no limit. */
+  readonly uploadLimitBytesPerSecond?: number
   readonly connectionsMax?: number
   readonly connectionsPerAddressMax?: number
 }
@@ -73,6 +76,7 @@ export class UploadServer {
   readonly #deps: UploadServerDeps
   readonly #options: UploadServerOptions
   readonly #slots: UploadSlots<UploadRequest>
+  readonly #budget: ByteBudget
   readonly #sessions = new Map<UploadSession, string>()
   #server: Server | undefined
   #stopTicking: () => void = () => undefined
@@ -80,6 +84,7 @@ export class UploadServer {
   constructor(deps: UploadServerDeps, options: UploadServerOptions) {
     this.#deps = deps
     this.#options = options
+    this.#budget = new ByteBudget(options.uploadLimitBytesPerSecond ?? 0)
     this.#slots = new UploadSlots(
       {
         granted: request => request.owner.serve(request),
@@ -156,11 +161,11 @@ export class UploadServer {
   }
 
   #open(link: PeerLink): void {
-    const { store, clock, log, onBytesSent = () => undefined } = this.#deps
+    const { store, clock, timers, log, onBytesSent = () => undefined } = this.#deps
     const onChunkLost = (songId: SongId, chunkId: ChunkId) => this.announceLack(songId, [chunkId])
     const onClosed = (one: UploadSession) => this.#sessions.delete(one)
     const session = new UploadSession(
-      { link, store, slots: this.#slots, clock, log, onBytesSent, onChunkLost, onClosed },
+      { link, store, slots: this.#slots, budget: this.#budget, clock, timers, log, onBytesSent, onChunkLost, onClosed },
       { ...defaultSessionOptions, ...this.#options },
     )
     this.#sessions.set(session, link.remoteHost)

@@ -17,8 +17,9 @@ import {
   type RejectCode,
   type Subscribe,
 } from '@evastream/protocol/peer-frames'
-import type { Clock } from '@evastream/service-kit/system-clock'
+import type { Clock, Timers } from '@evastream/service-kit/system-clock'
 import { bitfieldParts } from './bitfield-parts.ts'
+import type { ByteBudget } from './byte-budget.ts'
 import type { PeerLink, PeerLinkListener } from './peer-link.ts'
 import type { NodeLog } from './ports.ts'
 import { type ChunkReader, UploadDesk, type UploadDeskOptions } from './upload-desk.ts'
@@ -30,7 +31,9 @@ export interface UploadSessionDeps {
   readonly link: PeerLink
   readonly store: ChunkReader
   readonly slots: UploadSlots<UploadRequest>
+  readonly budget: ByteBudget
   readonly clock: Clock
+  readonly timers: Pick<Timers, 'after'>
   readonly log: NodeLog
   readonly onBytesSent: (sizeBytes: number) => void
   readonly onChunkLost: (songId: SongId, chunkId: ChunkId) => void
@@ -152,9 +155,9 @@ export class UploadSession implements PeerLinkListener {
   }
 
   #welcome({ dataBytesMax, peerId }: Hello): void {
-    const { link, clock, onBytesSent, log, onChunkLost, store, slots } = this.#deps
+    const { link, clock, timers, budget, onBytesSent, log, onChunkLost, store, slots } = this.#deps
     const { requestsMax, subscriptionsMax } = this.#options
-    const pump = new UploadPump({ link, clock, onBytesSent }, { dataBytesMax })
+    const pump = new UploadPump({ link, clock, timers, budget, onBytesSent }, { dataBytesMax })
     const reject = (requestId: number, code: RejectCode) => this.#reject({ requestId }, code)
     const onBroken = (reason: string) => this.#destroyFor(reason)
     const onChunkAbsent = (songId: SongId, chunkId: ChunkId) => this.announce('unhave', songId, [chunkId])

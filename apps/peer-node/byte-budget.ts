@@ -1,0 +1,46 @@
+// A limit in bytes per second over many senders: a token bucket that may go into debt by one frame.
+// Not a timer: it says how long to wait, and its users wait.
+// Invariant: over any stretch of time, what was spent is at most the limit times that time, plus the burst, plus one frame.
+
+import { BLOCK_SIZE_BYTES, type Millis, SECOND_MS } from '@evastream/core/units'
+
+/** What may be spent at once after a pause: enough to keep a link busy between two looks at the clock. */
+const BURST_MS = 50
+
+export class ByteBudget {
+  readonly #limitBytesPerSecond: number
+  readonly #burstBytes: number
+  #balanceBytes: number
+  #countedAt: Millis | undefined
+
+  /** @param limitBytesPerSecond 0 for no limit */
+  constructor(limitBytesPerSecond: number) {
+    this.#limitBytesPerSecond = limitBytesPerSecond
+    this.#burstBytes = (limitBytesPerSecond * BURST_MS) / SECOND_MS
+    this.#balanceBytes = this.#burstBytes
+  }
+
+  /** How long a frame may be, in whole blocks and at least one, so that spending stays even. */
+  get frameMaxBytes(): number {
+    if (this.#limitBytesPerSecond === 0) return Number.POSITIVE_INFINITY
+    return Math.max(1, Math.floor(this.#burstBytes / BLOCK_SIZE_BYTES)) * BLOCK_SIZE_BYTES
+  }
+
+  /** How long until something may be spent; 0: now. */
+  waitMs(now: Millis): number {
+    if (this.#limitBytesPerSecond === 0) return 0
+    this.#earn(now)
+    return this.#balanceBytes > 0 ? 0 : Math.ceil(((1 - this.#balanceBytes) / this.#limitBytesPerSecond) * SECOND_MS)
+  }
+
+  /** To be called when `waitMs` was 0. */
+  spend(sizeBytes: number): void {
+    if (this.#limitBytesPerSecond > 0) this.#balanceBytes -= sizeBytes
+  }
+
+  #earn(now: Millis): void {
+    const earned = ((now - (this.#countedAt ?? now)) * this.#limitBytesPerSecond) / SECOND_MS
+    this.#balanceBytes = Math.min(this.#burstBytes, this.#balanceBytes + earned)
+    this.#countedAt = now
+  }
+}
