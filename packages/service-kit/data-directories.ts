@@ -3,7 +3,7 @@
 // Invariant: a directory that passed the check existed and took a file a moment ago.
 
 import { mkdir, open, unlink } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { EvaError } from '@evastream/core/errors'
 import { randomToken } from './token-generator.ts'
 
@@ -21,7 +21,7 @@ export const DEFAULT_STORAGE_DIR = 'origin-storage'
 export async function ensureWritableDirectory(path: string, flag: string): Promise<string> {
   const directory = resolve(path)
   try {
-    await mkdir(directory, { recursive: true })
+    await makeDirectory(directory)
     const probe = join(directory, `.write-probe-${randomToken(6)}`)
     const file = await open(probe, 'wx', 0o600)
     await file.close()
@@ -32,6 +32,25 @@ export async function ensureWritableDirectory(path: string, flag: string): Promi
     throw new EvaError('EVA_DIRECTORY_UNWRITABLE', { details: { path: directory, reason, flag }, cause })
   }
   return directory
+}
+
+/** Not mkdir's own `recursive`: under /proc and its like, Node 20 tries that for ever. */
+async function makeDirectory(directory: string): Promise<void> {
+  if ((await tryMakeDirectory(directory)) === 'made') return
+  const parent = dirname(directory)
+  if (parent !== directory) await makeDirectory(parent)
+  if ((await tryMakeDirectory(directory)) === 'no parent') await mkdir(directory)
+}
+
+async function tryMakeDirectory(directory: string): Promise<'made' | 'no parent'> {
+  try {
+    await mkdir(directory)
+    return 'made'
+  } catch (cause) {
+    if (errnoOf(cause) === 'EEXIST') return 'made'
+    if (errnoOf(cause) === 'ENOENT') return 'no parent'
+    throw cause
+  }
 }
 
 /** The system's name of a failure (`EACCES`), or the message of one that has none. */

@@ -1,0 +1,68 @@
+// The catalog's tables, made and changed step by step, in portable SQL.
+// Not data: no migration publishes or edits a song.
+// Invariant: a migration that was shipped is never edited; a change is a new one with a higher name.
+
+import { EvaError } from '@evastream/core/errors'
+import { type Kysely, type Migration, Migrator } from 'kysely'
+import type { CatalogTables } from './catalog-tables.ts'
+
+/** How a dialect spells the type of a column of bytes. */
+export type BinaryType = 'blob' | 'bytea'
+
+/** @throws EvaError `EVA_STORAGE_FAILED` when a step fails, or the database was made by a newer version */
+export async function migrateCatalog(sql: Kysely<CatalogTables>, binaryType: BinaryType): Promise<void> {
+  const migrator = new Migrator({ db: sql, provider: { getMigrations: async () => migrations(binaryType) } })
+  const { error } = await migrator.migrateToLatest()
+  if (error === undefined) return
+  if (error instanceof EvaError) throw error
+  const reason = `the catalog's tables cannot be brought up to date: ${error instanceof Error ? error.message : String(error)}`
+  throw new EvaError('EVA_STORAGE_FAILED', { details: { reason }, cause: error })
+}
+
+function migrations(binaryType: BinaryType): Record<string, Migration> {
+  return { '001-songs': { up: db => makeSongTables(db, binaryType) } }
+}
+
+async function makeSongTables(db: Kysely<unknown>, binaryType: BinaryType): Promise<void> {
+  await db.schema
+    .createTable('song')
+    .addColumn('id', 'text', column => column.primaryKey())
+    .addColumn('title', 'text', column => column.notNull())
+    .addColumn('artist', 'text')
+    .addColumn('album', 'text')
+    .addColumn('album_artist', 'text')
+    .addColumn('track_number', 'integer')
+    .addColumn('disc_number', 'integer')
+    .addColumn('year', 'integer')
+    .addColumn('genre', 'text')
+    .addColumn('duration_ms', 'bigint')
+    .addColumn('mime_type', 'text')
+    .addColumn('cover_hash', 'text')
+    .addColumn('file_size', 'bigint', column => column.notNull())
+    .addColumn('chunk_size', 'integer', column => column.notNull())
+    .addColumn('chunk_count', 'integer', column => column.notNull())
+    .addColumn('sort_title', 'text', column => column.notNull())
+    .addColumn('search_text', 'text', column => column.notNull())
+    .addColumn('published_digest', 'text', column => column.notNull())
+    .execute()
+  await db.schema.createIndex('song_by_title').on('song').columns(['sort_title', 'id']).execute()
+  await db.schema
+    .createTable('song_chunk')
+    .addColumn('song_id', 'text', column => column.notNull().references('song.id').onDelete('cascade'))
+    .addColumn('chunk_id', 'integer', column => column.notNull())
+    .addColumn('hash', 'text', column => column.notNull())
+    .addPrimaryKeyConstraint('song_chunk_key', ['song_id', 'chunk_id'])
+    .execute()
+  await db.schema
+    .createTable('song_blocks')
+    .addColumn('song_id', 'text', column => column.primaryKey().references('song.id').onDelete('cascade'))
+    .addColumn('hashes', binaryType, column => column.notNull())
+    .addColumn('digest', 'text', column => column.notNull())
+    .execute()
+  await db.schema
+    .createTable('song_rendered')
+    .addColumn('song_id', 'text', column => column.primaryKey().references('song.id').onDelete('cascade'))
+    .addColumn('manifest', 'text', column => column.notNull())
+    .addColumn('digest', 'text', column => column.notNull())
+    .execute()
+}
