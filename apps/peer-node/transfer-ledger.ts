@@ -5,8 +5,8 @@
 import { Counter, type Registry } from 'prom-client'
 import type { SourceKind, SourceSplit } from './chunk-assembly.ts'
 
-/** `bad`: a hash did not fit. `duplicate`: it was here already. `cut-short`: its request ended early. `thrown-away`: it verified, and its chunk was given up. */
-export type WasteReason = 'bad' | 'duplicate' | 'cut-short' | 'thrown-away'
+/** `bad`: a hash did not fit. `duplicate`: it was here already. `cut-short`: its request ended early. `thrown-away`: it verified, and its chunk was given up. `late`: its fetch had been cancelled. */
+export type WasteReason = 'bad' | 'duplicate' | 'cut-short' | 'thrown-away' | 'late'
 export type ChunkResult = 'stored' | 'rejected' | 'unstored'
 
 /** Bytes since this process started. */

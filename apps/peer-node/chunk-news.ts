@@ -1,0 +1,61 @@
+// What became of chunks here, told to everybody whom it concerns: connected peers, the tracker, the Scheduler and the watchers.
+// Not how each of them is told: their own files say that.
+// Invariant: whoever is told that a chunk is held is also told when it is not any more.
+
+import type { ChunkId, SongId } from '@evastream/core/ids'
+import type { Manifest } from '@evastream/core/manifest'
+import type { PeerEvent } from '@evastream/protocol/peer-http'
+import type { StoredChunk } from './chunk-downloads.ts'
+import type { NodeLog } from './ports.ts'
+import type { SongStatus } from './song-library.ts'
+
+export interface ChunkNewsDeps {
+  readonly library: { statusOf(songId: SongId): SongStatus | undefined; chunkStored(songId: SongId): SongStatus | undefined }
+  readonly coordinator: { chunkLost(songId: SongId, chunkId: ChunkId): void }
+  readonly uploads: {
+    announceHave(songId: SongId, chunkIds: readonly ChunkId[]): void
+    announceLack(songId: SongId, chunkIds: readonly ChunkId[]): void
+  }
+  readonly announcer: {
+    acquired(songId: SongId, chunkIds: readonly ChunkId[]): void
+    released(songId: SongId, chunkIds: readonly ChunkId[]): void
+  }
+  readonly events: { publish(event: PeerEvent): void }
+  readonly log: NodeLog
+}
+
+export class ChunkNews {
+  readonly #deps: ChunkNewsDeps
+
+  constructor(deps: ChunkNewsDeps) {
+    this.#deps = deps
+  }
+
+  songOpened({ id }: Manifest, heldChunkIds: readonly ChunkId[]): void {
+    const { library, uploads, announcer, events } = this.#deps
+    uploads.announceHave(id, heldChunkIds)
+    announcer.acquired(id, heldChunkIds)
+    const progress = library.statusOf(id)
+    if (progress !== undefined) events.publish({ kind: 'song-opened', ...progress })
+  }
+
+  chunkStored({ songId, chunkId, split }: StoredChunk): void {
+    const { library, uploads, announcer, events } = this.#deps
+    uploads.announceHave(songId, [chunkId])
+    announcer.acquired(songId, [chunkId])
+    const progress = library.chunkStored(songId)
+    if (progress !== undefined) events.publish({ kind: 'chunk-stored', ...progress, chunkId, ...split })
+  }
+
+  /** A chunk found rotten before its song was open was never told to anybody, save to the log. */
+  chunkLost(songId: SongId, chunkId: ChunkId, reason: string): void {
+    const { library, coordinator, uploads, announcer, events, log } = this.#deps
+    log.warn({ songId, chunkId }, `A stored chunk is given up: ${reason}.`)
+    const progress = library.statusOf(songId)
+    if (progress === undefined) return
+    coordinator.chunkLost(songId, chunkId)
+    uploads.announceLack(songId, [chunkId])
+    announcer.released(songId, [chunkId])
+    events.publish({ kind: 'chunk-lost', ...progress, chunkId })
+  }
+}

@@ -1,0 +1,15 @@
+// The peer node's door: settings in, a running node out, on the real clock and with real chance.
+// Not its parts: peer-node.ts starts them.
+// Invariant: the only file of this app that draws chance.
+
+import { seededRandom } from '@evastream/core/random'
+import type { Logger } from '@evastream/service-kit/logger'
+import { systemClock, systemTimers } from '@evastream/service-kit/system-clock'
+import { type PeerNodeValues, peerNodeConfig } from './config.ts'
+import { PeerNode } from './peer-node.ts'
+
+/** A running service which can also be asked to fetch, wait for and export songs. */
+export async function startPeerNode(values: PeerNodeValues, logger: Logger): Promise<PeerNode> {
+  const random = seededRandom(Math.floor(Math.random() * Number.MAX_SAFE_INTEGER))
+  return PeerNode.start({ clock: systemClock, timers: systemTimers, random, logger }, peerNodeConfig(values))
+}

@@ -1,0 +1,172 @@
+// One listener's node: its parts started in order, stopped in order, and the few things that a program asks of it.
+// Not behaviour: every part has a file of its own, and node-parts.ts joins them.
+// Invariant: a start that fails leaves nothing running and no lock; a part that fails to stop does not keep the others from stopping.
+
+import { EvaError, toEvaError } from '@evastream/core/errors'
+import type { PeerId, SongId } from '@evastream/core/ids'
+import type { Manifest } from '@evastream/core/manifest'
+import type { PeerStatus } from '@evastream/protocol/peer-http'
+import type { RunningService } from '@evastream/service-kit/run-service'
+import type { PeerNodeConfig } from './config.ts'
+import { makeNodeParts, type NodeParts, type PeerNodeDeps } from './node-parts.ts'
+import { establishIdentity, type PeerIdentity } from './peer-identity.ts'
+import { PeerTokenFile } from './peer-token-file.ts'
+import { type PlayerServer, startPlayerServer } from './player-server.ts'
+import { exportSong } from './song-export.ts'
+import { TrackerSession } from './tracker-session.ts'
+
+type Stop = readonly [name: string, stop: () => Promise<void> | undefined]
+
+export class PeerNode implements RunningService {
+  readonly service = 'peer'
+  readonly #deps: PeerNodeDeps
+  readonly #identity: PeerIdentity
+  readonly #parts: NodeParts
+  #player: PlayerServer | undefined
+  #session: TrackerSession | undefined
+  #isStopping = false
+
+  private constructor(deps: PeerNodeDeps, made: { readonly identity: PeerIdentity; readonly parts: NodeParts }) {
+    this.#deps = deps
+    this.#identity = made.identity
+    this.#parts = made.parts
+  }
+
+  /**
+   * Resolves once the node serves, and is registered or goes on trying.
+   * @throws EvaError `EVA_DIRECTORY_LOCKED`, `EVA_DIRECTORY_UNWRITABLE`, `EVA_PORT_TAKEN`, `EVA_PEER_ID_TAKEN`, …
+   */
+  static async start(deps: PeerNodeDeps, config: PeerNodeConfig): Promise<PeerNode> {
+    const identity = await establishIdentity(config)
+    let renew = () => {}
+    const parts = await makeNodeParts(deps, { config, identity, peerUnknown: () => renew() })
+    const node = new PeerNode(deps, { identity, parts })
+    renew = () => node.#session?.renew()
+    try {
+      await node.#start(config)
+      return node
+    } catch (thrown) {
+      await node.close()
+      throw thrown
+    }
+  }
+
+  get url(): string {
+    return this.#player?.url ?? ''
+  }
+
+  get peerId(): PeerId {
+    return this.#identity.peerId
+  }
+
+  status(): PeerStatus {
+    const { ledger, uploads, library } = this.#parts
+    const { originBytes, peerBytes, sentBytes, wastedBytes } = ledger.totals()
+    return {
+      peerId: this.peerId,
+      uploadPort: uploads.port,
+      httpPort: this.#player?.port ?? 0,
+      songs: library.list(),
+      received: { originBytes, peerBytes },
+      sentBytes,
+      wastedBytes,
+    }
+  }
+
+  /** Makes the song known here without fetching it. @throws EvaError `EVA_SONG_NOT_FOUND`, `EVA_SERVICE_UNREACHABLE`, … */
+  openSong(songId: SongId): Promise<Manifest> {
+    return this.#parts.library.openSong(songId)
+  }
+
+  /** Fetches the whole song and keeps it whole. @throws as `openSong` */
+  download(songId: SongId): Promise<void> {
+    return this.#parts.library.download(songId)
+  }
+
+  /** Resolves when every chunk of the song is here. @throws EvaError `EVA_CANCELLED`, or as `openSong` */
+  whenComplete(songId: SongId, signal: AbortSignal): Promise<void> {
+    return this.#parts.library.whenComplete(songId, signal)
+  }
+
+  /** Writes a complete song into a file, bit for bit or not at all. @throws EvaError `EVA_SONG_INCOMPLETE`, `EVA_STORAGE_FULL`, … */
+  async exportSong(songId: SongId, path: string): Promise<void> {
+    const { library, store } = this.#parts
+    const manifest = await library.openSong(songId)
+    if (library.statusOf(songId)?.complete !== true) throw new EvaError('EVA_SONG_INCOMPLETE', { details: { songId } })
+    await exportSong(store, manifest, path)
+  }
+
+  async close(): Promise<void> {
+    if (this.#isStopping) return
+    this.#isStopping = true
+    const { announcer, clients, coordinator, library, network, store, uploads } = this.#parts
+    announcer.stop()
+    await this.#stopAll([
+      ['player server', () => this.#player?.close()],
+      ['tracker session', () => this.#session?.stop()],
+      ['downloads', () => coordinator.stop()],
+      ['song library', () => library.close()],
+    ])
+    await this.#stopAll([
+      ['upload server', () => uploads.stop()],
+      ['peer network', () => network.close()],
+    ])
+    await this.#stopAll([
+      ['chunk store', () => store.close()],
+      ['metadata client', () => clients.metadata.close()],
+      ['tracker client', () => clients.tracker.close()],
+      ['origin client', () => clients.origin.close()],
+    ])
+  }
+
+  async #start(config: PeerNodeConfig): Promise<void> {
+    const { logger } = this.#deps
+    const { registry, uploads, library, store, events, scope } = this.#parts
+    const port = await uploads.start()
+    const isReady = () => (this.#isStopping ? 'it is shutting down' : undefined)
+    this.#player = await startPlayerServer({ logger, registry, isReady, library, store, events, status: () => this.status() }, config)
+    await scope.refresh()
+    this.#session = this.#makeSession(port)
+    await this.#session.start()
+    logger.info({ peerId: this.peerId, uploadPort: port, directory: this.#identity.directory }, 'the peer is up')
+    library.resume()
+    for (const songId of config.songIds) library.seed(songId)
+  }
+
+  #makeSession(port: number): TrackerSession {
+    const { timers, random, logger: log } = this.#deps
+    const { announcer, clients, ledger, library, scope, store } = this.#parts
+    return new TrackerSession(
+      {
+        tracker: clients.tracker,
+        tokens: new PeerTokenFile(this.#identity),
+        timers,
+        random: random.fork(),
+        log,
+        stats: () => {
+          const { originBytes, peerBytes, sentBytes } = ledger.totals()
+          return { originBytes, peerBytes, sentBytes }
+        },
+        registered: () => {
+          void scope.refresh()
+          announcer.announceAgain(library.list().map(({ songId }) => [songId, store.heldChunks(songId)] as const))
+        },
+        forgotten: () => announcer.hold(),
+      },
+      { peerId: this.peerId, port },
+    )
+  }
+
+  async #stopAll(stops: readonly Stop[]): Promise<void> {
+    await Promise.all(
+      stops.map(async ([part, stop]) => {
+        try {
+          await stop()
+        } catch (thrown) {
+          const { code, message } = toEvaError(thrown)
+          this.#deps.logger.error({ part, code, err: thrown }, `The ${part} did not stop cleanly: ${message}`)
+        }
+      }),
+    )
+  }
+}

@@ -1,0 +1,111 @@
+// A tracker in miniature: registers peers, notes what they hold, lists them; and forgets everything when a test says so.
+// Not the tracker: no expiry, no limits, no sampling; only what a peer can notice of one.
+// Invariant: who speaks for a peer must show its token, as with the real one.
+
+import { once } from 'node:events'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { StoppableHttp } from './stoppable-http.ts'
+import { problem } from './stub-metadata.ts'
+
+interface StubPeer {
+  readonly peerId: string
+  readonly port: number
+  readonly token: string
+  readonly songs: Map<string, Set<number>>
+}
+
+interface StubCall {
+  readonly peerId: string
+  readonly port: number
+  readonly songId: string
+  readonly chunkIds: readonly number[]
+}
+
+export class StubTracker extends StoppableHttp {
+  readonly #peers = new Map<string, StubPeer>()
+  #life = 1
+  #tokenCount = 0
+  heartbeatIntervalMs = 50
+  /** Of every call: its path and, where it speaks for a peer, who. */
+  readonly calls: { readonly path: string; readonly peerId: string; readonly body: Record<string, unknown> }[] = []
+
+  /** As a restart does: another life, and nobody is known. */
+  forgetAll(): void {
+    this.#life++
+    this.#peers.clear()
+  }
+
+  get peerIds(): string[] {
+    return [...this.#peers.keys()]
+  }
+
+  /** What a peer is known to hold of a song, in ascending order. */
+  held(peerId: string, songId: string): number[] {
+    return [...(this.#peers.get(peerId)?.songs.get(songId) ?? [])].sort((left, right) => left - right)
+  }
+
+  /** Somebody who is not there: registered, listed and never answering. */
+  addPeer(peer: { readonly peerId: string; readonly port: number; readonly songId?: string; readonly chunkIds?: readonly number[] }): void {
+    const songs = new Map(peer.songId === undefined ? [] : [[peer.songId, new Set(peer.chunkIds)]])
+    this.#peers.set(peer.peerId, { peerId: peer.peerId, port: peer.port, token: 'of-somebody-else', songs })
+  }
+
+  protected override answer(request: IncomingMessage, response: ServerResponse): void {
+    const url = new URL(request.url ?? '/', this.url)
+    if (request.method === 'GET') this.#list(url, response)
+    else void this.#call(url.pathname, request, response)
+  }
+
+  async #call(path: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const parts: Buffer[] = []
+    request.on('data', part => parts.push(part))
+    await once(request, 'end')
+    const body = JSON.parse(Buffer.concat(parts).toString()) as StubCall
+    this.calls.push({ path, peerId: body.peerId, body: { ...body } })
+    const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1]
+    const outcome = path === '/register' ? this.#register(body, token) : this.#speak(path, body, token)
+    if (typeof outcome === 'string')
+      problem(response, outcome === 'EVA_PEER_ID_TAKEN' ? 409 : outcome === 'EVA_TOKEN_REJECTED' ? 403 : 404, outcome)
+    else reply(response, path === '/register' ? 201 : 200, outcome)
+  }
+
+  /** The reply's body, or the code of the refusal. */
+  #register({ peerId, port }: StubCall, shown: string | undefined): object | string {
+    const living = this.#peers.get(peerId)
+    if (living !== undefined && living.token !== shown) return 'EVA_PEER_ID_TAKEN'
+    const token = shown ?? `token-${++this.#tokenCount}`
+    this.#peers.set(peerId, { peerId, port, token, songs: new Map() })
+    const { heartbeatIntervalMs } = this
+    const times = { heartbeatIntervalMs, expiresAfterMs: 3 * heartbeatIntervalMs }
+    return { peerId, token, bootId: `life-${this.#life}`, ...times, observedHost: '127.0.0.1' }
+  }
+
+  #speak(path: string, { peerId, songId, chunkIds }: StubCall, token: string | undefined): object | string {
+    const peer = this.#peers.get(peerId)
+    if (peer === undefined) return 'EVA_PEER_UNKNOWN'
+    if (peer.token !== token) return 'EVA_TOKEN_REJECTED'
+    if (path === '/heartbeat') return { bootId: `life-${this.#life}` }
+    if (path === '/deregister') {
+      this.#peers.delete(peerId)
+      return { peerId }
+    }
+    const held = peer.songs.get(songId) ?? new Set<number>()
+    peer.songs.set(songId, held)
+    for (const chunkId of chunkIds) {
+      if (path === '/chunk-acquired') held.add(chunkId)
+      else held.delete(chunkId)
+    }
+    return { songId, chunksHeld: held.size }
+  }
+
+  #list(url: URL, response: ServerResponse): void {
+    const [songId, excluded] = [url.searchParams.get('songId') ?? '', url.searchParams.get('exclude')]
+    const holders = [...this.#peers.values()].filter(peer => peer.peerId !== excluded && (peer.songs.get(songId)?.size ?? 0) > 0)
+    const peers = holders.map(({ peerId, port, songs }) => ({ peerId, host: '127.0.0.1', port, chunks: [...(songs.get(songId) ?? [])] }))
+    reply(response, 200, { songId, peers })
+  }
+}
+
+function reply(response: ServerResponse, status: number, body: object): void {
+  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
+}
