@@ -4,13 +4,13 @@
 
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
-import { addressScope } from '@evastream/core/address'
 import type { ChunkId, PeerId, SongId } from '@evastream/core/ids'
 import { KIB, MIB, SECOND_MS } from '@evastream/core/units'
 import { encodeFrame } from '@evastream/protocol/peer-frame-writer'
 import { listenError } from '@evastream/service-kit/listen'
 import type { Clock, Timers } from '@evastream/service-kit/system-clock'
 import { ByteBudget } from './byte-budget.ts'
+import { ConnectionLimits } from './connection-limits.ts'
 import type { PeerLink } from './peer-link.ts'
 import type { NodeLog } from './ports.ts'
 import { acceptTcpLink } from './tcp-link.ts'
@@ -77,7 +77,8 @@ export class UploadServer {
   readonly #options: UploadServerOptions
   readonly #slots: UploadSlots<UploadRequest>
   readonly #budget: ByteBudget
-  readonly #sessions = new Map<UploadSession, string>()
+  readonly #sessions = new Set<UploadSession>()
+  readonly #limits: ConnectionLimits
   #server: Server | undefined
   #stopTicking: () => void = () => undefined
 
@@ -92,6 +93,10 @@ export class UploadServer {
       },
       { slotsMax: options.uploadsMax ?? DEFAULT_UPLOADS_MAX },
     )
+    this.#limits = new ConnectionLimits({
+      connectionsMax: options.connectionsMax ?? DEFAULT_CONNECTIONS_MAX,
+      connectionsPerAddressMax: options.connectionsPerAddressMax ?? DEFAULT_CONNECTIONS_PER_ADDRESS_MAX,
+    })
   }
 
   /** The port in use; 0 when not listening. */
@@ -103,7 +108,7 @@ export class UploadServer {
   async start(): Promise<number> {
     const { host = '127.0.0.1', port = 0, portFlag = '--peer.port' } = this.#options
     const server = createServer({ noDelay: true }, socket => this.#accept(socket))
-    server.maxConnections = this.#connectionsMax * 2
+    server.maxConnections = (this.#options.connectionsMax ?? DEFAULT_CONNECTIONS_MAX) * 2
     server.listen({ host, port })
     try {
       await once(server, 'listening')
@@ -123,9 +128,9 @@ export class UploadServer {
     this.#server = undefined
     const closed = once(server, 'close')
     server.close()
-    for (const session of this.#sessions.keys()) session.leave()
+    for (const session of this.#sessions) session.leave()
     const cancel = this.#deps.timers.after(FAREWELL_MS, () => {
-      for (const session of this.#sessions.keys()) session.destroy()
+      for (const session of this.#sessions) session.destroy()
     })
     await closed
     cancel()
@@ -133,15 +138,15 @@ export class UploadServer {
   }
 
   announceHave(songId: SongId, chunkIds: readonly ChunkId[]): void {
-    for (const session of this.#sessions.keys()) session.announce('have', songId, chunkIds)
+    for (const session of this.#sessions) session.announce('have', songId, chunkIds)
   }
 
   announceLack(songId: SongId, chunkIds: readonly ChunkId[]): void {
-    for (const session of this.#sessions.keys()) session.announce('unhave', songId, chunkIds)
+    for (const session of this.#sessions) session.announce('unhave', songId, chunkIds)
   }
 
   snapshot(): UploadSnapshot {
-    const sessions = [...this.#sessions.keys()]
+    const sessions = [...this.#sessions]
     return {
       connectionCount: sessions.length,
       inServiceCount: this.#slots.inServiceCount,
@@ -150,33 +155,26 @@ export class UploadServer {
     }
   }
 
-  get #connectionsMax(): number {
-    return this.#options.connectionsMax ?? DEFAULT_CONNECTIONS_MAX
-  }
-
   #accept(socket: Socket): void {
     const link = acceptTcpLink(socket)
-    if (this.#hasRoomFor(link.remoteHost)) this.#open(link)
+    if (this.#server !== undefined && this.#limits.enter(link.remoteHost)) this.#open(link)
     else this.#turnAway(link)
   }
 
   #open(link: PeerLink): void {
     const { store, clock, timers, log, onBytesSent = () => undefined } = this.#deps
     const onChunkLost = (songId: SongId, chunkId: ChunkId) => this.announceLack(songId, [chunkId])
-    const onClosed = (one: UploadSession) => this.#sessions.delete(one)
+    const host = link.remoteHost
+    const onClosed = (one: UploadSession) => {
+      this.#sessions.delete(one)
+      this.#limits.leave(host)
+    }
     const session = new UploadSession(
       { link, store, slots: this.#slots, budget: this.#budget, clock, timers, log, onBytesSent, onChunkLost, onClosed },
       { ...defaultSessionOptions, ...this.#options },
     )
-    this.#sessions.set(session, link.remoteHost)
+    this.#sessions.add(session)
     link.listen(session)
-  }
-
-  #hasRoomFor(host: string): boolean {
-    if (this.#server === undefined || this.#sessions.size >= this.#connectionsMax) return false
-    if (addressScope(host) === 'loopback') return true
-    const { connectionsPerAddressMax = DEFAULT_CONNECTIONS_PER_ADDRESS_MAX } = this.#options
-    return [...this.#sessions.values()].filter(other => other === host).length < connectionsPerAddressMax
   }
 
   #turnAway(link: PeerLink): void {
@@ -191,6 +189,6 @@ export class UploadServer {
 
   #tick(): void {
     const now = this.#deps.clock.now()
-    for (const session of this.#sessions.keys()) session.tick(now)
+    for (const session of this.#sessions) session.tick(now)
   }
 }

@@ -31,7 +31,6 @@ export class UploadSlots<T extends SlotRequest> {
   readonly #waiting = new Set<T>()
   readonly #owners = new WeakMap<object, OwnerTurns>()
   #grants = 0
-  #isFilling = false
 
   constructor(deps: UploadSlotsDeps<T>, options: { readonly slotsMax: number }) {
     this.#deps = deps
@@ -59,14 +58,10 @@ export class UploadSlots<T extends SlotRequest> {
   }
 
   #fill(): void {
-    // A grant may release at once and so come back here.
-    if (this.#isFilling) return
-    this.#isFilling = true
     for (let next = this.#first(); next !== undefined; next = this.#first()) {
       if (this.#inService.size >= this.#slotsMax && !this.#displaceFor(next)) break
       this.#grant(next)
     }
-    this.#isFilling = false
   }
 
   #grant(request: T): void {
