@@ -1,6 +1,7 @@
 // What follows from a failure: who is left alone, who is not asked for that chunk again, who is out.
 // Not the detection of failures (request-watch, the coordinator). Whom a code blames is read from the error table.
-// Invariant: nobody is banned for slowness or for what the origin, this machine or the manifest did.
+// Invariant: nobody is banned for slowness or for what the origin, this machine or the manifest did; whatever failed, the same
+// source is not asked for the same chunk again at once.
 
 import { ERROR_TABLE, type ErrorCode, type ErrorRow } from '@evastream/core/errors'
 import type { ChunkId, PeerId } from '@evastream/core/ids'
@@ -65,11 +66,6 @@ export class BlameDesk {
   #originFailed(request: OpenRequest, code: ErrorCode, retryAfterMs: number | undefined): void {
     const { now, origin } = this.#state
     const { song, chunk, askedAt } = request
-    const blames = rowOf(code)?.blames
-    if (blames === 'self' || blames === 'caller') {
-      song.pauseChunk(chunk.chunkId, now)
-      return
-    }
     // A chunk that is missing or wrong there is that chunk's trouble: the others need not wait for it.
     if (code === 'EVA_ORIGIN_CHUNK_MISSING') {
       song.pauseAtOrigin(chunk.chunkId, now)
@@ -95,13 +91,11 @@ export class BlameDesk {
       this.banPeer(peerId, code)
       return
     }
-    if (rowOf(code)?.blames !== 'peer') {
-      song.pauseChunk(chunk.chunkId, now)
-      return
-    }
     song.markPeer(chunk.chunkId, peerId, now)
-    if (code === 'EVA_PEER_CHUNK_MISSING') peers.lacks(song.songId, peerId, [chunk.chunkId])
-    else health.failed(peerId, now)
+    if (code === 'EVA_PEER_CHUNK_MISSING') {
+      peers.lacks(song.songId, peerId, [chunk.chunkId])
+      health.lacked(peerId, now)
+    } else health.failed(peerId, now)
   }
 }
 

@@ -72,6 +72,8 @@ export interface EngineConfig {
   /** A peer that says it is busy without saying for how long (ms), and the longest it may say. */
   readonly busyPauseMs: number
   readonly busyPauseMaxMs: number
+  /** A peer that only ever says it is busy counts as failed after this long (ms). More saves origin bytes in a crowd, less saves time. */
+  readonly busyPatienceMs: number
   /** A peer that failed a chunk is not asked for that chunk for this long (ms), doubling with each failure. */
   readonly chunkMarkBaseMs: number
   readonly chunkMarkMaxMs: number
@@ -84,8 +86,8 @@ export interface EngineConfig {
   readonly originBackoffMaxMs: number
   /** The longest Retry-After that is believed (ms). */
   readonly retryAfterMaxMs: number
-  /** Chunks in a row that the origin may lack before it counts as failing as a whole. */
-  readonly originMissingMax: number
+  /** Chunks in a row that a source may lack, though it should have them, before it counts as failing as a whole. */
+  readonly missingInARowMax: number
 
   /** A chunk that could not be stored is tried again after this long (ms), doubling. */
   readonly unstoredPauseBaseMs: number
@@ -146,6 +148,7 @@ export const defaultEngineConfig: EngineConfig = Object.freeze({
   peerPauseMaxMs: 30 * SECOND_MS,
   busyPauseMs: 500,
   busyPauseMaxMs: 30 * SECOND_MS,
+  busyPatienceMs: 30 * SECOND_MS,
   chunkMarkBaseMs: 5 * SECOND_MS,
   chunkMarkMaxMs: 5 * MINUTE_MS,
   banBaseMs: 10 * MINUTE_MS,
@@ -154,7 +157,7 @@ export const defaultEngineConfig: EngineConfig = Object.freeze({
   originBackoffBaseMs: 250,
   originBackoffMaxMs: 30 * SECOND_MS,
   retryAfterMaxMs: 5 * MINUTE_MS,
-  originMissingMax: 4,
+  missingInARowMax: 4,
 
   unstoredPauseBaseMs: SECOND_MS,
   unstoredPauseMaxMs: 30 * SECOND_MS,

@@ -15,6 +15,8 @@ import { PeerTable } from './peer-table.ts'
 import { RequestTable } from './request-table.ts'
 import { SongTable } from './song-table.ts'
 
+const NOTHING: readonly SchedulerCommand[] = Object.freeze([])
+
 export class EngineState {
   readonly config: EngineConfig
   readonly random: Random
@@ -53,6 +55,7 @@ export class EngineState {
   }
 
   takeCommands(): readonly SchedulerCommand[] {
+    if (this.#commands.length === 0) return NOTHING
     const commands = this.#commands
     this.#commands = []
     return commands

@@ -78,7 +78,7 @@ export class OriginHealth {
   /** It lacks a chunk. One missing chunk is that chunk's trouble, many in a row are the origin's. */
   lacked(at: Millis, askedAt: Millis): void {
     this.#missingInARow++
-    if (this.#missingInARow >= this.#config.originMissingMax) this.failed(at, askedAt)
+    if (this.#missingInARow >= this.#config.missingInARowMax) this.failed(at, askedAt)
   }
 
   #postpone(until: Millis): void {

@@ -19,6 +19,10 @@ export interface PeerRecord {
   hasDelivered: boolean
   pausedUntil: Millis
   busyUntil: Millis
+  /** Since when it says nothing but that it is busy. */
+  busySince: Millis | undefined
+  /** Chunks in a row that it did not have after all. */
+  missing: number
   strikes: number
   bannedUntil: Millis
 }
@@ -46,6 +50,8 @@ export class PeerHealth {
       hasDelivered: false,
       pausedUntil: 0,
       busyUntil: 0,
+      busySince: undefined,
+      missing: 0,
       strikes: 0,
       bannedUntil: 0,
     }
@@ -68,6 +74,8 @@ export class PeerHealth {
     record.failures = 0
     record.timeouts = 0
     record.hasDelivered = true
+    record.busySince = undefined
+    record.missing = 0
     record.pausedUntil = 0
     this.#isMedianStale = true
   }
@@ -95,8 +103,17 @@ export class PeerHealth {
   /** It has no slot just now; that is no failure. */
   busy(peerId: PeerId, at: Millis, retryAfterMs: number | undefined): void {
     const { busyPauseMs, busyPauseMaxMs } = this.#config
+    const record = this.recordOf(peerId)
     const pauseMs = retryAfterMs !== undefined && retryAfterMs > 0 ? retryAfterMs : busyPauseMs
-    this.recordOf(peerId).busyUntil = at + Math.min(busyPauseMaxMs, pauseMs)
+    record.busyUntil = at + Math.min(busyPauseMaxMs, pauseMs)
+    record.busySince ??= at
+  }
+
+  /** It lacks a chunk that it was said to hold: lists age. Many in a row are a failure. */
+  lacked(peerId: PeerId, at: Millis): void {
+    const record = this.recordOf(peerId)
+    record.missing++
+    if (record.missing >= this.#config.missingInARowMax) this.failed(peerId, at)
   }
 
   /** @returns for how long (ms) the peer is out from now on. */

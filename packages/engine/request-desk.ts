@@ -48,7 +48,7 @@ export class RequestDesk {
       chunkId: chunk.chunkId,
       firstBlock: run.firstBlock,
       blockCount: run.blockCount,
-      source: Object.freeze(source.kind === 'origin' ? { kind: 'origin' as const } : { kind: 'peer' as const, peerId: source.peerId }),
+      source,
       priority: asking.priority,
       verify: chunk.verify,
     })

@@ -5,6 +5,7 @@
 
 import { BLOCK_SIZE_BYTES, type Millis } from '@evastream/core/units'
 import type { BlameDesk } from './blame-desk.ts'
+import type { BlockRun } from './chunk-progress.ts'
 import type { Source } from './commands.ts'
 import type { EngineState } from './engine-state.ts'
 import type { RequestDesk } from './request-desk.ts'
@@ -23,7 +24,7 @@ export interface RequestWatchDeps {
 }
 
 /** A hedge that was not worth it is thought of again after half the time its request should take, within these bounds. */
-const RECONSIDER_MIN_MS = 50
+const RECONSIDER_MIN_MS = 100
 const RECONSIDER_MAX_MS = 1000
 /** A deadline is at risk when twice the time that the second source needs would miss it. */
 const RISK_FACTOR = 2
@@ -72,11 +73,12 @@ export class RequestWatch {
 
   #considerHedge(request: OpenRequest): void {
     const { state, survey, desk, sourceSelection } = this.#deps
-    const { song, chunk, source, deadlineAt } = request
+    const { song, chunk, source } = request
     request.hedgeAt = state.now + Math.min(RECONSIDER_MAX_MS, Math.max(RECONSIDER_MIN_MS, request.expectedMs / 2))
     const rest = chunk.missingRunOf(request.requestId, request.run)
     if (rest === undefined || request.hedgedBy !== undefined || request.hedgeOf !== undefined) return
     if (state.requests.size >= state.config.downloadsInFlightMax) return
+    const deadlineAt = this.#deadlineOf(request, rest)
     if (deadlineAt === undefined && !isLastOfSong(song)) return
     const wanted = { song, chunkId: chunk.chunkId, run: rest, verify: chunk.verify, deadlineAt, isYielding: false, except: source }
     const choice = sourceSelection.choose(survey.factsOf(wanted, 0), state.random)
@@ -85,6 +87,13 @@ export class RequestWatch {
       chunk.verify === 'chunk' ? rest : { ...rest, blockCount: Math.min(rest.blockCount, survey.batchBlocks(choice.source, wanted)) }
     if (survey.runBytes(song, chunk.chunkId, run) > state.hedges.spareBytes) return
     desk.open({ song, chunk, run, source: choice.source, priority: request.priority, deadlineAt, hedgeOf: request })
+  }
+
+  /** What was asked for in good time may have become urgent since. */
+  #deadlineOf({ song, chunk }: OpenRequest, rest: BlockRun): Millis | undefined {
+    const { now, config } = this.#deps.state
+    const deadlineAt = song.window.deadlineOfByte(chunk.chunkId * song.shape.chunkSize + rest.firstBlock * BLOCK_SIZE_BYTES)
+    return deadlineAt !== undefined && deadlineAt < now + config.windowMs ? deadlineAt : undefined
   }
 
   /** The second would be sooner, and the music would wait without it, or the song's end; for the latter alone the origin is not asked. */

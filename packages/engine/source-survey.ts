@@ -51,7 +51,10 @@ export class SourceSurvey {
   standingOf(record: PeerRecord): { readonly standing: Standing; readonly retryAt: Millis } {
     const { config, now } = this.#state
     if (record.pausedUntil > now) return { standing: 'failed', retryAt: record.pausedUntil }
-    if (record.busyUntil > now) return { standing: 'busy', retryAt: record.busyUntil }
+    if (record.busyUntil > now) {
+      const isOnlyEverBusy = record.busySince !== undefined && now - record.busySince > config.busyPatienceMs
+      return { standing: isOnlyEverBusy ? 'failed' : 'busy', retryAt: record.busyUntil }
+    }
     // After a failure it is tried with one request, and whoever needs more need not wait for the outcome.
     if (record.failures > 0) return { standing: record.pace.openRequests > 0 ? 'failed' : 'free', retryAt: NEVER }
     const isFull = record.pace.openRequests >= config.batchesPerPeerMax
