@@ -50,13 +50,16 @@ export class SourceSurvey {
   /** How a peer stands, whatever the chunk. */
   standingOf(record: PeerRecord): { readonly standing: Standing; readonly retryAt: Millis } {
     const { config, now } = this.#state
-    if (record.pausedUntil > now) return { standing: 'failed', retryAt: record.pausedUntil }
+    // One failure may be chance, and is worth waiting out unless time presses; two in a row are not.
+    const isDoubted = record.failures === 1
+    if (record.pausedUntil > now) return { standing: isDoubted ? 'busy' : 'failed', retryAt: record.pausedUntil }
     if (record.busyUntil > now) {
       const isOnlyEverBusy = record.busySince !== undefined && now - record.busySince > config.busyPatienceMs
       return { standing: isOnlyEverBusy ? 'failed' : 'busy', retryAt: record.busyUntil }
     }
-    // After a failure it is tried with one request, and whoever needs more need not wait for the outcome.
-    if (record.failures > 0) return { standing: record.pace.openRequests > 0 ? 'failed' : 'free', retryAt: NEVER }
+    // After a failure it is tried with one request at a time.
+    if (record.failures > 0 && record.pace.openRequests > 0) return { standing: isDoubted ? 'full' : 'failed', retryAt: NEVER }
+    if (record.failures > 0) return { standing: 'free', retryAt: 0 }
     const isFull = record.pace.openRequests >= config.batchesPerPeerMax
     const rate = record.pace.rateBytesPerSecond(now, config.rateTrustMs)
     if (rate !== undefined && rate < config.rateMinBytesPerSecond)
