@@ -27,7 +27,7 @@ function drawFault(random: Random, { songs, peers }: Parts): Fault {
   const { peerId } = random.pick(peers) as PeerPlan
   const { songId, shape } = random.pick(songs) as SongPlan
   const chunkId = random.below(shape.chunkCount)
-  switch (random.below(12)) {
+  switch (random.below(13)) {
     case 0:
     case 1:
       return { kind: 'peer-crash', at, until, peerId, isSilent: random.ratio() < 0.4, keepsStore: random.ratio() < 0.75 }
@@ -48,6 +48,8 @@ function drawFault(random: Random, { songs, peers }: Parts): Fault {
       return { kind: 'disk-failure', at, until, peerId }
     case 10:
       return { kind: random.ratio() < 0.5 ? 'rot' : 'chunk-evicted', at, peerId, songId, chunkId }
+    case 11:
+      return { kind: 'interest-lost', at, until, peerId, songId }
     default:
       return { kind: 'song-away', at, until, peerId, songId }
   }

@@ -66,6 +66,9 @@ export class FaultInjector {
       case 'song-away':
         this.#takeSongAway(fault)
         return
+      case 'interest-lost':
+        this.#loseInterest(fault)
+        return
     }
   }
 
@@ -117,6 +120,17 @@ export class FaultInjector {
     store.isFailing = true
     this.#world.clock.at(fault.until, () => {
       store.isFailing = false
+    })
+  }
+
+  #loseInterest(fault: FaultOf<'interest-lost'>): void {
+    const peer = this.#world.peers.get(fault.peerId)
+    const planned = peer?.plan.songs.find(song => song.songId === fault.songId)
+    const process = peer?.process
+    if (planned === undefined || process === undefined) return
+    process.setInterest(fault.songId, 'idle')
+    this.#world.clock.at(fault.until, () => {
+      if (peer?.process === process) process.setInterest(fault.songId, planned.interest)
     })
   }
 

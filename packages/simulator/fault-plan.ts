@@ -23,6 +23,7 @@ export type Fault =
   | { readonly kind: 'rot'; readonly at: Millis; readonly peerId: PeerId; readonly songId: SongId; readonly chunkId: number }
   | { readonly kind: 'chunk-evicted'; readonly at: Millis; readonly peerId: PeerId; readonly songId: SongId; readonly chunkId: number }
   | (Lasting & { readonly kind: 'song-away'; readonly peerId: PeerId; readonly songId: SongId })
+  | (Lasting & { readonly kind: 'interest-lost'; readonly peerId: PeerId; readonly songId: SongId })
 
 export function endOf(fault: Fault): Millis {
   return 'until' in fault ? fault.until : fault.at
@@ -53,6 +54,8 @@ export function faultSentence(fault: Fault): string {
       return `${when} chunk ${fault.chunkId} of ${fault.songId} is taken from ${fault.peerId}`
     case 'song-away':
       return `${when} ${fault.peerId} removes ${fault.songId}, and adds it again at ${seconds(fault.until)}`
+    case 'interest-lost':
+      return `${when} ${fault.peerId} stops fetching ${fault.songId}, and goes on at ${seconds(fault.until)}`
   }
 }
 

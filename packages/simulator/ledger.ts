@@ -16,6 +16,8 @@ export interface PeerAccount {
   wastedBytes: number
   storedBytes: number
   stallCount: number
+  /** How long listeners waited for music, first sounds and jumps included. */
+  waitedMs: number
   banCount: number
   readonly troubles: Set<ErrorCode>
 }
@@ -25,6 +27,7 @@ export class Ledger implements SimulationObserver {
   readonly faults: string[] = []
   readonly wastedByReason = new Map<string, number>()
   stepCount = 0
+  lastStoredAt: Millis = 0
 
   account(peerId: PeerId): PeerAccount {
     const account = this.accounts.get(peerId) ?? newAccount()
@@ -32,7 +35,7 @@ export class Ledger implements SimulationObserver {
     return account
   }
 
-  total(field: 'originBytes' | 'peerBytes' | 'wastedBytes' | 'stallCount' | 'banCount'): number {
+  total(field: 'originBytes' | 'peerBytes' | 'wastedBytes' | 'stallCount' | 'waitedMs' | 'banCount'): number {
     let sum = 0
     for (const account of this.accounts.values()) sum += account[field]
     return sum
@@ -47,12 +50,15 @@ export class Ledger implements SimulationObserver {
     for (const command of commands) if (command.kind === 'ban-peer') this.account(peerId).banCount++
   }
 
-  fact(_at: Millis, peerId: PeerId, fact: Fact): void {
+  fact(at: Millis, peerId: PeerId, fact: Fact): void {
     const account = this.account(peerId)
     if (fact.kind === 'received') account[fact.from === 'origin' ? 'originBytes' : 'peerBytes'] += fact.sizeBytes
     else if (fact.kind === 'served') account.sentBytes += fact.sizeBytes
-    else if (fact.kind === 'stored') account.storedBytes += fact.sizeBytes
-    else if (fact.kind === 'stalled') account.stallCount++
+    else if (fact.kind === 'stored') {
+      account.storedBytes += fact.sizeBytes
+      this.lastStoredAt = at
+    } else if (fact.kind === 'stalled') account.stallCount++
+    else if (fact.kind === 'resumed') account.waitedMs += fact.waitedMs
     else if (fact.kind === 'trouble') account.troubles.add(fact.code)
     else if (fact.kind === 'wasted') {
       account.wastedBytes += fact.sizeBytes
@@ -73,6 +79,7 @@ function newAccount(): PeerAccount {
     wastedBytes: 0,
     storedBytes: 0,
     stallCount: 0,
+    waitedMs: 0,
     banCount: 0,
     troubles: new Set(),
   }

@@ -166,10 +166,12 @@ export class PeerBooks {
     for (let block = request.firstBlock; block < request.firstBlock + request.blockCount; block++) chunk?.arrived.add(block)
   }
 
-  #fail({ requestId, retryAfterMs, at }: RequestFailed): void {
+  #fail({ requestId, retryAfterMs, at, code }: RequestFailed): void {
     const request = this.open.get(requestId)?.request
     this.open.delete(requestId)
     if (request === undefined || retryAfterMs === undefined) return
+    // What the own network says of a peer it cannot dial just now is advice, not the peer's word.
+    if (request.source.kind === 'peer' && code !== 'EVA_PEER_BUSY') return
     const name = sourceName(request.source)
     this.closed.set(name, { at, forMs: retryAfterMs })
   }

@@ -5,6 +5,7 @@
 import { assert } from '@evastream/core/assert'
 import type { ErrorCode } from '@evastream/core/errors'
 import type { ChunkId, PeerId, SongId } from '@evastream/core/ids'
+import type { Random } from '@evastream/core/random'
 import type { FindPeers, SchedulerCommand } from '@evastream/engine/commands'
 import type { Interest, SchedulerEvent } from '@evastream/engine/events'
 import type { Appointment } from './event-queue.ts'
@@ -37,6 +38,7 @@ export interface PeerProcessDeps {
   readonly host: Host
   readonly store: SimulatedStore
   readonly scheduler: SchedulerPort
+  readonly random: Random
 }
 
 export interface PeerProcessOptions {
@@ -58,6 +60,8 @@ export class PeerProcess {
   #isHandling = false
   #isOver = false
   #wake: Appointment | undefined
+  /** What `nextWakeAt` said when the timer was set. */
+  #wakeAt: number | undefined
 
   constructor(deps: PeerProcessDeps, options: PeerProcessOptions) {
     this.#deps = deps
@@ -111,6 +115,10 @@ export class PeerProcess {
     const heldChunkIds = this.#deps.store.heldChunks(songId)
     const at = this.#deps.clock.now()
     this.feed({ kind: 'song-added', at, songId, shape, byteRateBytesPerSecond, hasBlockHashes, heldChunkIds, interest })
+  }
+
+  setInterest(songId: SongId, interest: Interest): void {
+    if (this.#songs.has(songId)) this.feed({ kind: 'interest-changed', at: this.#deps.clock.now(), songId, interest })
   }
 
   removeSong(songId: SongId): void {
@@ -206,16 +214,19 @@ export class PeerProcess {
 
   #setWake(): void {
     const at = this.#deps.scheduler.nextWakeAt()
-    if (this.#wake !== undefined) {
-      if (this.#wake.at === at && !this.#wake.isCancelled) return
-      this.#wake.isCancelled = true
-      this.#wake = undefined
-    }
+    if (at === this.#wakeAt) return
+    if (this.#wake !== undefined) this.#wake.isCancelled = true
+    this.#wakeAt = at
     if (at === undefined || this.#isOver) return
-    this.#wake = this.#deps.clock.at(at, () => {
-      this.#wake = undefined
+    this.#wake = this.#deps.clock.at(at + this.#timerError(), () => {
+      this.#wakeAt = undefined
       this.feed({ kind: 'woke', at: this.#deps.clock.now() })
     })
+  }
+
+  #timerError(): number {
+    const { timerLagMs } = this.#options.plan
+    return timerLagMs === 0 ? 0 : this.#deps.random.ratio() * (timerLagMs + 1) - 1
   }
 
   #chunkStored(songId: SongId, chunkId: ChunkId): void {

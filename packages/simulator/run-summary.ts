@@ -63,10 +63,11 @@ function adversaryWords({ peerId, manner, joinsAt }: AdversaryPlan): string {
   return `${peerId} ${manner.replaceAll('-', ' ')} from ${seconds(joinsAt)}`
 }
 
-function outcomeSentence({ missing, violations, endedAt, plan, stallCount, banCount, stepCount }: Outcome): string {
+function outcomeSentence({ missing, violations, endedAt, plan, stallCount, waitedMs, banCount, stepCount }: Outcome): string {
   const end = missing.length > 0 || violations.length > 0 ? 'not finished' : 'everything wanted is there'
   const healed = `healed at ${seconds(plan.healsAt)}`
-  return `${end} after ${seconds(endedAt)} of virtual time (${healed}); ${stallCount} stalls, ${banCount} bans, ${stepCount} scheduler steps`
+  const waits = stallCount === 0 ? 'no listener waited' : `listeners waited ${stallCount} times, ${seconds(waitedMs)} in all`
+  return `${end} after ${seconds(endedAt)} of virtual time (${healed}); ${waits}; ${banCount} bans, ${stepCount} scheduler steps`
 }
 
 function bytesSentence({ originBytes, peerBytes, wastedBytes, wastedByReason }: Outcome): string {

@@ -130,6 +130,8 @@ function peerOf(peerId: PeerId, words: PeerWords, song: SongPlan): PeerPlan {
     joinsAt,
     slotsMax: 3,
     storeDelayMs: 2,
+    connectionsMax: 30,
+    timerLagMs: 0,
     tellsOwnHangUps: true,
     songs: [{ songId: song.songId, interest, heldAtStart }],
     listens: listens.map(listen => ({ ...listen, songId: song.songId satisfies SongId, jumps: [] })),

@@ -11,6 +11,8 @@ import type { Host, LinkPlan, Segment } from './simulated-network.ts'
 import type { VirtualClock } from './virtual-clock.ts'
 
 export const MANNERS = [
+  /** Is listed by the tracker and does not listen. */
+  'is-not-there',
   /** Takes the connection and never says hello. */
   'mute',
   /** Lists everything and never answers a request. */
@@ -23,7 +25,7 @@ export const MANNERS = [
   'sends-bad-bytes',
   /** Now and then sends a bad block. */
   'sends-some-bad-bytes',
-  /** Lists chunks it does not hold. */
+  /** Lists chunks it does not hold, and some that do not exist. */
   'boasts',
   /** Says it is busy, whatever is asked. */
   'always-busy',
@@ -62,7 +64,7 @@ const TRICKLE_BYTES_PER_SECOND = 1
 const SOME_BAD_RATIO = 0.2
 
 export class SimulatedAdversary implements ServingEnd {
-  isListening = true
+  isListening: boolean
   readonly host: Host
   readonly peerId: PeerId
   readonly manner: Manner
@@ -73,6 +75,7 @@ export class SimulatedAdversary implements ServingEnd {
     this.host = deps.host
     this.peerId = options.peerId
     this.manner = options.manner
+    this.isListening = options.manner !== 'is-not-there'
     this.#deps = deps
     this.#options = options
   }

@@ -5,7 +5,7 @@ import { parsePeerId, parseSongId } from '@evastream/core/ids'
 import { seededRandom } from '@evastream/core/random'
 import { expect, test } from 'vitest'
 import { linkOfAdversary, type Manner, SimulatedAdversary } from './simulated-adversary.ts'
-import type { AskingEnd, SimulatedConnection } from './simulated-connection.ts'
+import type { AskingEnd } from './simulated-connection.ts'
 import { SimulatedNetwork } from './simulated-network.ts'
 import { SimulatedStore } from './simulated-store.ts'
 import { SimulatedUploads } from './simulated-uploads.ts'
@@ -49,7 +49,7 @@ function aMeeting(options: { slotsMax?: number; manner?: Manner } = {}) {
     rejected: (requestId, code) => heard.push(`${requestId}: ${code}`),
     lost: (_connection, code) => heard.push(`lost ${code}`),
   }
-  const connection = switchboard.dial(asker, peerId) as SimulatedConnection
+  const connection = switchboard.dial(asker, peerId)
   return { clock, network, switchboard, store, server, asker, connection, heard }
 }
 
@@ -117,6 +117,7 @@ test('connection: the server crashes: the asker hears it at once; it loses power
 })
 
 const manners: [Manner, string[]][] = [
+  ['is-not-there', ['lost EVA_PEER_UNREACHABLE']],
   ['mute', ['lost EVA_PEER_TIMEOUT']],
   ['tarpit', ['opened', 'listed 0']],
   ['stalls-at-the-end', ['opened', 'listed 0', '1: 0 good', '1: 1 good', '1: part good']],

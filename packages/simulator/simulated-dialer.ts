@@ -19,36 +19,66 @@ export interface DialerListener {
   rejected(requestId: number, code: ErrorCode, retryAfterMs?: number): void
 }
 
-/** A peer that could not be reached is dialled again for a listing only after this long. */
-const REDIAL_AFTER_MS = 1000
+/** What a request is told for which there is no connection, because all there may be are taken or the peer failed just now. */
+export interface Refusal {
+  readonly code: ErrorCode
+  readonly retryAfterMs?: number
+}
+
+interface Neighbour {
+  readonly connection: SimulatedConnection
+  readonly dialledAt: Millis
+  usedAt: Millis
+  readonly openRequests: Set<number>
+  /** What is asked before the connection is open. */
+  waiting: PeerRequest[]
+}
+
+interface DialRecord {
+  readonly failures: number
+  readonly dialAfter: Millis
+}
+
+/** As in the peer node: after the first failure, doubling with each; a connection that lasted makes the next failure a first one. */
+const BACKOFF_BASE_MS = 500
+const BACKOFF_MAX_MS = 30_000
+const LASTING_MS = 5000
+const CROWDED_RETRY_AFTER_MS = 1000
+/** A connection that nobody used for this long makes room for one that is wanted. */
+const SPARE_AFTER_MS = 5000
+const NEVER_DIALLED: DialRecord = { failures: 0, dialAfter: 0 }
+
+export interface DialerOptions {
+  readonly connectionsMax: number
+  /** Whether a connection it closes itself (a ban) is told as lost. */
+  readonly tellsOwnHangUps: boolean
+}
 
 export class SimulatedDialer implements AskingEnd {
   readonly host: Host
   readonly #clock: VirtualClock
   readonly #switchboard: Switchboard
   readonly #listener: DialerListener
-  readonly #tellsOwnHangUps: boolean
+  readonly #options: DialerOptions
   readonly #songs = new Set<SongId>()
-  readonly #known = new Set<PeerId>()
-  readonly #connections = new Map<PeerId, SimulatedConnection>()
-  readonly #waiting = new Map<PeerId, PeerRequest[]>()
+  readonly #known = new Map<PeerId, DialRecord>()
+  readonly #neighbours = new Map<PeerId, Neighbour>()
   readonly #bannedUntil = new Map<PeerId, Millis>()
-  readonly #redialAt = new Map<PeerId, Millis>()
 
   constructor(
     deps: { readonly clock: VirtualClock; readonly switchboard: Switchboard; readonly host: Host; readonly listener: DialerListener },
-    options: { readonly tellsOwnHangUps: boolean },
+    options: DialerOptions,
   ) {
     this.host = deps.host
     this.#clock = deps.clock
     this.#switchboard = deps.switchboard
     this.#listener = deps.listener
-    this.#tellsOwnHangUps = options.tellsOwnHangUps
+    this.#options = options
   }
 
   follow(songId: SongId): void {
     this.#songs.add(songId)
-    for (const connection of this.#connections.values()) if (connection.isOpen) connection.subscribe(songId)
+    for (const { connection } of this.#neighbours.values()) if (connection.isOpen) connection.subscribe(songId)
   }
 
   unfollow(songId: SongId): void {
@@ -56,42 +86,54 @@ export class SimulatedDialer implements AskingEnd {
   }
 
   introduce(peerId: PeerId): void {
-    this.#known.add(peerId)
-    if ((this.#redialAt.get(peerId) ?? 0) <= this.#clock.now()) this.#connectionTo(peerId)
+    if (this.#isBanned(peerId)) return
+    const record = this.#known.get(peerId) ?? NEVER_DIALLED
+    this.#known.set(peerId, record)
+    this.#reach(peerId, record)
   }
 
-  /** @returns false when the peer is unknown or banned. */
-  ask(peerId: PeerId, request: PeerRequest): boolean {
-    const connection = this.#connectionTo(peerId)
-    if (connection === undefined) return false
-    if (connection.isOpen) connection.ask(request)
-    else this.#waiting.get(peerId)?.push(request)
-    return true
+  /** @returns why the peer was not asked, if it was not. */
+  ask(peerId: PeerId, request: PeerRequest): Refusal | undefined {
+    const record = this.#known.get(peerId)
+    if (record === undefined || this.#isBanned(peerId)) return { code: 'EVA_PEER_UNREACHABLE' }
+    if (this.#isCrowded && !this.#neighbours.has(peerId)) this.#spareOne()
+    const neighbour = this.#reach(peerId, record)
+    if (neighbour === undefined) {
+      const waitMs = record.dialAfter - this.#clock.now()
+      if (waitMs > 0) return { code: 'EVA_PEER_UNREACHABLE', retryAfterMs: Math.ceil(waitMs) }
+      return { code: 'EVA_PEER_BUSY', retryAfterMs: CROWDED_RETRY_AFTER_MS }
+    }
+    neighbour.openRequests.add(request.requestId)
+    neighbour.usedAt = this.#clock.now()
+    if (neighbour.connection.isOpen) neighbour.connection.ask(request)
+    else neighbour.waiting.push(request)
+    return undefined
   }
 
   cancel(peerId: PeerId, requestId: number): void {
-    this.#connections.get(peerId)?.cancel(requestId)
-    const waiting = this.#waiting.get(peerId)
-    if (waiting !== undefined)
-      this.#waiting.set(
-        peerId,
-        waiting.filter(request => request.requestId !== requestId),
-      )
+    const neighbour = this.#neighbours.get(peerId)
+    if (neighbour === undefined) return
+    this.finished(peerId, requestId)
+    neighbour.connection.cancel(requestId)
+    neighbour.waiting = neighbour.waiting.filter(request => request.requestId !== requestId)
+  }
+
+  /** A request needs its connection no longer. */
+  finished(peerId: PeerId, requestId: number): void {
+    const neighbour = this.#neighbours.get(peerId)
+    if (neighbour?.openRequests.delete(requestId)) neighbour.usedAt = this.#clock.now()
   }
 
   ban(peerId: PeerId, durationMs: number): void {
     this.#bannedUntil.set(peerId, this.#clock.now() + durationMs)
-    const connection = this.#connections.get(peerId)
-    if (connection === undefined) return
-    connection.hangUp()
-    this.#forget(peerId)
-    if (this.#tellsOwnHangUps) this.#clock.after(0, () => this.#listener.peerLost(peerId, 'EVA_PEER_CLOSED'))
+    this.#dismiss(peerId)
   }
 
   opened(connection: SimulatedConnection): void {
     for (const songId of this.#songs) connection.subscribe(songId)
-    for (const request of this.#waiting.get(connection.peerId) ?? []) connection.ask(request)
-    this.#waiting.delete(connection.peerId)
+    const neighbour = this.#neighbours.get(connection.peerId)
+    for (const request of neighbour?.waiting ?? []) connection.ask(request)
+    if (neighbour !== undefined) neighbour.waiting = []
   }
 
   listed(connection: SimulatedConnection, songId: SongId, chunkIds: readonly ChunkId[]): void {
@@ -115,25 +157,51 @@ export class SimulatedDialer implements AskingEnd {
   }
 
   lost(connection: SimulatedConnection, code: ErrorCode): void {
-    if (this.#connections.get(connection.peerId) !== connection) return
-    this.#forget(connection.peerId)
-    this.#redialAt.set(connection.peerId, this.#clock.now() + REDIAL_AFTER_MS)
+    const neighbour = this.#neighbours.get(connection.peerId)
+    if (neighbour?.connection !== connection) return
+    this.#neighbours.delete(connection.peerId)
+    const livedMs = this.#clock.now() - neighbour.dialledAt
+    const failures = livedMs >= LASTING_MS ? 1 : (this.#known.get(connection.peerId)?.failures ?? 0) + 1
+    const dialAfter = this.#clock.now() + Math.min(BACKOFF_MAX_MS, BACKOFF_BASE_MS * 2 ** (failures - 1))
+    this.#known.set(connection.peerId, { failures, dialAfter })
     this.#listener.peerLost(connection.peerId, code)
+    for (const [peerId, record] of this.#known) if (!this.#isBanned(peerId)) this.#reach(peerId, record)
   }
 
-  #forget(peerId: PeerId): void {
-    this.#connections.delete(peerId)
-    this.#waiting.delete(peerId)
+  #isBanned(peerId: PeerId): boolean {
+    return (this.#bannedUntil.get(peerId) ?? 0) > this.#clock.now()
   }
 
-  #connectionTo(peerId: PeerId): SimulatedConnection | undefined {
-    if (!this.#known.has(peerId) || (this.#bannedUntil.get(peerId) ?? 0) > this.#clock.now()) return undefined
-    const present = this.#connections.get(peerId)
+  get #isCrowded(): boolean {
+    return this.#neighbours.size >= this.#options.connectionsMax
+  }
+
+  #spareOne(): void {
+    const now = this.#clock.now()
+    for (const [peerId, { openRequests, usedAt }] of this.#neighbours) {
+      if (openRequests.size > 0 || now - usedAt < SPARE_AFTER_MS) continue
+      this.#dismiss(peerId)
+      return
+    }
+  }
+
+  #dismiss(peerId: PeerId): void {
+    const neighbour = this.#neighbours.get(peerId)
+    if (neighbour === undefined) return
+    neighbour.connection.hangUp()
+    this.#neighbours.delete(peerId)
+    if (this.#options.tellsOwnHangUps) this.#clock.after(0, () => this.#listener.peerLost(peerId, 'EVA_PEER_CLOSED'))
+  }
+
+  /** The connection to a peer, dialled if it may be. */
+  #reach(peerId: PeerId, record: DialRecord): Neighbour | undefined {
+    const present = this.#neighbours.get(peerId)
     if (present !== undefined) return present
+    const now = this.#clock.now()
+    if (record.dialAfter > now || this.#isCrowded) return undefined
     const connection = this.#switchboard.dial(this, peerId)
-    if (connection === undefined) return undefined
-    this.#connections.set(peerId, connection)
-    this.#waiting.set(peerId, [])
-    return connection
+    const neighbour = { connection, dialledAt: now, usedAt: now, openRequests: new Set<number>(), waiting: [] }
+    this.#neighbours.set(peerId, neighbour)
+    return neighbour
   }
 }

@@ -95,8 +95,8 @@ export class SimulatedDownloads {
     }
     const { peerId } = source
     fetch.abort = () => this.#dialer.cancel(peerId, requestId)
-    const isAsked = this.#dialer.ask(peerId, { ...run, songId, requestId, priority })
-    if (!isAsked) this.#deps.clock.after(0, () => this.failed(requestId, 'EVA_PEER_UNREACHABLE'))
+    const refusal = this.#dialer.ask(peerId, { ...run, songId, requestId, priority })
+    if (refusal !== undefined) this.#deps.clock.after(0, () => this.failed(requestId, refusal.code, refusal.retryAfterMs))
   }
 
   cancel(command: CancelRequest): void {
@@ -164,7 +164,9 @@ export class SimulatedDownloads {
   }
 
   #finish(fetch: Fetch): void {
-    this.#fetches.delete(fetch.request.requestId)
+    const { source, requestId } = fetch.request
+    this.#fetches.delete(requestId)
+    if (source.kind === 'peer') this.#dialer.finished(source.peerId, requestId)
     const buffer = fetch.ownBlocks.isEmpty ? undefined : this.#bufferOf(fetch.request)
     if (buffer !== undefined) this.#waste(buffer.takeAll(fetch.ownBlocks), 'duplicate')
     this.#deps.feed({ kind: 'request-finished', at: this.#deps.clock.now(), requestId: fetch.request.requestId })

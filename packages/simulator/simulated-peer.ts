@@ -3,7 +3,6 @@
 // Invariant: at most one process at a time; each has a Scheduler of its own, seeded from the peer's own random.
 
 import type { SongId } from '@evastream/core/ids'
-import type { Random } from '@evastream/core/random'
 import { PeerProcess, type PeerProcessDeps, type SchedulerPort } from './peer-process.ts'
 import { SimulatedStore } from './simulated-store.ts'
 import type { PeerPlan, SongPlan } from './world-plan.ts'
@@ -11,7 +10,6 @@ import type { PeerPlan, SongPlan } from './world-plan.ts'
 export type SchedulerMaker = (seed: number) => SchedulerPort
 
 export interface SimulatedPeerDeps extends Omit<PeerProcessDeps, 'store' | 'scheduler'> {
-  readonly random: Random
   readonly makeScheduler: SchedulerMaker
 }
 

@@ -26,6 +26,7 @@ export class SimulatedPlayer {
   readonly #plan: ListenPlan
   readonly #readerId: string
   #positionBytes = 0
+  #waitingSince = 0
   #jumpsAhead: readonly { readonly afterMs: number; readonly toBytes: number }[] = []
   #state: 'before' | 'playing' | 'waiting' | 'over' = 'before'
   #step: Appointment | undefined
@@ -108,8 +109,13 @@ export class SimulatedPlayer {
     const isGood = this.#deps.load(chunkId)
     if (isGood === undefined) {
       this.#state = 'waiting'
+      this.#waitingSince = this.#deps.clock.now()
       this.#deps.fact({ kind: 'stalled', songId, chunkId })
       return
+    }
+    if (this.#state === 'waiting') {
+      const waitedMs = this.#deps.clock.now() - this.#waitingSince
+      this.#deps.fact({ kind: 'resumed', songId, waitedMs })
     }
     this.#state = 'playing'
     this.#deps.fact({ kind: 'played', songId, chunkId, isGood })

@@ -71,7 +71,7 @@ export class SimulatedWorld {
     const { songs } = this.plan
     const deps = { clock, random: this.#deps.random.fork(), host, sent }
     const adversary = new SimulatedAdversary(deps, { peerId: plan.peerId, manner: plan.manner, songs })
-    const session = new SimulatedTrackerSession({ clock, tracker, host, store: everythingOf(this.plan) }, plan)
+    const session = new SimulatedTrackerSession({ clock, tracker, host, store: everythingOf(this.plan, plan) }, plan)
     clock.at(plan.joinsAt, () => {
       switchboard.plugIn(adversary)
       session.start()
@@ -85,9 +85,12 @@ export class SimulatedWorld {
   }
 }
 
-function everythingOf(plan: WorldPlan): SimulatedStore {
+/** What an adversary tells the tracker. */
+function everythingOf({ songs }: WorldPlan, { manner }: AdversaryPlan): SimulatedStore {
   const store = new SimulatedStore()
-  for (const { songId, shape } of plan.songs)
-    for (let chunkId = 0; chunkId < shape.chunkCount; chunkId++) store.save(songId, chunkId, false)
+  for (const { songId, shape } of songs) {
+    const count = manner === 'boasts' ? shape.chunkCount + 3 : shape.chunkCount
+    for (let chunkId = 0; chunkId < count; chunkId++) store.save(songId, chunkId, false)
+  }
   return store
 }

@@ -19,6 +19,8 @@ export type Fact =
   | { readonly kind: 'uploading'; readonly activeCount: number; readonly slotsMax: number }
   | { readonly kind: 'played'; readonly songId: SongId; readonly chunkId: ChunkId; readonly isGood: boolean }
   | { readonly kind: 'stalled'; readonly songId: SongId; readonly chunkId: ChunkId }
+  /** The music goes on after a wait. */
+  | { readonly kind: 'resumed'; readonly songId: SongId; readonly waitedMs: number }
   | { readonly kind: 'trouble'; readonly code: ErrorCode; readonly songId: SongId; readonly chunkId?: ChunkId }
 
 export interface SimulationObserver {

@@ -40,11 +40,15 @@ export interface Outcome {
   /** What was still missing at the end, in words. */
   readonly missing: readonly string[]
   readonly endedAt: Millis
+  /** When the last chunk that anybody fetched was stored. */
+  readonly lastStoredAt: Millis
   readonly originBytes: number
   readonly peerBytes: number
   readonly wastedBytes: number
   readonly wastedByReason: ReadonlyMap<string, number>
   readonly stallCount: number
+  /** How long all listeners together waited for music (ms), first sounds and jumps included. */
+  readonly waitedMs: number
   readonly banCount: number
   readonly faults: readonly string[]
   readonly peers: ReadonlyMap<PeerId, PeerAccount>
@@ -105,7 +109,7 @@ interface Remains {
 
 function outcomeOf({ seed, plan, ledger, simulated, violations }: Remains): Outcome {
   const missing = [...simulated.peers.values()].flatMap(peer => peer.missing())
-  const { wastedByReason, faults, accounts: peers, stepCount } = ledger
+  const { wastedByReason, faults, accounts: peers, stepCount, lastStoredAt } = ledger
   assert(simulated.clock.now() <= plan.endsAt, 'a run went on past its end')
   return {
     seed,
@@ -114,11 +118,13 @@ function outcomeOf({ seed, plan, ledger, simulated, violations }: Remains): Outc
     violations,
     missing,
     endedAt: simulated.clock.now(),
+    lastStoredAt,
     originBytes: ledger.total('originBytes'),
     peerBytes: ledger.total('peerBytes'),
     wastedBytes: ledger.total('wastedBytes'),
     wastedByReason,
     stallCount: ledger.total('stallCount'),
+    waitedMs: ledger.total('waitedMs'),
     banCount: ledger.total('banCount'),
     faults,
     peers,

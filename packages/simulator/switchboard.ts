@@ -2,6 +2,7 @@
 // Not the dialling itself (simulated-connection.ts) nor whom to dial (simulated-dialer.ts).
 // Invariant: at most one serving end per peer id, the one of its present process.
 
+import { assert } from '@evastream/core/assert'
 import type { PeerId } from '@evastream/core/ids'
 import { type AskingEnd, type ServingEnd, SimulatedConnection } from './simulated-connection.ts'
 import type { SimulatedNetwork } from './simulated-network.ts'
@@ -24,10 +25,10 @@ export class Switchboard {
     this.#servers.set(server.peerId, server)
   }
 
-  /** @returns the connection being made; undefined when nobody of that name was ever there. */
-  dial(asker: AskingEnd, peerId: PeerId): SimulatedConnection | undefined {
+  /** @returns the connection being made. */
+  dial(asker: AskingEnd, peerId: PeerId): SimulatedConnection {
     const server = this.#servers.get(peerId)
-    if (server === undefined) return undefined
+    assert(server !== undefined, `${peerId} was listed and never there`)
     const connection = new SimulatedConnection({ clock: this.#clock, network: this.#network }, { asker, server })
     this.#connections = this.#connections.filter(other => !other.isOver)
     this.#connections.push(connection)

@@ -21,6 +21,7 @@ const FAULT_KINDS: readonly Fault['kind'][] = [
   'rot',
   'chunk-evicted',
   'song-away',
+  'interest-lost',
 ]
 const worlds = Array.from({ length: 1000 }, (_, index) => drawWorld(index + 1))
 const songs = worlds.flatMap(world => world.songs)

@@ -17,7 +17,8 @@ import type { AdversaryPlan, ListenPlan, PeerPlan, SongPlan, WorldPlan } from '.
 /** What all peers of a world may fetch together, in blocks: keeps a run at some tens of milliseconds. */
 const BLOCKS_MAX = 700
 const JOIN_WINDOW_MS = 20 * SECOND_MS
-const GRACE_MS = 240 * SECOND_MS
+/** Past the longest backoff, a tracker's expiry and the next lookup. */
+const GRACE_MS = 90 * SECOND_MS
 
 export function drawWorld(seed: number): WorldPlan {
   const random = seededRandom(seed)
@@ -60,9 +61,11 @@ function drawPeer(random: Random, songs: readonly SongPlan[], number: number): P
     joinsAt: random.below(JOIN_WINDOW_MS),
     slotsMax: 1 + random.below(4),
     storeDelayMs: random.below(20),
+    connectionsMax: random.ratio() < 0.8 ? 30 : 1 + random.below(3),
+    timerLagMs: random.ratio() < 0.5 ? 0 : random.below(60),
     tellsOwnHangUps: random.ratio() < 0.5,
     songs: peerSongs,
-    listens: listened.map(({ songId }) => drawListen(random, songOf(songs, songId))),
+    listens: listened.flatMap(({ songId }) => drawListens(random, songOf(songs, songId))),
   }
   return number > 2 && random.ratio() < 0.1 ? { ...plan, leavesAt: plan.joinsAt + random.below(30 * SECOND_MS) } : plan
 }
@@ -76,6 +79,11 @@ function drawHoldings(random: Random, { shape, flaw }: SongPlan): number[] {
   const dice = random.ratio()
   if (dice < 0.55) return []
   return dice < 0.7 ? all : all.filter(() => random.ratio() < 0.4)
+}
+
+/** Usually one; now and then a second player on the same song. */
+function drawListens(random: Random, song: SongPlan): ListenPlan[] {
+  return Array.from({ length: random.ratio() < 0.85 ? 1 : 2 }, () => drawListen(random, song))
 }
 
 function drawListen(random: Random, { songId, shape }: SongPlan): ListenPlan {
@@ -119,5 +127,5 @@ function transferTimeMs({ songs, peers, origin }: Pick<WorldPlan, 'songs' | 'pee
   const songBytes = songs.reduce((sum, { shape }) => sum + shape.fileSize, 0)
   const slowest = Math.min(...peers.map(({ link }) => Math.min(link.upBytesPerSecond, link.downBytesPerSecond)))
   const originTimeMs = ((songBytes * peers.length) / origin.link.upBytesPerSecond) * SECOND_MS
-  return 4 * (originTimeMs + (songBytes / slowest) * SECOND_MS)
+  return 3 * (originTimeMs + (songBytes / slowest) * SECOND_MS)
 }

@@ -43,6 +43,9 @@ export interface PeerPlan {
   readonly slotsMax: number
   /** How long hashing and writing a chunk takes. */
   readonly storeDelayMs: number
+  readonly connectionsMax: number
+  /** Timers of its process fire up to this late, as those of a busy process do, and a millisecond early now and then. */
+  readonly timerLagMs: number
   /** Whether a connection it closes itself (a ban) is told to its Scheduler as lost. */
   readonly tellsOwnHangUps: boolean
   readonly songs: readonly { readonly songId: SongId; readonly interest: Interest; readonly heldAtStart: readonly number[] }[]
