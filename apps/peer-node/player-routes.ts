@@ -80,12 +80,11 @@ function addStreamRoute(app: HttpApp, { library, store }: PlayerRoutesDeps): voi
       if (library.statusOf(manifest.id)?.complete !== true)
         throw new EvaError('EVA_SONG_INCOMPLETE', { details: { songId: manifest.id, retryAfterMs: RETRY_AFTER_MS } })
       const { range, 'if-range': ifRange, 'if-none-match': ifNoneMatch } = request.headers
-      const { status, headers, body } = streamReply(store, manifest, {
-        method: request.method,
-        range,
-        ifRange: typeof ifRange === 'string' ? ifRange : undefined,
-        ifNoneMatch,
-      })
+      const conditions = { method: request.method, range, ifRange: typeof ifRange === 'string' ? ifRange : undefined, ifNoneMatch }
+      // Stands in a refusal alone: every other answer has its own Content-Range or none.
+      reply.header('content-range', `bytes */${manifest.fileSize}`)
+      const { status, headers, body } = streamReply(store, manifest, conditions)
+      reply.removeHeader('content-range')
       return reply.code(status).headers(headers).send(body)
     },
   })

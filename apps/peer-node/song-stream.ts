@@ -25,15 +25,14 @@ export interface StreamReply {
 /** Read and sent at a time: little enough to wait for a slow player with, enough for a fast disk. */
 const SLICE_BYTES = 256 * KIB
 
-/** @throws EvaError `EVA_RANGE_NOT_SATISFIABLE` with `contentRange` in its details */
+/** @throws EvaError `EVA_RANGE_NOT_SATISFIABLE` */
 export function streamReply(reader: RangeReader, manifest: Manifest, request: RequestConditions): StreamReply {
   const sizeBytes = manifest.fileSize
   const entityTag = entityTagOf(manifest)
   const answer = answerFor(request, { sizeBytes, entityTag })
   const common = { etag: entityTag, 'accept-ranges': 'bytes', 'cache-control': 'no-cache' }
   if (answer.kind === 'not-modified') return { status: 304, headers: common, body: undefined }
-  if (answer.kind === 'unsatisfiable')
-    throw new EvaError('EVA_RANGE_NOT_SATISFIABLE', { details: { sizeBytes, contentRange: `bytes */${sizeBytes}` } })
+  if (answer.kind === 'unsatisfiable') throw new EvaError('EVA_RANGE_NOT_SATISFIABLE', { details: { sizeBytes } })
   const { firstByte, lengthBytes } = answer.kind === 'whole' ? { firstByte: 0, lengthBytes: sizeBytes } : answer
   const isPart = answer.kind === 'part'
   const headers = {

@@ -1,0 +1,140 @@
+// The news for the tracker: gathered, sent in order, kept while it is down, and told anew after a registration.
+// Not HTTP: the tracker is two functions of the test.
+// Invariant: what the tracker ends up knowing is what the node holds.
+
+import { EvaError } from '@evastream/core/errors'
+import { parseSongId } from '@evastream/core/ids'
+import { seededRandom } from '@evastream/core/random'
+import { fakeClock } from '@evastream/testkit/fake-clock'
+import { RecordedLog } from '@evastream/testkit/recorded-log'
+import { describe, expect, it } from 'vitest'
+import { ChunkAnnouncer } from './chunk-announcer.ts'
+
+const [songA, songB] = [parseSongId('a'), parseSongId('b')]
+
+class Stage {
+  readonly clock = fakeClock(0)
+  readonly log = new RecordedLog()
+  readonly calls: string[] = []
+  readonly known = new Map<string, Set<number>>()
+  unknownCount = 0
+  /** Thrown by the calls it returns something for. */
+  faultFor: (songId: string) => EvaError | undefined = () => undefined
+  readonly announcer = new ChunkAnnouncer({
+    tracker: {
+      notifyChunkAcquired: (songId, chunkIds) => this.#call('+', songId, chunkIds),
+      notifyChunkReleased: (songId, chunkIds) => this.#call('-', songId, chunkIds),
+    },
+    timers: this.clock,
+    random: seededRandom(1),
+    log: this.log,
+    peerUnknown: () => void this.unknownCount++,
+  })
+
+  async pass(durationMs: number): Promise<void> {
+    for (let passed = 0; passed < durationMs; passed += 50) {
+      this.clock.advance(50)
+      for (let turn = 0; turn < 20; turn++) await Promise.resolve()
+    }
+  }
+
+  held(songId: string): number[] {
+    return [...(this.known.get(songId) ?? [])].sort((left, right) => left - right)
+  }
+
+  async #call(sign: '+' | '-', songId: string, chunkIds: readonly number[]): Promise<void> {
+    this.calls.push(`${songId}${sign}${chunkIds.join(',')}`)
+    const fault = this.faultFor(songId)
+    if (fault !== undefined) throw fault
+    const held = this.known.get(songId) ?? new Set()
+    this.known.set(songId, held)
+    for (const chunkId of chunkIds)
+      if (sign === '+') held.add(chunkId)
+      else held.delete(chunkId)
+  }
+}
+
+describe('chunk announcer', () => {
+  it('chunks stored in quick succession: are told in one call a song', async () => {
+    const stage = new Stage()
+    stage.announcer.announceAgain([])
+    for (const chunkId of [3, 1, 2]) stage.announcer.acquired(songA, [chunkId])
+    stage.announcer.acquired(songB, [0])
+    await stage.pass(200)
+    expect(stage.calls).toEqual(['a+3,1,2', 'b+0'])
+  })
+
+  it('before the registration: nothing is sent; with it: everything that is held', async () => {
+    const stage = new Stage()
+    stage.announcer.acquired(songA, [0])
+    await stage.pass(1000)
+    expect(stage.calls).toEqual([])
+    stage.announcer.announceAgain([
+      [songA, [0, 1]],
+      [songB, []],
+    ])
+    await stage.pass(200)
+    expect(stage.calls).toEqual(['a+0,1'])
+  })
+
+  it('a chunk acquired, lost and acquired again before it is told: the last word counts', async () => {
+    const stage = new Stage()
+    stage.announcer.announceAgain([])
+    stage.announcer.acquired(songA, [0, 1, 2])
+    stage.announcer.released(songA, [1, 2])
+    stage.announcer.acquired(songA, [2])
+    await stage.pass(200)
+    expect(stage.calls).toEqual(['a-1', 'a+0,2'])
+  })
+
+  it('a tracker that is down: news wait, and it is told all of them when it is back, the newest word of each', async () => {
+    const stage = new Stage()
+    stage.announcer.announceAgain([])
+    stage.faultFor = () => new EvaError('EVA_SERVICE_UNREACHABLE')
+    stage.announcer.acquired(songA, [0, 1])
+    await stage.pass(5000)
+    stage.announcer.acquired(songB, [5])
+    stage.announcer.released(songA, [1])
+    await stage.pass(5000)
+    stage.faultFor = () => undefined
+    await stage.pass(20_000)
+    expect([stage.held('a'), stage.held('b')]).toEqual([[0], [5]])
+    expect(stage.log.messages('warn')).toEqual([])
+  })
+
+  it('a tracker that has forgotten the peer: nothing more is sent until it is registered again, then everything', async () => {
+    const stage = new Stage()
+    stage.announcer.announceAgain([])
+    stage.faultFor = () => new EvaError('EVA_PEER_UNKNOWN', { details: { peerId: 'p' } })
+    stage.announcer.acquired(songA, [0])
+    await stage.pass(30_000)
+    expect([stage.calls.length, stage.unknownCount]).toEqual([1, 1])
+    stage.faultFor = () => undefined
+    stage.announcer.announceAgain([[songA, [0, 7]]])
+    await stage.pass(20_000)
+    expect(stage.held('a')).toEqual([0, 7])
+  })
+
+  it('a song that the tracker refuses: does not hold up the others, is told once, and tried again after a minute', async () => {
+    const stage = new Stage()
+    stage.announcer.announceAgain([])
+    stage.faultFor = songId => (songId === 'a' ? new EvaError('EVA_SONG_NOT_FOUND', { details: { songId } }) : undefined)
+    stage.announcer.acquired(songA, [0])
+    stage.announcer.acquired(songB, [1])
+    await stage.pass(30_000)
+    expect(stage.calls).toEqual(['a+0', 'b+1'])
+    expect(stage.log.messages('warn')).toHaveLength(1)
+    stage.faultFor = () => undefined
+    await stage.pass(40_000)
+    expect(stage.held('a')).toEqual([0])
+  })
+
+  it('stopped: no timer stays and nothing is sent', async () => {
+    const stage = new Stage()
+    stage.announcer.announceAgain([[songA, [1]]])
+    stage.announcer.stop()
+    await stage.pass(1000)
+    stage.announcer.acquired(songA, [2])
+    expect([stage.calls, stage.clock.pendingCount]).toEqual([[], 0])
+  })
+})
