@@ -10,7 +10,7 @@ import { createLogger } from '@evastream/service-kit/logger'
 import { fakeClock } from '@evastream/testkit/fake-clock'
 import { songFixture } from '@evastream/testkit/song-fixture'
 import { Registry } from 'prom-client'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { HandoutPolicy } from './handout-policy.ts'
 import { ReportedTraffic } from './reported-traffic.ts'
 import { addTrackerRoutes, BODY_LIMIT_BYTES, measureTracker } from './routes.ts'
@@ -394,6 +394,16 @@ describe('GET /stats, /swarms and /metrics', () => {
 })
 
 describe('hostile requests', () => {
+  // One tracker for all of them: none may leave a trace.
+  let tracker: Awaited<ReturnType<typeof aTracker>>
+  let token = ''
+  beforeAll(async () => {
+    tracker = await aTracker()
+    token = (await tracker.register('peer-1')).token
+    const app = open.pop()
+    return () => app?.close()
+  })
+
   const bodies: readonly (readonly [string, string])[] = [
     ['/register', '{"peerId":"../../etc/passwd","port":1}'],
     ['/register', '{"peerId":"peer 1","port":1}'],
@@ -428,8 +438,7 @@ describe('hostile requests', () => {
   ]
 
   it.each(bodies)('POST %s with %s: a clear 4xx, and the tracker goes on', async (path, body) => {
-    const { register, send } = await aTracker()
-    const { token } = await register('peer-1')
+    const { send } = tracker
     const reply = await send(path, body, token)
     expect(reply.status).toBe(400)
     expect(reply.headers.get('content-type')).toContain('application/problem+json')
@@ -451,17 +460,17 @@ describe('hostile requests', () => {
     ['songId=song-1&colour=red', 'EVA_REQUEST_INVALID'],
     ['songId=song-1&exclude=..', 'EVA_REQUEST_INVALID'],
   ])('GET /peers?%s: %s', async (query, code) => {
-    const { send } = await aTracker()
+    const { send } = tracker
     expect(await send(`/peers?${query}`)).toMatchObject({ status: 400, body: { code } })
   })
 
   it('GET /swarms with a path for an id: refused', async () => {
-    const { send } = await aTracker()
+    const { send } = tracker
     expect((await send('/swarms/..%2F..%2Fetc%2Fpasswd')).body.code).toBe('EVA_SONG_ID_INVALID')
   })
 
   it('a body larger than any announcement: 413', async () => {
-    const { send } = await aTracker()
+    const { send } = tracker
     const reply = await send('/register', { peerId: 'peer-1', port: 9001, host: 'x'.repeat(BODY_LIMIT_BYTES) })
     expect(reply).toMatchObject({ status: 413, body: { code: 'EVA_REQUEST_TOO_LARGE' } })
   })

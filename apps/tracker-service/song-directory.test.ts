@@ -100,8 +100,9 @@ describe('SongDirectory: looking up', () => {
 
 describe('SongDirectory: revalidation', () => {
   it('an unchanged song, and one whose title was edited: are not outdated', async () => {
-    const { metadata, directory } = aDirectory()
+    const { clock, metadata, directory } = aDirectory()
     await directory.chunkCountOf(songId)
+    clock.advance(20_000)
     expect(await directory.revalidate([songId])).toEqual([])
     metadata.songs.set(songId, { fileSize: FOUR_CHUNKS, version: '"2"' })
     expect(await directory.revalidate([songId])).toEqual([])

@@ -112,7 +112,6 @@ export class SongDirectory {
   }
 
   #remember(songId: SongId, song: KnownSong): KnownSong {
-    this.#missing.delete(songId)
     this.#known.set(songId, song)
     return song
   }

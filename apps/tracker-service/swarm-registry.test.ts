@@ -1,5 +1,5 @@
 import { type PeerId, parsePeerId, parseSongId, type SongId } from '@evastream/core/ids'
-import { seededRandom } from '@evastream/core/random'
+import { type Random, seededRandom } from '@evastream/core/random'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type PeerRecord, type RegistryOptions, SwarmRegistry } from './swarm-registry.ts'
@@ -41,17 +41,20 @@ interface World {
   at: number
 }
 
-const peerNumber = fc.nat({ max: 7 })
+// Weighted so that most peers live, most chunks are held, and songs become complete and incomplete again.
+const peer = fc.nat({ max: 5 })
 const song = fc.constantFrom(...SONGS)
+const seeds = fc.array(fc.nat({ max: 44 }), { minLength: 1, maxLength: 12 })
+const kind = <K extends string>(name: K) => fc.constant(name)
 const step = fc.oneof(
-  fc.record({ kind: fc.constant('register' as const), peer: peerNumber }),
-  fc.record({ kind: fc.constant('live' as const), peer: peerNumber }),
-  fc.record({ kind: fc.constant('acquire' as const), peer: peerNumber, song, seeds: fc.array(fc.nat(), { minLength: 1, maxLength: 6 }) }),
-  fc.record({ kind: fc.constant('release' as const), peer: peerNumber, song, seeds: fc.array(fc.nat(), { minLength: 1, maxLength: 6 }) }),
-  fc.record({ kind: fc.constant('leave' as const), peer: peerNumber }),
-  fc.record({ kind: fc.constant('forget' as const), song }),
-  fc.record({ kind: fc.constant('wait' as const), durationMs: fc.nat({ max: 20 }) }),
-  fc.record({ kind: fc.constant('sample' as const), song, count: fc.integer({ min: 1, max: 9 }), seed: fc.nat() }),
+  { weight: 3, arbitrary: fc.record({ kind: kind('register'), peer }) },
+  { weight: 4, arbitrary: fc.record({ kind: kind('live'), peer }) },
+  { weight: 12, arbitrary: fc.record({ kind: kind('acquire'), peer, song, seeds }) },
+  { weight: 4, arbitrary: fc.record({ kind: kind('release'), peer, song, seeds }) },
+  { weight: 1, arbitrary: fc.record({ kind: kind('leave'), peer }) },
+  { weight: 1, arbitrary: fc.record({ kind: kind('forget'), song }) },
+  { weight: 3, arbitrary: fc.record({ kind: kind('wait'), durationMs: fc.nat({ max: 9 }) }) },
+  { weight: 4, arbitrary: fc.record({ kind: kind('sample'), song, count: fc.integer({ min: 1, max: 7 }), seed: fc.nat() }) },
 )
 type Step = typeof step extends fc.Arbitrary<infer S> ? S : never
 
@@ -116,9 +119,10 @@ function compare({ registry, at }: World, model: Model): void {
 describe('SwarmRegistry: against a naive model', () => {
   it('any sequence of calls: the same peers, counters, complete ones and samples', () => {
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 80 }), steps => {
+      fc.property(fc.array(step, { minLength: 10, maxLength: 150, size: 'max' }), steps => {
         const world: World = { registry: new SwarmRegistry(options), at: 0 }
         const model = new Model()
+        for (let number = 0; number < 4; number++) take({ kind: 'register', peer: number }, world, model)
         for (const each of steps) {
           if (each.kind === 'wait') world.at += each.durationMs
           else take(each, world, model)
@@ -128,7 +132,7 @@ describe('SwarmRegistry: against a naive model', () => {
         expect(world.registry.sweep(world.at)).toBe(model.peers.size)
         expect(world.registry.songCount(world.at)).toBe(0)
       }),
-      { numRuns: 400, seed: 3 },
+      { numRuns: 150, seed: 3 },
     )
   })
 })
@@ -261,9 +265,31 @@ describe('SwarmRegistry: sampling', () => {
   it('a large swarm: a sample reads about as many members as it takes', () => {
     const crowd = new SwarmRegistry({ ...options, peersMax: 5000 })
     for (let number = 0; number < 5000; number++) crowd.acquire(admit(crowd, number), song, [0, 1, 2, 3])
-    let judged = 0
-    const accepts = () => ++judged > 0
-    expect(crowd.sample(song.songId, { count: 30, chunkId: 2, accepts, at: 0 }, seededRandom(5))).toHaveLength(30)
-    expect(judged).toBe(30)
+    const { random, readCount } = countingRandom()
+    expect(crowd.sample(song.songId, { count: 30, chunkId: 2, accepts: everyone, at: 0 }, random)).toHaveLength(30)
+    expect(readCount()).toBe(30)
+    expect(crowd.sample(song.songId, { count: 30, accepts: everyone, at: 0 }, random)).toHaveLength(30)
+    expect(readCount()).toBe(60)
   })
+
+  it('the holders of a chunk, once all are found: nobody else is read', () => {
+    const crowd = new SwarmRegistry({ ...options, peersMax: 2000 })
+    for (let number = 0; number < 2000; number++) crowd.acquire(admit(crowd, number), song, number < 4 ? [0, 1] : [0])
+    const { random, readCount } = countingRandom()
+    expect(crowd.sample(song.songId, { count: 9, chunkId: 2, accepts: everyone, at: 0 }, random)).toEqual([])
+    expect(readCount()).toBe(0)
+    expect(crowd.sample(song.songId, { count: 2000, chunkId: 1, accepts: everyone, at: 0 }, random)).toHaveLength(4)
+    expect(readCount()).toBeLessThan(2000)
+  })
+
+  function countingRandom(): { random: Random; readCount: () => number } {
+    const random = seededRandom(5)
+    const below = random.below.bind(random)
+    let count = 0
+    random.below = bound => {
+      count++
+      return below(bound)
+    }
+    return { random, readCount: () => count }
+  }
 })

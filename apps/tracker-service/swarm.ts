@@ -100,12 +100,12 @@ export class Swarm {
    */
   sample(wanted: SampleWanted, random: Random): SwarmMember[] {
     const { count, chunkId, accepts } = wanted
-    const holdersLeft = { count: chunkId === undefined ? this.#seats.length : (this.#availability[chunkId] ?? 0) }
+    let holdersLeft = chunkId === undefined ? this.#seats.length : (this.#availability[chunkId] ?? 0)
     const found: SwarmMember[] = []
-    for (let next = 0; next < this.#seats.length && found.length < count && holdersLeft.count > 0; next++) {
+    for (let next = 0; next < this.#seats.length && found.length < count && holdersLeft > 0; next++) {
       const seat = this.#swapSeats(next, next + random.below(this.#seats.length - next))
       if (chunkId !== undefined && !seat.chunks.has(chunkId)) continue
-      holdersLeft.count--
+      holdersLeft--
       if (accepts(seat.peerId)) found.push(seat)
     }
     return found
