@@ -60,6 +60,7 @@ describe('chunk announcer', () => {
     stage.announcer.announceAgain([])
     for (const chunkId of [3, 1, 2]) stage.announcer.acquired(songA, [chunkId])
     stage.announcer.acquired(songB, [0])
+    expect(stage.clock.pendingCount).toBe(1)
     await stage.pass(200)
     expect(stage.calls).toEqual(['a+3,1,2', 'b+0'])
   })
@@ -100,6 +101,19 @@ describe('chunk announcer', () => {
     await stage.pass(20_000)
     expect([stage.held('a'), stage.held('b')]).toEqual([[0], [5]])
     expect(stage.log.messages('warn')).toEqual([])
+  })
+
+  it('a chunk lost while its announcement fails on the way: the newer word is the one that is told later', async () => {
+    const stage = new Stage()
+    stage.announcer.announceAgain([[songA, [0, 1]]])
+    stage.faultFor = () => {
+      stage.announcer.released(songA, [1])
+      return new EvaError('EVA_SERVICE_TIMEOUT')
+    }
+    await stage.pass(100)
+    stage.faultFor = () => undefined
+    await stage.pass(20_000)
+    expect([stage.calls.slice(1), stage.held('a')]).toEqual([['a-1', 'a+0'], [0]])
   })
 
   it('a tracker that has forgotten the peer: nothing more is sent until it is registered again, then everything', async () => {

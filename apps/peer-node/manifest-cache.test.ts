@@ -82,6 +82,16 @@ describe('manifest cache', () => {
     )
   })
 
+  it('one digit of a chunk hash changed: nothing is read, so that no honest peer is blamed', async () => {
+    const cache = new ManifestCache({ directory })
+    const { manifest } = songFixture()
+    await cache.write({ manifest, blockHashes: undefined })
+    const path = songPaths(directory, manifest.id).manifest
+    const [first, other] = [manifest.chunks[0]?.hash ?? '', songFixture({ seed: 2 }).manifest.chunks[0]?.hash ?? '']
+    await writeFile(path, (await readFile(path, 'utf8')).replace(first, other))
+    expect(await cache.read(manifest.id)).toBeUndefined()
+  })
+
   it('a manifest that agrees with its digest and not with itself: is not believed', async () => {
     const cache = new ManifestCache({ directory })
     const { manifest } = songFixture()

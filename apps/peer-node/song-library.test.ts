@@ -25,6 +25,7 @@ class Stage {
   /** What the coordinator and the others were told, in order. */
   readonly told: string[] = []
   metadataFault: EvaError | undefined
+  metadataAskedCount = 0
   cacheFault: EvaError | undefined
   proveFault: EvaError | undefined
   readonly library: SongLibrary
@@ -88,6 +89,7 @@ class Stage {
   }
 
   #published(songId: SongId): SongFixture {
+    this.metadataAskedCount++
     if (this.metadataFault !== undefined) throw this.metadataFault
     const song = this.published.get(songId)
     if (song === undefined) throw new EvaError('EVA_SONG_NOT_FOUND', { details: { songId } })
@@ -182,7 +184,7 @@ describe('song library', () => {
       'add b idle 0 held, with blocks',
       'seed b',
     ])
-    expect(stage.log.messages('warn')).toEqual([])
+    expect([stage.log.messages('warn'), stage.metadataAskedCount]).toEqual([[], 0])
   })
 
   it('resumed with one song on a failing disk: the others are opened, and the failure is told', async () => {

@@ -92,9 +92,7 @@ export class SongLibrary {
 
   /** Fetches the whole song and keeps it whole from now on, also after a restart. @throws as `openSong` */
   async download(songId: SongId): Promise<void> {
-    const song = await this.#open(songId, 'afresh')
-    if (song.interest === 'seed') return
-    this.#want(song)
+    this.#want(await this.#open(songId, 'afresh'))
     const failure = await this.#deps.cache.markWanted(songId).then(() => undefined, toEvaError)
     if (failure !== undefined)
       this.#deps.log.warn({ songId, code: failure.code }, `After a restart the song is not fetched by itself: ${failure.message}`)
