@@ -81,7 +81,9 @@ function take(step: Step, { registry, at }: World, model: Model): void {
     }
     const held = peer.chunks.get(step.song.songId) ?? new Set()
     const chunkIds = step.seeds.map(seed => seed % step.song.chunkCount)
-    for (const chunkId of chunkIds) step.kind === 'acquire' ? held.add(chunkId) : held.delete(chunkId)
+    for (const chunkId of chunkIds)
+      if (step.kind === 'acquire') held.add(chunkId)
+      else held.delete(chunkId)
     peer.chunks.set(step.song.songId, held)
     const heldCount =
       step.kind === 'acquire' ? registry.acquire(record, step.song, chunkIds) : registry.release(record, step.song.songId, chunkIds)

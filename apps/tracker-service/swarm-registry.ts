@@ -116,7 +116,7 @@ export class SwarmRegistry {
   remove(peerId: PeerId): void {
     const peer = this.#peerRegistry.get(peerId)
     if (peer === undefined) return
-    for (const songId of [...peer.songIds]) this.#depart(peer, songId)
+    for (const songId of peer.songIds) this.#depart(peer, songId)
     this.#peerRegistry.delete(peerId)
   }
 

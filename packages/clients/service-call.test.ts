@@ -106,6 +106,14 @@ describe('ServiceCaller: refusals', () => {
     await expect(ask()).rejects.toMatchObject({ code: 'EVA_SERVICE_STATUS', details: { service: 'tracker', status } })
   })
 
+  it('a status with words of its own: quotes them', async () => {
+    let body: object = { code: 'EVA_INTERNAL', title: 'Broken', detail: 'The disk is on fire.' }
+    const { ask } = await aServiceThat((_, response) => problem(response, 500, body))
+    await expect(ask()).rejects.toMatchObject({ details: { reason: 'The disk is on fire.' } })
+    body = { title: 'Broken', detail: { not: 'text' } }
+    await expect(ask()).rejects.toMatchObject({ details: { reason: 'Broken' } })
+  })
+
   it('a page in HTML, a redirect: are only a status, and no redirect is followed', async () => {
     let status = 502
     const { ask, server } = await aServiceThat((_, response) =>

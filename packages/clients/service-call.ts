@@ -129,7 +129,7 @@ export class ServiceCaller {
     const { code } = problem
     if (isErrorCode(code) && (ERROR_TABLE[code].blames === 'caller' || code === 'EVA_NOT_READY'))
       return new EvaError(code, { details: { ...detailsOf(problem), ...pause } })
-    const reason = quote(String(problem.title ?? (reply.status < 400 ? 'redirects are not followed' : 'no reason given')))
+    const reason = reasonOf(problem) ?? (reply.status < 400 ? 'redirects are not followed' : 'no reason given')
     return new EvaError('EVA_SERVICE_STATUS', { details: { service: this.#service, status: reply.status, reason, ...pause } })
   }
 }
@@ -155,6 +155,11 @@ function problemOf(reply: ServiceReply): Readonly<Record<string, unknown>> {
   if (!/^application\/(problem\+)?json\b/.test(onlyValue(reply.headers['content-type']) ?? '')) return {}
   const value = parseJson(reply.bytes)
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
+}
+
+function reasonOf({ detail, title }: Readonly<Record<string, unknown>>): string | undefined {
+  const text = [detail, title].find(each => typeof each === 'string')
+  return typeof text === 'string' ? quote(text) : undefined
 }
 
 /** The body tells milliseconds, the header only seconds. */
