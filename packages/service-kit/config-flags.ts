@@ -40,7 +40,7 @@ const PARSER_SETTINGS = {
  * @throws EvaError `EVA_USAGE`
  */
 export function readFlags(table: FlagTable, argv: readonly string[], positionals: readonly string[]): TypedFlags {
-  refuseOddBooleans(table, argv)
+  refuseOddWords(table, argv)
   const parsed = parserOf(table).parseSync([...argv])
   const flags = new Map<string, string>()
   for (const [key, raw] of Object.entries(parsed as Record<string, unknown>)) {
@@ -75,7 +75,7 @@ function parserOf(table: FlagTable): Argv {
 }
 
 function textOf(key: string, spec: FlagSpec, raw: unknown): string {
-  if (Array.isArray(raw) && spec.type !== 'list') throw usage(`The flag --${key} is given more than once; give it once`)
+  if (Array.isArray(raw) && spec.type !== 'list') throw repeated(key)
   if (typeof raw === 'boolean' && spec.type !== 'boolean') throw usage(`The flag --no-${key} is not known; --${key} takes a value`)
   const texts = (Array.isArray(raw) ? raw : [raw]).map(String)
   if (texts.includes('')) {
@@ -85,14 +85,25 @@ function textOf(key: string, spec: FlagSpec, raw: unknown): string {
   return texts.join(',')
 }
 
-/** yargs reads `--json=maybe` as false without a word. */
-function refuseOddBooleans(table: FlagTable, argv: readonly string[]): void {
+/** What yargs would pass over in silence (`--json=maybe` is false to it, the second `--json` nothing) or break on. */
+function refuseOddWords(table: FlagTable, argv: readonly string[]): void {
+  const seen = new Set<string>()
   for (const word of argv) {
     if (word === '--') return
-    const [, key = '', text = ''] = /^--([^=]+)=(.*)$/s.exec(word) ?? []
-    if (Object.hasOwn(table, key) && table[key]?.type === 'boolean' && text !== 'true' && text !== 'false')
-      throw usage(`The flag --${key} is true or false, not "${text}"; write --${key} alone, or leave it out`)
+    const [, typed = '', text] = /^--([^=]+)(?:=(.*))?$/s.exec(word) ?? []
+    if (typed === '') continue
+    const key = typed.startsWith('no-') && !Object.hasOwn(table, typed) ? typed.slice('no-'.length) : typed
+    const spec = Object.hasOwn(table, key) ? table[key] : undefined
+    if (spec === undefined) throw unknownFlag(typed, table, argv)
+    if (seen.has(key) && spec.type !== 'list') throw repeated(key)
+    seen.add(key)
+    if (spec.type === 'boolean' && text !== undefined && text !== 'true' && text !== 'false')
+      throw usage(`The flag --${key} is true or false, not "${text.slice(0, 64)}"; write --${key} alone, or leave it out`)
   }
+}
+
+function repeated(key: string): EvaError {
+  return usage(`The flag --${key} is given more than once; give it once`)
 }
 
 function unknownFlag(key: string, table: FlagTable, argv: readonly string[]): EvaError {

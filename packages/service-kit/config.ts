@@ -138,7 +138,7 @@ function refuseUnknownKeys(file: ReadonlyMap<string, unknown>, table: OptionTabl
   for (const key of file.keys()) {
     if ([table, ...otherTables].some(known => Object.hasOwn(known, key))) continue
     const near = nearestName(key, Object.keys(table))
-    throw invalid(`"${key.slice(0, 64)}"`, `it is not known${near === undefined ? '' : `; did you mean "${near}"?`}`)
+    throw invalid(`"${key.slice(0, 64)}"`, `it is not known${near === undefined ? '' : ` (did you mean "${near}"?)`}`)
   }
 }
 

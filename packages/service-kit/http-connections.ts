@@ -13,18 +13,59 @@ import type { Timers } from './system-clock.ts'
 /** How long running requests may take to finish after `close`; half of what a stopping process has. */
 const DRAIN_MS = 5_000
 
-/** Refuses new requests on kept-alive connections while closing, and cuts the connections that outstay the drain. */
+/** On close: connections without a request end at once, the others with their last reply, and all of them after the drain. */
 export function guardConnections(app: HttpApp, timers: Timers): void {
+  const connections = new OpenConnections()
   let cancelCut: (() => void) | undefined
+  app.server.on('connection', socket => connections.opened(socket))
+  app.server.on('request', (request, response) => {
+    connections.began(request.socket)
+    response.once('close', () => connections.ended(request.socket))
+  })
   app.addHook('preClose', async () => {
     cancelCut = timers.after(DRAIN_MS, () => app.server.closeAllConnections())
+    connections.drain()
   })
   app.addHook('onClose', async () => cancelCut?.())
   app.addHook('onRequest', async (_request, reply) => {
-    if (cancelCut === undefined) return
+    if (!connections.isDraining) return
     reply.header('connection', 'close')
     throw new EvaError('EVA_NOT_READY', { details: { reason: 'it is shutting down' } })
   })
+}
+
+/** Node itself closes only connections that were used once and rest now: not new ones, and not those that come to rest later. */
+class OpenConnections {
+  readonly #requestCounts = new Map<Socket, number>()
+  #isDraining = false
+
+  get isDraining(): boolean {
+    return this.#isDraining
+  }
+
+  opened(socket: Socket): void {
+    this.#requestCounts.set(socket, 0)
+    socket.once('close', () => this.#requestCounts.delete(socket))
+  }
+
+  began(socket: Socket): void {
+    this.#change(socket, 1)
+  }
+
+  ended(socket: Socket): void {
+    this.#change(socket, -1)
+    if (this.#isDraining && this.#requestCounts.get(socket) === 0) socket.end()
+  }
+
+  drain(): void {
+    this.#isDraining = true
+    for (const [socket, count] of this.#requestCounts) if (count === 0) socket.destroy()
+  }
+
+  #change(socket: Socket, difference: 1 | -1): void {
+    const count = this.#requestCounts.get(socket)
+    if (count !== undefined) this.#requestCounts.set(socket, count + difference)
+  }
 }
 
 /** Node found no HTTP request in what a socket sent, or not in time. */

@@ -30,7 +30,9 @@ interface ListeningApp {
 /** @throws EvaError `EVA_PORT_TAKEN`, `EVA_PORT_FORBIDDEN` or `EVA_HOST_UNAVAILABLE` */
 export async function listen(app: ListeningApp, options: ListenOptions): Promise<ListeningAddress> {
   try {
-    await app.listen({ host: options.host, port: options.port })
+    // One server, not one for each address that the name has.
+    const host = options.host === 'localhost' ? '127.0.0.1' : options.host
+    await app.listen({ host, port: options.port })
   } catch (cause) {
     throw await listenError(cause, options)
   }

@@ -3,7 +3,7 @@
 // Invariant: no character from a stranger can command the reader's terminal or forge a line.
 
 import { pino } from 'pino'
-import { build as buildPretty } from 'pino-pretty'
+import { isColorSupported, prettyFactory } from 'pino-pretty'
 import { printable, printableJson, printableLines } from './printable-text.ts'
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
@@ -28,6 +28,8 @@ export interface LogStreams {
   readonly stdout: TextStream
   readonly stderr: TextStream
 }
+
+const PRETTY_SETTINGS = { colorize: isColorSupported, ignore: 'service,pid,hostname', translateTime: 'SYS:HH:MM:ss' }
 
 const destinations = new WeakMap<Logger, LogDestination>()
 
@@ -56,35 +58,23 @@ export function moveLogToStdout(logger: Logger): void {
 class LogDestination {
   readonly #json: boolean
   readonly #streams: LogStreams
-  readonly #pretty: { write(line: string): unknown } | undefined
+  readonly #pretty: ((line: string) => string) | undefined
   #target: TextStream
 
   constructor(json: boolean, streams: LogStreams) {
     this.#json = json
     this.#streams = streams
     this.#target = streams.stderr
-    this.#pretty = !json && streams.stderr.isTTY === true ? prettyLines(streams.stderr) : undefined
+    this.#pretty = !json && streams.stderr.isTTY === true ? prettyFactory(PRETTY_SETTINGS) : undefined
   }
 
   write(line: string): void {
-    if (this.#pretty !== undefined) this.#pretty.write(visibleLine(line))
-    else this.#target.write(printableJson(line))
+    this.#target.write(this.#pretty === undefined ? printableJson(line) : this.#pretty(visibleLine(line)))
   }
 
   moveToStdout(): void {
     if (this.#json) this.#target = this.#streams.stdout
   }
-}
-
-function prettyLines(stream: TextStream): { write(line: string): unknown } {
-  const sink = { write: (text: string) => stream.write(text) }
-  return buildPretty({
-    colorize: true,
-    sync: true,
-    ignore: 'service,pid,hostname',
-    translateTime: 'SYS:HH:MM:ss',
-    destination: sink as never,
-  })
 }
 
 /** The pretty printer decodes JSON escapes, so what is hostile is made visible before it sees the line. */

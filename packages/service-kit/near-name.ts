@@ -8,7 +8,7 @@ export function nearestName(name: string, known: Iterable<string>): string | und
   const distanceMax = Math.max(1, Math.floor(wanted.length / 3))
   let best: { readonly name: string; readonly distance: number } | undefined
   for (const candidate of [...known].sort()) {
-    const distance = editDistance(wanted, plain(candidate))
+    const distance = isBeginningOf(name, candidate) ? 1 : editDistance(wanted, plain(candidate))
     if (distance <= distanceMax && (best === undefined || distance < best.distance)) best = { name: candidate, distance }
   }
   return best?.name
@@ -17,6 +17,11 @@ export function nearestName(name: string, known: Iterable<string>): string | und
 /** Names that differ only in case, dashes, dots and underscores are the same to a person. */
 function plain(name: string): string {
   return name.toLowerCase().replace(/[-._]/g, '').slice(0, 64)
+}
+
+/** `peer` of `peer.id`, `token` of `token-file`. */
+function isBeginningOf(name: string, candidate: string): boolean {
+  return name !== '' && (candidate.startsWith(`${name}.`) || candidate.startsWith(`${name}-`))
 }
 
 /** Insertions, deletions, replacements and swaps of neighbours. */
