@@ -1,0 +1,118 @@
+// Parts of the engine made ready for a test: a state with songs and peers in it, and the desks around it.
+// Not a Scheduler (scheduler-driver has that): for tests of one part at a time.
+// Invariant: the same arguments give the same parts.
+
+import type { ChunkId, PeerId } from '@evastream/core/ids'
+import type { SongShape } from '@evastream/core/manifest'
+import { seededRandom } from '@evastream/core/random'
+import { KIB, type Millis } from '@evastream/core/units'
+import { BlameDesk } from '@evastream/engine/blame-desk'
+import { ChunkVerdicts } from '@evastream/engine/chunk-verdicts'
+import type { SchedulerCommand, Source } from '@evastream/engine/commands'
+import { type EngineConfig, engineConfig } from '@evastream/engine/config'
+import { EngineState } from '@evastream/engine/engine-state'
+import type { SongAdded } from '@evastream/engine/events'
+import { originLast } from '@evastream/engine/origin-last'
+import { PeerLookup } from '@evastream/engine/peer-lookup'
+import { RequestDesk } from '@evastream/engine/request-desk'
+import type { OpenRequest } from '@evastream/engine/request-table'
+import { RequestWatch } from '@evastream/engine/request-watch'
+import { SongState } from '@evastream/engine/song-state'
+import { SourceSurvey } from '@evastream/engine/source-survey'
+import { StartableChunks } from '@evastream/engine/startable-chunks'
+import { aSongId, peerNamed } from './scheduler-driver.ts'
+
+export const fromOrigin: Source = { kind: 'origin' }
+
+export function fromPeer(name: string): Source {
+  return { kind: 'peer', peerId: peerNamed(name) }
+}
+
+/** Eight chunks of 16 blocks, unless told otherwise. */
+export function aSongAdded(changes: Partial<SongAdded> = {}): SongAdded {
+  const shape: SongShape = { fileSize: 8 * 256 * KIB, chunkSize: 256 * KIB, chunkCount: 8 }
+  return {
+    kind: 'song-added',
+    at: 0,
+    songId: aSongId,
+    shape,
+    byteRateBytesPerSecond: 40_000,
+    hasBlockHashes: true,
+    heldChunkIds: [],
+    interest: 'seed',
+    ...changes,
+  }
+}
+
+export function aSongState(changes: Partial<SongAdded> = {}, config: Partial<EngineConfig> = {}): SongState {
+  return new SongState(aSongAdded(changes), engineConfig(config))
+}
+
+export class EngineParts {
+  readonly state: EngineState
+  readonly survey: SourceSurvey
+  readonly startable: StartableChunks
+  readonly desk: RequestDesk
+  readonly blame: BlameDesk
+  readonly verdicts: ChunkVerdicts
+  readonly lookup: PeerLookup
+  readonly watch: RequestWatch
+
+  constructor(config: Partial<EngineConfig> = {}, seed = 1) {
+    this.state = new EngineState({ random: seededRandom(seed) }, engineConfig(config))
+    const { state } = this
+    this.survey = new SourceSurvey(state)
+    this.startable = new StartableChunks({ state, survey: this.survey })
+    this.desk = new RequestDesk({ state, survey: this.survey })
+    this.blame = new BlameDesk({ state, desk: this.desk })
+    this.verdicts = new ChunkVerdicts({ state, desk: this.desk, blame: this.blame })
+    this.lookup = new PeerLookup(state)
+    this.watch = new RequestWatch({
+      state,
+      survey: this.survey,
+      desk: this.desk,
+      blame: this.blame,
+      sourceSelection: originLast(state.config),
+    })
+  }
+
+  addSong(changes: Partial<SongAdded> = {}): SongState {
+    const song = new SongState(aSongAdded(changes), this.state.config)
+    this.state.peers.addSong(song.songId, song.shape.chunkCount)
+    this.state.songs.add(song)
+    return song
+  }
+
+  /** A peer that holds the chunks (all of them, unless said otherwise), by its own word. */
+  addPeer(name: string, song: SongState, chunkIds?: readonly ChunkId[]): PeerId {
+    const peerId = peerNamed(name)
+    const all = Array.from({ length: song.shape.chunkCount }, (_, chunkId) => chunkId)
+    this.state.peers.listed(song.songId, peerId, { chunkIds: chunkIds ?? all, told: 'peer' })
+    return peerId
+  }
+
+  /** Opens a request for a run (the whole chunk, unless said otherwise). */
+  ask(
+    song: SongState,
+    source: Source,
+    run: Partial<{ chunkId: ChunkId; firstBlock: number; blockCount: number; deadlineAt: Millis }> = {},
+  ): OpenRequest {
+    const { chunkId = 0, firstBlock = 0, deadlineAt } = run
+    const chunk = song.progress.get(chunkId) ?? song.startChunk(chunkId, this.state.now)
+    this.state.songs.changed(song)
+    const { blockCount = chunk.blockCount - firstBlock } = run
+    const priority = deadlineAt === undefined ? 'seed' : 'play'
+    return this.desk.open({ song, chunk, run: { firstBlock, blockCount }, source, priority, deadlineAt, hedgeOf: undefined })
+  }
+
+  /** A second request for all that is missing of a first. */
+  hedge(first: OpenRequest, source: Source): OpenRequest {
+    const { song, chunk, run, priority, deadlineAt } = first
+    return this.desk.open({ song, chunk, run, source, priority, deadlineAt, hedgeOf: first })
+  }
+
+  /** The commands given since the last call. */
+  commands(): readonly SchedulerCommand[] {
+    return this.state.takeCommands()
+  }
+}
