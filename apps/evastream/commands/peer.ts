@@ -1,0 +1,13 @@
+// `evastream peer`: a listener's node, which fetches, keeps, plays and passes on chunks.
+// Not the node itself: apps/peer-node.
+
+import { peerNodeOptions } from '@evastream/peer-node/config'
+import { defineServiceCommand } from '../command.ts'
+
+export const peerCommand = defineServiceCommand({
+  verb: 'peer',
+  summary: 'run a peer: fetch songs, play them, pass their chunks on',
+  example: 'evastream peer --peer.id=peer-1 --peer.port=9001 --song.id=song-1',
+  options: peerNodeOptions,
+  start: async (values, logger) => (await import('@evastream/peer-node/main')).startPeerNode(values, logger),
+})

@@ -1,0 +1,27 @@
+// `evastream config <verb>`: every setting, its value and where the value came from.
+// Not a validator of its own: it loads the settings just as the verb would.
+// Invariant: a secret is told as given or not, never shown.
+
+import type { LoadedConfig, OptionTable } from '@evastream/service-kit/config'
+import Table from 'cli-table3'
+
+const NO_LINES_BETWEEN_ROWS = { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' }
+
+interface Row {
+  readonly key: string
+  readonly value: unknown
+  readonly from: string
+}
+
+export function configListing(options: OptionTable, { values, origins }: LoadedConfig<OptionTable>): Row[] {
+  return Object.entries(options).map(([key, { secret }]) => {
+    const value: unknown = values[key]
+    return { key, value: secret === true && value !== undefined ? '(secret)' : (value ?? null), from: origins[key] ?? 'default' }
+  })
+}
+
+export function renderConfigListing(rows: readonly Row[]): string {
+  const table = new Table({ head: ['setting', 'value', 'from'], style: { head: [], border: [] }, chars: NO_LINES_BETWEEN_ROWS })
+  for (const { key, value, from } of rows) table.push([key, value === null ? '(not set)' : String(value), from])
+  return `${table.toString()}\n`
+}
