@@ -1,0 +1,146 @@
+// The origin's files: chunks and covers below one directory, as the preprocessor wrote them.
+// Not a cache and not HTTP: it opens, tells facts and reads; this is the seam at which an object store will stand.
+// Invariant: nothing outside the directory is ever opened: ids are checked, links are not followed, only plain files are read.
+
+import type { BigIntStats } from 'node:fs'
+import { constants } from 'node:fs'
+import { type FileHandle, lstat, open, opendir } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { EvaError } from '@evastream/core/errors'
+import type { ChunkId, SongId } from '@evastream/core/ids'
+import { COVER_TYPES, chunkFileName } from '@evastream/protocol/storage-layout'
+import { ensureWritableDirectory, errnoOf } from '@evastream/service-kit/data-directories'
+
+/** An open file; whoever opened it closes it. */
+export interface StoredFile {
+  readonly sizeBytes: number
+  readonly mimeType: string
+  /** A strong entity tag, with its quotation marks. */
+  readonly entityTag: string
+  /** Fills `target` with the bytes from `position` on. @throws EvaError `EVA_STORAGE_FAILED`, also for a file that became shorter. */
+  read(target: Uint8Array, position: number): Promise<void>
+  close(): Promise<void>
+}
+
+export interface ChunkStorage {
+  /** @throws EvaError `EVA_CHUNK_NOT_FOUND`, `EVA_STORAGE_FAILED`, `EVA_ORIGIN_OVERLOADED` */
+  openChunk(songId: SongId, chunkId: ChunkId): Promise<StoredFile>
+  /** @throws EvaError `EVA_COVER_NOT_FOUND`, `EVA_STORAGE_FAILED`, `EVA_ORIGIN_OVERLOADED` */
+  openCover(songId: SongId): Promise<StoredFile>
+}
+
+/** O_NONBLOCK: opening a pipe that somebody put there must not wait for its writer. */
+const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
+const ABSENT: ReadonlySet<string> = new Set(['ENOENT', 'ELOOP', 'ENXIO'])
+const EXHAUSTED: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE'])
+const EXHAUSTED_RETRY_AFTER_MS = 1000
+
+/**
+ * Makes the directory when it is missing. One that may only be read will do.
+ * @returns its absolute path
+ * @throws EvaError `EVA_DIRECTORY_UNWRITABLE` when it is missing and cannot be made, `EVA_DIRECTORY_UNREADABLE`
+ */
+export async function openStorageDirectory(path: string): Promise<string> {
+  const directory = resolve(path)
+  try {
+    await (await opendir(directory)).close()
+  } catch (cause) {
+    if (errnoOf(cause) === 'ENOENT') return await ensureWritableDirectory(directory, '--storage')
+    throw new EvaError('EVA_DIRECTORY_UNREADABLE', { details: { path: directory, reason: errnoOf(cause), flag: '--storage' }, cause })
+  }
+  return directory
+}
+
+export class DirectoryChunkStorage implements ChunkStorage {
+  readonly #directory: string
+
+  constructor(options: { readonly directory: string }) {
+    this.#directory = options.directory
+  }
+
+  async openChunk(songId: SongId, chunkId: ChunkId): Promise<StoredFile> {
+    const name = chunkFileName(chunkId)
+    const file = (await this.#hasSong(songId)) ? await this.#open(songId, { name, mimeType: 'application/octet-stream' }) : undefined
+    if (file === undefined) throw new EvaError('EVA_CHUNK_NOT_FOUND', { details: { songId, chunkId } })
+    return file
+  }
+
+  async openCover(songId: SongId): Promise<StoredFile> {
+    if (await this.#hasSong(songId))
+      for (const { fileName, mimeType } of COVER_TYPES) {
+        const file = await this.#open(songId, { name: fileName, mimeType })
+        if (file !== undefined) return file
+      }
+    throw new EvaError('EVA_COVER_NOT_FOUND', { details: { songId } })
+  }
+
+  /** O_NOFOLLOW speaks of a path's last name only, so the song's directory is looked at by itself. */
+  async #hasSong(songId: SongId): Promise<boolean> {
+    try {
+      return (await lstat(join(this.#directory, songId))).isDirectory()
+    } catch (cause) {
+      if (ABSENT.has(errnoOf(cause))) return false
+      throw storageFault(cause)
+    }
+  }
+
+  async #open(songId: SongId, { name, mimeType }: { readonly name: string; readonly mimeType: string }): Promise<StoredFile | undefined> {
+    let handle: FileHandle
+    try {
+      handle = await open(join(this.#directory, songId, name), OPEN_FLAGS)
+    } catch (cause) {
+      if (ABSENT.has(errnoOf(cause))) return undefined
+      throw storageFault(cause)
+    }
+    try {
+      const facts = await handle.stat({ bigint: true })
+      if (facts.isFile()) return new OpenedFile({ handle, facts }, { mimeType, resource: `${songId}/${name}` })
+    } catch (cause) {
+      await handle.close()
+      throw storageFault(cause)
+    }
+    await handle.close()
+    return undefined
+  }
+}
+
+class OpenedFile implements StoredFile {
+  readonly sizeBytes: number
+  readonly mimeType: string
+  readonly entityTag: string
+  readonly #handle: FileHandle
+
+  constructor(deps: { readonly handle: FileHandle; readonly facts: BigIntStats }, options: { mimeType: string; resource: string }) {
+    const { size, mtimeNs } = deps.facts
+    this.#handle = deps.handle
+    this.sizeBytes = Number(size)
+    this.mimeType = options.mimeType
+    // Strong: the audio of an id never changes, and files get their name only when they are complete, by a rename. Size and
+    // time of writing, to the nanosecond, differ for a file that was put there by hand; a faithful copy keeps both.
+    this.entityTag = `"${options.resource}-${size.toString(16)}-${mtimeNs.toString(16)}"`
+  }
+
+  async read(target: Uint8Array, position: number): Promise<void> {
+    try {
+      for (let filled = 0; filled < target.length; ) {
+        const { bytesRead } = await this.#handle.read(target, filled, target.length - filled, position + filled)
+        if (bytesRead === 0) throw new EvaError('EVA_STORAGE_FAILED', { details: { reason: 'a file became shorter while it was read' } })
+        filled += bytesRead
+      }
+    } catch (cause) {
+      throw cause instanceof EvaError ? cause : storageFault(cause)
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#handle.close()
+  }
+}
+
+/** The system's name of the failure, never the path: this goes to callers. */
+function storageFault(cause: unknown): EvaError {
+  const errno = errnoOf(cause)
+  if (EXHAUSTED.has(errno)) return new EvaError('EVA_ORIGIN_OVERLOADED', { details: { retryAfterMs: EXHAUSTED_RETRY_AFTER_MS }, cause })
+  const reason = /^E[A-Z0-9]+$/.test(errno) ? errno : 'unknown'
+  return new EvaError('EVA_STORAGE_FAILED', { details: { reason }, cause })
+}
