@@ -29,7 +29,7 @@ export interface RouteDeps {
 }
 
 const tags = ['songs']
-const security = [{ operatorToken: [] }]
+const security = [{ token: [] }]
 
 const JSON_MEDIA_TYPE = 'application/json; charset=utf-8'
 

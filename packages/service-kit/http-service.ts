@@ -101,7 +101,12 @@ function refuseUnknownRoutes(app: HttpApp): void {
 
 async function addDocumentation(app: HttpApp, { title, version }: HttpServiceOptions): Promise<void> {
   await app.register(swagger, {
-    openapi: { openapi: '3.1.0', info: { title, version } },
+    openapi: {
+      openapi: '3.1.0',
+      info: { title, version },
+      // What a route names that calls requireToken: `security: [{ token: [] }]`.
+      components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
+    },
     transform: ({ schema, url }) => ({
       url,
       schema: schema === undefined ? schema : { ...schema, response: { ...(schema.response as object | undefined), default: Problem } },
