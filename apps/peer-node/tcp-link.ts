@@ -41,7 +41,6 @@ export function dialTcpLink({ host, port }: LinkAddress): PeerLink {
   return new TcpLink(listener => {
     read = bytes => listener.received(bytes)
     socket.once('connect', () => listener.opened())
-    socket.resume()
   }, socket)
 }
 

@@ -115,7 +115,6 @@ export class UploadDesk implements UploadOwner {
   }
 
   #loaded(request: UploadRequest, chunk: Uint8Array): void {
-    if (!this.#isOpen(request)) return
     if (request.load(chunk)) this.#deps.pump.run()
     else this.#deps.onBroken('a run past the end of its chunk')
   }

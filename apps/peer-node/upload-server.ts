@@ -81,6 +81,8 @@ export class UploadServer {
   readonly #limits: ConnectionLimits
   #server: Server | undefined
   #stopTicking: () => void = () => undefined
+  /** Told when the last session is gone. */
+  #emptied: () => void = () => undefined
 
   constructor(deps: UploadServerDeps, options: UploadServerOptions) {
     this.#deps = deps
@@ -129,11 +131,11 @@ export class UploadServer {
     const closed = once(server, 'close')
     server.close()
     for (const session of this.#sessions) session.leave()
-    const cancel = this.#deps.timers.after(FAREWELL_MS, () => {
-      for (const session of this.#sessions) session.destroy()
-    })
     await closed
-    cancel()
+    if (this.#sessions.size > 0)
+      await new Promise<void>(resolve => {
+        this.#emptied = resolve
+      })
     this.#stopTicking()
   }
 
@@ -168,6 +170,7 @@ export class UploadServer {
     const onClosed = (one: UploadSession) => {
       this.#sessions.delete(one)
       this.#limits.leave(host)
+      if (this.#sessions.size === 0) this.#emptied()
     }
     const session = new UploadSession(
       { link, store, slots: this.#slots, budget: this.#budget, clock, timers, log, onBytesSent, onChunkLost, onClosed },

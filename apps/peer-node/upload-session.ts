@@ -132,14 +132,10 @@ export class UploadSession implements PeerLinkListener {
     }
   }
 
-  /** Says goodbye and closes once that is sent. */
+  /** Says goodbye; the ticks see to it that the connection ends. */
   leave(): void {
     if (this.#desk !== undefined) this.#send({ kind: 'bye' })
     this.#endFor('this peer is leaving')
-  }
-
-  destroy(): void {
-    this.#deps.link.destroy()
   }
 
   #frameRead(frame: PeerFrame | ForeignHello): void {

@@ -4,11 +4,19 @@
 
 import { EventEmitter, once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import { assert } from '@evastream/core/assert'
 import { EvaError } from '@evastream/core/errors'
-import type { PeerId } from '@evastream/core/ids'
+import type { PeerId, SongId } from '@evastream/core/ids'
 import { PeerFrameReader } from '@evastream/protocol/peer-frame-reader'
 import { encodeDataHead, encodeFrame } from '@evastream/protocol/peer-frame-writer'
-import { DATA_AUDIO_MAX_BYTES, type DataHead, type ForeignHello, type PeerFrame, type PeerRole } from '@evastream/protocol/peer-frames'
+import {
+  DATA_AUDIO_MAX_BYTES,
+  type DataHead,
+  type ForeignHello,
+  type PeerFrame,
+  type PeerRole,
+  type WirePriority,
+} from '@evastream/protocol/peer-frames'
 
 export interface ReceivedData {
   readonly kind: 'data'
@@ -17,7 +25,17 @@ export interface ReceivedData {
 }
 
 export type ReceivedFrame = PeerFrame | ForeignHello | ReceivedData
-type FrameOf<K extends ReceivedFrame['kind']> = Extract<ReceivedFrame, { kind: K }>
+type FrameOf<K extends ReceivedFrame['kind']> = ReceivedFrame & { readonly kind: K }
+
+/** A REQUEST with defaults for what a test does not care about: one block of chunk 0 of handle 1. */
+export interface RawRequest {
+  readonly requestId: number
+  readonly chunkId?: number
+  readonly handle?: number
+  readonly firstBlock?: number
+  readonly blockCount?: number
+  readonly priority?: WirePriority
+}
 
 export class RawPeer {
   readonly socket: Socket
@@ -75,6 +93,35 @@ export class RawPeer {
 
   sendData(head: DataHead, audio: Uint8Array): void {
     this.socket.write(Buffer.concat([encodeDataHead(head), audio]))
+  }
+
+  /** Subscribes and waits for the bitfield. */
+  async subscribe(songId: SongId, handle = 1): Promise<void> {
+    this.send({ kind: 'subscribe', handle, songId })
+    await this.next('bitfield')
+  }
+
+  ask({ requestId, chunkId = 0, handle = 1, firstBlock = 0, blockCount = 1, priority = 'prefetch' }: RawRequest): void {
+    this.send({ kind: 'request', handle, requestId, chunkId, priority, firstBlock, blockCount })
+  }
+
+  /** All the audio of a request, each frame acknowledged. */
+  async take({ requestId, blockCount = 1 }: RawRequest): Promise<Uint8Array> {
+    const parts: Uint8Array[] = []
+    for (let blocksReceived = 0; blocksReceived < blockCount; ) {
+      const { head, audio } = await this.next('data')
+      assert(head.requestId === requestId, `data of request ${head.requestId} instead of ${requestId}`)
+      parts.push(audio)
+      blocksReceived += head.blockCount
+      this.send({ kind: 'ack', requestId, blocksReceived })
+    }
+    return Buffer.concat(parts)
+  }
+
+  /** A round trip: whatever was sent before has been read and answered. */
+  async settle(): Promise<void> {
+    this.send({ kind: 'ping', token: 77 })
+    await this.next('pong')
   }
 
   sendBytes(bytes: Uint8Array | string): void {
