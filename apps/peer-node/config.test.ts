@@ -78,7 +78,7 @@ describe('peer node settings', () => {
     '--tracker=ftp://x',
     '--peer.idd=x',
   ])('%s: is refused', flag => {
-    expect(() => parse(flag)).toThrow(EvaError)
+    expect(() => parse(flag)).toThrow(expect.objectContaining({ code: 'EVA_USAGE' }))
   })
 })
 

@@ -59,13 +59,16 @@ class Stage {
   readonly peer = new ScriptedSource<BlockRequest>()
   readonly store = new MemoryChunkStore()
   readonly log = new RecordedLog()
-  readonly ledger = new TransferLedger({ registry: new Registry() })
+  readonly registry = new Registry()
+  readonly ledger = new TransferLedger({ registry: this.registry })
   readonly introduced: ListedPeer[] = []
   readonly bans: unknown[] = []
   readonly stored: unknown[] = []
   /** What the tracker answers; a promise in the test's hands. */
   answerSearch: (signal: AbortSignal) => Promise<readonly ListedPeer[]> = async () => []
   saveFault: EvaError | undefined
+  /** While set, a chunk is not on disk before it resolves. */
+  saving: Promise<void> | undefined
   readonly coordinator: DownloadCoordinator
 
   constructor(song: SongFixture = songFixture({ fileSize: 128 * KIB, chunkSize: 64 * KIB })) {
@@ -83,6 +86,7 @@ class Stage {
       store: {
         saveChunk: async (songId: SongId, chunkId: number, bytes: Uint8Array) => {
           if (this.saveFault !== undefined) throw this.saveFault
+          await this.saving
           await this.store.saveChunk(songId, chunkId, bytes)
         },
       },
@@ -169,6 +173,51 @@ describe('download coordinator', () => {
       expect(stage.ledger.totals().wastedBytes).toBe(BLOCK)
     },
   )
+
+  it('the figures for Prometheus: name the sources, the results and why bytes were wasted', async () => {
+    const stage = new Stage()
+    stage.scheduler.on('song-added', stage.request(1), stage.request(2, { chunkId: 1, source: { kind: 'origin' } }))
+    stage.scheduler.on('request-finished', stage.completeFirst)
+    await stage.open()
+    stage.peer.fetch(0).deliver(stage.song.chunkBytes(0))
+    stage.peer.fetch(0).succeed()
+    stage.origin.fetch(0).deliver(stage.song.chunkBytes(0))
+    stage.ledger.sent(7)
+    stage.ledger.wasted(5, 'late')
+    await stage.settle()
+    const lines = (await stage.registry.metrics()).split('\n').filter(line => line !== '' && !line.startsWith('#'))
+    expect(lines).toEqual([
+      'evastream_peer_received_bytes_total{source="origin"} 0',
+      'evastream_peer_received_bytes_total{source="peer"} 65536',
+      'evastream_peer_chunks_total{source="peer",result="stored"} 1',
+      'evastream_peer_wasted_bytes_total{reason="late"} 5',
+      'evastream_peer_wasted_bytes_total{reason="bad"} 65536',
+      'evastream_peer_sent_bytes_total 7',
+    ])
+  })
+
+  it('a run that ended badly: its successor writes where it wrote, and only what was missing', async () => {
+    const stage = new Stage()
+    const successor = stage.request(2, { firstBlock: 1, blockCount: 3, source: { kind: 'origin' } })
+    stage.scheduler.on('song-added', stage.request(1))
+    await stage.open()
+    const failed = stage.peer.fetch(0)
+    failed.deliver(stage.song.chunkBytes(0).subarray(0, BLOCK))
+    failed.fail(new EvaError('EVA_PEER_CLOSED'))
+    await stage.settle()
+    stage.scheduler.on('interest-changed', successor)
+    stage.coordinator.setInterest(stage.song.manifest.id, 'seed')
+    expect(stage.origin.fetch(0).request.target.buffer).toBe(failed.request.target.buffer)
+  })
+
+  it('an outcome that comes at once: waits until all commands of its cause were carried out', async () => {
+    const stage = new Stage()
+    const toNobody = stage.request(1, { source: { kind: 'peer', peerId: parsePeerId('nobody') } })
+    stage.scheduler.on('song-added', toNobody, stage.request(2))
+    stage.scheduler.on('request-failed', { kind: 'cancel-request', requestId: 2, reason: 'unwanted' })
+    await stage.open()
+    expect(stage.peer.fetch(0).signal.aborted).toBe(true)
+  })
 
   it('a source that says it is done without having told of its bytes: they are checked all the same', async () => {
     const stage = new Stage()
@@ -395,6 +444,38 @@ describe('download coordinator', () => {
     stage.clock.advance(1)
     expect(stage.scheduler.events.at(-1)).toEqual({ kind: 'woke', at: 200 })
     expect(stage.clock.pendingCount).toBe(0)
+  })
+
+  it('a deadline that stays where it is: wakes the scheduler again', async () => {
+    const stage = new Stage()
+    const wokeCount = () => stage.scheduler.kinds().filter(kind => kind === 'woke').length
+    Object.assign(stage.scheduler, { nextWakeAt: () => (wokeCount() < 3 ? 100 : undefined) })
+    await stage.open()
+    stage.clock.advance(100)
+    expect(wokeCount()).toBe(3)
+  })
+
+  it('stopped while a chunk is being stored: the stop waits for the disk', async () => {
+    const stage = new Stage()
+    let saved: () => void = () => undefined
+    stage.saving = new Promise(resolve => {
+      saved = resolve
+    })
+    stage.scheduler.on('song-added', stage.request(1))
+    stage.scheduler.on('request-finished', stage.completeFirst)
+    await stage.open()
+    stage.peer.fetch(0).deliver(stage.song.chunkBytes(0))
+    stage.peer.fetch(0).succeed()
+    await stage.settle()
+    let isStopped = false
+    const stopping = stage.coordinator.stop().then(() => {
+      isStopped = true
+    })
+    await stage.settle()
+    expect(isStopped).toBe(false)
+    saved()
+    await stopping
+    expect(stage.store.hasChunk(stage.song.manifest.id, 0)).toBe(true)
   })
 
   it('stopped: requests and searches are aborted, nothing is fed any more, no timer stays', async () => {
