@@ -75,6 +75,7 @@ export class SchedulerDriver {
   readonly #holdings = new Map<SongId, Map<PeerId, readonly ChunkId[]>>()
   readonly #shapes = new Map<SongId, SongShape>()
   readonly #freeAt = new Map<string, Millis>()
+  readonly #servedBy = new Map<number, string>()
   #plans: Planned[] = []
   #order = 0
 
@@ -110,12 +111,14 @@ export class SchedulerDriver {
   removePeer(name: string): void {
     this.#peers.delete(peerNamed(name))
     for (const holdings of this.#holdings.values()) holdings.delete(peerNamed(name))
+    this.#stopServing(name)
   }
 
   /** Feeds an event now. @returns the commands that answered it. */
   tell(fact: Fact): readonly SchedulerCommand[] {
     const event = { ...fact, at: this.now } as SchedulerEvent
     this.events.push(event)
+    if (event.kind === 'peer-lost') this.#stopServing(event.peerId)
     const commands = this.scheduler.handle(event)
     this.commands.push(...commands)
     this.observe(event, commands)
@@ -169,6 +172,12 @@ export class SchedulerDriver {
     else if (command.kind === 'complete-chunk') this.after(1, () => this.#complete(command))
   }
 
+  /** What was on its way from a peer does not arrive. */
+  #stopServing(name: string): void {
+    this.#plans = this.#plans.filter(({ requestId }) => requestId === undefined || this.#servedBy.get(requestId) !== name)
+    this.#freeAt.delete(name)
+  }
+
   #findPeers(songId: SongId): void {
     const { trackerMs } = this
     this.after(trackerMs ?? 1, () => {
@@ -199,6 +208,7 @@ export class SchedulerDriver {
     const failure = conduct === 'serves' ? undefined : conduct
     const blocks = failure === undefined ? request.blockCount : Math.min(request.blockCount, failure.afterBlocks ?? 0)
     const name = nameOf(source)
+    this.#servedBy.set(requestId, name)
     let at = Math.max(this.now + fake.roundTripMs, this.#freeAt.get(name) ?? 0)
     for (let block = request.firstBlock; block < request.firstBlock + blocks; block++) {
       const sizeBytes = blockLengthBytes(shape, request.chunkId, block)

@@ -1,0 +1,177 @@
+import { ERROR_TABLE, type ErrorCode } from '@evastream/core/errors'
+import { MINUTE_MS } from '@evastream/core/units'
+import { EngineParts, fromOrigin, fromPeer } from '@evastream/testkit/engine-fixtures'
+import { peerNamed } from '@evastream/testkit/scheduler-driver'
+import { describe, expect, test } from 'vitest'
+import type { SongState } from './song-state.ts'
+
+const anna = peerNamed('anna')
+const codes = Object.keys(ERROR_TABLE) as ErrorCode[]
+
+function swarm(): { parts: EngineParts; song: SongState } {
+  const parts = new EngineParts()
+  const song = parts.addSong()
+  parts.addPeer('anna', song)
+  parts.addPeer('boris', song)
+  return { parts, song }
+}
+
+/** Anna is asked for chunk 0 and fails with this code. */
+function annaFails(code: ErrorCode, retryAfterMs?: number): { parts: EngineParts; song: SongState } {
+  const { parts, song } = swarm()
+  const request = parts.ask(song, fromPeer('anna'))
+  parts.commands()
+  parts.state.now = 1000
+  parts.blame.requestFailed(request, code, retryAfterMs)
+  return { parts, song }
+}
+
+function originFails(code: ErrorCode, retryAfterMs?: number): { parts: EngineParts; song: SongState } {
+  const { parts, song } = swarm()
+  const request = parts.ask(song, fromOrigin)
+  parts.commands()
+  parts.state.now = 1000
+  parts.blame.requestFailed(request, code, retryAfterMs)
+  return { parts, song }
+}
+
+describe('blame desk: a peer fails', () => {
+  test.each(['EVA_PEER_TIMEOUT', 'EVA_PEER_CLOSED', 'EVA_PEER_UNREACHABLE'] as const)(
+    '%s: left alone for a moment and marked for the chunk',
+    code => {
+      const { parts, song } = annaFails(code)
+      expect(parts.state.health.recordOf(anna)).toMatchObject({ failures: 1, pausedUntil: 1500, strikes: 0 })
+      expect(song.markOf(0, anna)).toBe(6000)
+      expect(parts.state.peers.holdingsOf(song.songId).has(anna)).toBe(true)
+      expect(parts.commands()).toEqual([])
+    },
+  )
+
+  test('busy: asked again when it said, and nothing is held against it', () => {
+    const { parts, song } = annaFails('EVA_PEER_BUSY', 800)
+    expect(parts.state.health.recordOf(anna)).toMatchObject({ failures: 0, pausedUntil: 0, busyUntil: 1800 })
+    expect(song.markOf(0, anna)).toBe(0)
+  })
+
+  test('it does not have the chunk: no longer counted as a copy, and no failure yet', () => {
+    const { parts, song } = annaFails('EVA_PEER_CHUNK_MISSING')
+    expect(parts.state.peers.copiesOf(song.songId)[0]).toBe(1)
+    expect(parts.state.health.recordOf(anna)).toMatchObject({ failures: 0, missing: 1 })
+    expect(song.markOf(0, anna)).toBe(6000)
+  })
+
+  test('bad bytes: out at once for ten minutes, and none of its chunks counts', () => {
+    const { parts, song } = annaFails('EVA_BLOCK_HASH_MISMATCH')
+    expect(parts.commands()).toEqual([{ kind: 'ban-peer', peerId: anna, code: 'EVA_BLOCK_HASH_MISMATCH', durationMs: 10 * MINUTE_MS }])
+    expect(parts.state.health.isBanned(anna, 1000)).toBe(true)
+    expect(parts.state.peers.holdingsOf(song.songId).has(anna)).toBe(false)
+  })
+
+  test('bad bytes while other requests are out to it: those are cancelled first', () => {
+    const { parts, song } = swarm()
+    const bad = parts.ask(song, fromPeer('anna'), { blockCount: 8 })
+    const other = parts.ask(song, fromPeer('anna'), { firstBlock: 8 })
+    parts.commands()
+    parts.blame.requestFailed(bad, 'EVA_BLOCK_HASH_MISMATCH')
+    expect(parts.commands().map(({ kind }) => kind)).toEqual(['cancel-request', 'ban-peer'])
+    expect(parts.state.requests.get(other.requestId)).toBeUndefined()
+    expect(bad.chunk.isIdle).toBe(true)
+  })
+
+  test('any code: banned if and only if the table blames peers for it and says that it will not pass', () => {
+    for (const code of codes) {
+      const { parts } = annaFails(code)
+      const { blames, retryable } = ERROR_TABLE[code]
+      const isBanned = parts.commands().some(({ kind }) => kind === 'ban-peer')
+      expect([code, isBanned]).toEqual([code, blames === 'peer' && !retryable])
+    }
+  })
+
+  test('any code but busy: the same peer is not asked for the same chunk at once', () => {
+    for (const code of codes) {
+      if (code === 'EVA_PEER_BUSY') continue
+      const { parts, song } = annaFails(code)
+      expect([code, song.markOf(0, anna) > 1000 || parts.state.health.isBanned(anna, 1000)]).toEqual([code, true])
+    }
+  })
+
+  test('a code that this version does not know: a failure like any other', () => {
+    const { parts } = annaFails('EVA_NEVER_HEARD_OF' as ErrorCode)
+    expect(parts.state.health.recordOf(anna)).toMatchObject({ failures: 1, strikes: 0 })
+  })
+})
+
+describe('blame desk: a peer is gone', () => {
+  test('its requests: to others at once, without a command', () => {
+    const { parts, song } = swarm()
+    const request = parts.ask(song, fromPeer('anna'))
+    const other = parts.ask(song, fromPeer('boris'), { chunkId: 1 })
+    parts.commands()
+    parts.blame.peerLost(anna, 'EVA_PEER_CLOSED')
+    expect([...parts.state.requests.all()]).toEqual([other])
+    expect(request.chunk.isIdle).toBe(true)
+    expect(parts.commands()).toEqual([])
+  })
+
+  test('what it held: not counted any more; it may come back after a moment', () => {
+    const { parts, song } = swarm()
+    parts.blame.peerLost(anna, 'EVA_PEER_UNREACHABLE')
+    expect(parts.state.peers.copiesOf(song.songId)[0]).toBe(1)
+    expect(parts.state.health.recordOf(anna)).toMatchObject({ failures: 1, pausedUntil: 500, strikes: 0 })
+  })
+
+  test('because it broke the protocol: out', () => {
+    const { parts } = swarm()
+    parts.blame.peerLost(anna, 'EVA_PEER_PROTOCOL')
+    expect(parts.commands()).toMatchObject([{ kind: 'ban-peer', peerId: anna, code: 'EVA_PEER_PROTOCOL' }])
+  })
+
+  test('after it was banned: nothing more', () => {
+    const { parts } = swarm()
+    parts.blame.banPeer(anna, 'EVA_BLOCK_HASH_MISMATCH')
+    parts.commands()
+    parts.blame.peerLost(anna, 'EVA_PEER_PROTOCOL')
+    expect(parts.commands()).toEqual([])
+    expect(parts.state.health.recordOf(anna).strikes).toBe(1)
+  })
+})
+
+describe('blame desk: the origin fails', () => {
+  test.each(['EVA_ORIGIN_UNREACHABLE', 'EVA_ORIGIN_TIMEOUT', 'EVA_ORIGIN_STATUS', 'EVA_ORIGIN_TRUNCATED'] as const)(
+    '%s: it is left alone as a whole',
+    code => {
+      const { parts, song } = originFails(code)
+      expect(parts.state.origin.failures).toBe(1)
+      expect(song.originPauseOf(0)).toBe(0)
+    },
+  )
+
+  test('overloaded: it is left alone as long as it asked', () => {
+    expect(originFails('EVA_ORIGIN_OVERLOADED', 7000).parts.state.origin.retryAt).toBe(8000)
+  })
+
+  test('one chunk is missing there: that chunk is left alone, the others are not', () => {
+    const { parts, song } = originFails('EVA_ORIGIN_CHUNK_MISSING')
+    expect(parts.state.origin.failures).toBe(0)
+    expect(song.originPauseOf(0)).toBe(1250)
+  })
+
+  test.each(['EVA_ORIGIN_HASH_MISMATCH', 'EVA_BLOCK_HASH_MISMATCH'] as const)(
+    '%s: the chunk and the origin are left alone, and no peer is blamed',
+    code => {
+      const { parts, song } = originFails(code)
+      expect(parts.state.origin.failures).toBe(1)
+      expect(song.originPauseOf(0)).toBe(1250)
+      expect([...parts.state.health.records()].every(({ failures, strikes }) => failures === 0 && strikes === 0)).toBe(true)
+      expect(parts.commands()).toEqual([])
+    },
+  )
+
+  test('any code: never a ban, and the same chunk is not asked for there at once', () => {
+    for (const code of codes) {
+      const { parts, song } = originFails(code)
+      expect(parts.commands().some(({ kind }) => kind === 'ban-peer')).toBe(false)
+      expect([code, Math.max(parts.state.origin.retryAt, song.originPauseOf(0)) > 1000]).toEqual([code, true])
+    }
+  })
+})
