@@ -8,14 +8,12 @@ import { readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { EvaError } from '@evastream/core/errors'
 import type { PeerStatus, SongProgress } from '@evastream/protocol/peer-http'
 import { mp3Bytes } from '@evastream/testkit/audio-fixtures'
 import { eventually } from '@evastream/testkit/eventually'
 import { ServiceProcess } from '../apps/evastream/demo/service-process.ts'
-
-export const PROGRAM = fileURLToPath(new URL('../bin/evastream.js', import.meta.url))
+import { PROGRAM_PATH } from '../apps/evastream/repository-path.ts'
 
 const WAIT_MS = 30_000
 
@@ -49,7 +47,7 @@ export interface RunOptions {
 export function runCommand(args: readonly string[], { cwd, env }: RunOptions = {}): Promise<CommandOutcome> {
   const options = { env: cleanEnvironment(env), maxBuffer: 64 * 1024 * 1024, ...(cwd === undefined ? {} : { cwd }) }
   return new Promise((resolve, reject) => {
-    execFile(process.execPath, [PROGRAM, ...args], options, (error, stdout, stderr) => {
+    execFile(process.execPath, [PROGRAM_PATH, ...args], options, (error, stdout, stderr) => {
       if (error === null) resolve({ exitCode: 0, stdout, stderr })
       else if (typeof error.code === 'number') resolve({ exitCode: error.code, stdout, stderr })
       else reject(error)

@@ -5,7 +5,6 @@
 import { mkdtemp, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { EvaError } from '@evastream/core/errors'
 import { BLOCK_SIZE_BYTES, KIB } from '@evastream/core/units'
 import { wholeNumber } from '@evastream/service-kit/option-checks'
@@ -17,8 +16,8 @@ import { openStage } from '../demo/demo-stage.ts'
 import { DemoStory } from '../demo/demo-story.ts'
 import { PeerWatch } from '../demo/peer-watch.ts'
 import { type PublishedSong, Town } from '../demo/town.ts'
+import { DEMO_SONG_PATH } from '../repository-path.ts'
 
-const DEMO_SONG = fileURLToPath(new URL('../../../../assets/demo-song.mp3', import.meta.url))
 const PEERS_MIN = 3
 const PEERS_MAX = 20
 /** A short song gets small chunks, so that there is something to share midway. */
@@ -37,7 +36,7 @@ export const demoCommand = defineCommand({
       describe: 'How many peers arrive before the origin is stopped',
       check: wholeNumber(PEERS_MIN, PEERS_MAX),
     },
-    input: { type: 'string', default: DEMO_SONG, describe: 'The audio file to publish' },
+    input: { type: 'string', default: DEMO_SONG_PATH, describe: 'The audio file to publish' },
     keep: { type: 'boolean', default: false, describe: 'Leave the services and peers running' },
     json: { type: 'boolean', default: false, describe: 'Print the result as one JSON object on stdout' },
   },

@@ -6,11 +6,11 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, openSync, readFileSync, watch } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { EvaError } from '@evastream/core/errors'
+import { PROGRAM_PATH } from '../repository-path.ts'
 
-const PROGRAM = fileURLToPath(new URL('../../../../bin/evastream.js', import.meta.url))
 const READY_TIMEOUT_MS = 30_000
+const LAST_LINES = 12
 
 export interface ServiceProcessOptions {
   /** Names the log file, so it is unique in its directory. */
@@ -77,7 +77,7 @@ export class ServiceProcess {
 function spawnProgram({ verb, args, env, outlives }: ServiceProcessOptions, logPath: string): ChildProcess {
   // A file, not a pipe: a kept process must not die of a reader that left.
   const log = openSync(logPath, 'a')
-  const child = spawn(process.execPath, [PROGRAM, verb, ...args, '--json'], {
+  const child = spawn(process.execPath, [PROGRAM_PATH, verb, ...args, '--json'], {
     stdio: ['ignore', log, log],
     detached: outlives === true,
     ...(env === undefined ? {} : { env }),
@@ -124,5 +124,5 @@ function readyUrlIn(log: string): string | undefined {
 }
 
 function lastWordsOf(logPath: string): string {
-  return readFileSync(logPath, 'utf8').trim().split('\n').at(-1) || 'it ended without a word'
+  return readFileSync(logPath, 'utf8').trim().split('\n').slice(-LAST_LINES).join('\n') || 'it ended without a word'
 }

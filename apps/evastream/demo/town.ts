@@ -5,12 +5,10 @@
 import { execFile } from 'node:child_process'
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { EvaError } from '@evastream/core/errors'
+import { PROGRAM_PATH } from '../repository-path.ts'
 import { ServiceProcess } from './service-process.ts'
-
-const PROGRAM = fileURLToPath(new URL('../../../../bin/evastream.js', import.meta.url))
 
 export interface TownOptions {
   readonly directory: string
@@ -72,7 +70,7 @@ export class Town {
       `--storage=${this.#storage}`,
       `--metadata=${this.#running.metadata.url}`,
     ]
-    const command = [PROGRAM, 'preprocess', ...args, `--token-file=${join(this.#path('metadata'), 'operator-token')}`, '--json']
+    const command = [PROGRAM_PATH, 'preprocess', ...args, `--token-file=${join(this.#path('metadata'), 'operator-token')}`, '--json']
     try {
       const { stdout } = await promisify(execFile)(process.execPath, command, { maxBuffer: 64 * 1024 * 1024 })
       return JSON.parse(stdout) as PublishedSong
