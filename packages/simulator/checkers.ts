@@ -10,7 +10,7 @@ import { brokenRules } from './command-rules.ts'
 import { factRules } from './fact-rules.ts'
 import { PeerBooks } from './peer-books.ts'
 import type { FactRule, StepRule, WorldFacts } from './rule.ts'
-import type { Fact, SimulationObserver } from './simulation-observer.ts'
+import type { Fact, SimulationObserver, StartedProcess } from './simulation-observer.ts'
 import { stepRules } from './step-rules.ts'
 
 export interface Violation {
@@ -36,8 +36,8 @@ export class Checkers implements SimulationObserver {
     this.#factRules = factRules()
   }
 
-  started(_at: Millis, peerId: PeerId): void {
-    this.#watched.set(peerId, { books: new PeerBooks(), rules: stepRules() })
+  started(_at: Millis, peerId: PeerId, process: StartedProcess): void {
+    this.#watched.set(peerId, { books: new PeerBooks(), rules: stepRules(process) })
   }
 
   ended(_at: Millis, peerId: PeerId): void {

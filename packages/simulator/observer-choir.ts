@@ -6,7 +6,7 @@ import type { PeerId } from '@evastream/core/ids'
 import type { Millis } from '@evastream/core/units'
 import type { SchedulerCommand } from '@evastream/engine/commands'
 import type { SchedulerEvent } from '@evastream/engine/events'
-import type { Fact, SimulationObserver } from './simulation-observer.ts'
+import type { Fact, SimulationObserver, StartedProcess } from './simulation-observer.ts'
 
 export class ObserverChoir implements SimulationObserver {
   readonly #observers: readonly SimulationObserver[]
@@ -15,8 +15,8 @@ export class ObserverChoir implements SimulationObserver {
     this.#observers = deps.observers
   }
 
-  started(at: Millis, peerId: PeerId, schedulerSeed: number): void {
-    for (const observer of this.#observers) observer.started(at, peerId, schedulerSeed)
+  started(at: Millis, peerId: PeerId, process: StartedProcess): void {
+    for (const observer of this.#observers) observer.started(at, peerId, process)
   }
 
   handled(peerId: PeerId, event: SchedulerEvent, commands: readonly SchedulerCommand[]): void {

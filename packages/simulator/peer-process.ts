@@ -8,6 +8,7 @@ import type { ChunkId, PeerId, SongId } from '@evastream/core/ids'
 import type { Random } from '@evastream/core/random'
 import type { FindPeers, SchedulerCommand } from '@evastream/engine/commands'
 import type { Interest, SchedulerEvent } from '@evastream/engine/events'
+import type { SchedulerSnapshot } from '@evastream/engine/snapshot'
 import type { Appointment } from './event-queue.ts'
 import { SimulatedDialer } from './simulated-dialer.ts'
 import { SimulatedDownloads } from './simulated-downloads.ts'
@@ -27,6 +28,8 @@ import type { PeerPlan, SongPlan } from './world-plan.ts'
 export interface SchedulerPort {
   handle(event: SchedulerEvent): readonly SchedulerCommand[]
   nextWakeAt(): number | undefined
+  /** Its own account of itself, if it gives one. */
+  snapshot?(): SchedulerSnapshot
 }
 
 export interface PeerProcessDeps {

@@ -5,6 +5,7 @@ import { parsePeerId } from '@evastream/core/ids'
 import { KIB, MIB, MINUTE_MS, SECOND_MS } from '@evastream/core/units'
 import { expect, test } from 'vitest'
 import { scenario } from './scenario.ts'
+import { MANNERS } from './simulated-adversary.ts'
 import type { Outcome } from './simulation.ts'
 
 const SONG_BYTES = 40 * 256 * KIB
@@ -106,6 +107,38 @@ test('swarm: a liar beside an honest holder: is banned, and everything comes fro
     .run()
   expectGood(outcome)
   expect(outcome.banCount).toBeGreaterThanOrEqual(1)
+})
+
+test.each(MANNERS)(
+  'swarm: an adversary that "%s" is the only other peer: the origin sends the song, and before the adversary has left',
+  manner => {
+    for (const hasBlockHashes of [true, false]) {
+      const world = scenario().song({ chunkCount: 20, hasBlockHashes }).adversary(manner)
+      const outcome = world.peer('peer-1', { joinsAt: SECOND_MS }).run()
+      expectGood(outcome)
+      expect(outcome.lastStoredAt).toBeLessThan(45 * SECOND_MS)
+    }
+  },
+)
+
+test.each(MANNERS)(
+  'swarm: an adversary that "%s" beside an honest holder, the origin dead: everything comes from the honest one',
+  manner => {
+    const world = scenario().song({ chunkCount: 20 }).adversary(manner).peer('seeder', { holds: 'everything' })
+    const outcome = world.peer('peer-1', { joinsAt: SECOND_MS }).originDies().run()
+    expectGood(outcome)
+    expect(outcome.lastStoredAt).toBeLessThan(15 * SECOND_MS)
+  },
+)
+
+test('swarm: the only holder comes back after a crash, the origin dead: the rest follows within half a minute', () => {
+  const seeder = parsePeerId('seeder')
+  const crash = { kind: 'peer-crash', peerId: seeder, at: 2 * SECOND_MS, until: MINUTE_MS, isSilent: true, keepsStore: true } as const
+  const world = scenario().song({ chunkCount: 40 }).peer('seeder', { holds: 'everything' }).peer('peer-1', { joinsAt: SECOND_MS })
+  const outcome = world.originDies().fault(crash).run()
+  expectGood(outcome)
+  expect(outcome.lastStoredAt).toBeGreaterThan(MINUTE_MS)
+  expect(outcome.lastStoredAt).toBeLessThan(1.5 * MINUTE_MS)
 })
 
 const shapes = [

@@ -91,3 +91,25 @@ test('network: hosts in different groups: neither messages nor bytes get through
   clock.runUntil(10_000)
   expect(heard).toEqual([])
 })
+
+test('network: a flow cut by a short partition: does not go on afterwards, for bytes come in order or not at all', () => {
+  const { clock, network, server, askers } = aNetwork()
+  const blocks: (number | undefined)[] = []
+  network.start(aFlow({ from: server, to: askers[0] }, segment => blocks.push(segment.block)))
+  clock.runUntil(400)
+  askers[0].group = 1
+  clock.runUntil(520)
+  askers[0].group = 0
+  clock.runUntil(10_000)
+  expect(blocks).toEqual([0])
+})
+
+test('network: a slow downlink and two fast senders: holds them back, so that a stop takes effect within half a second', () => {
+  const { clock, network, askers } = aNetwork()
+  const receiver = network.addHost('receiver', { ...link, downBytesPerSecond: 16_384 })
+  const flows = askers.map(from => aFlow({ from, to: receiver }, () => {}))
+  for (const flow of flows) network.start(flow)
+  clock.runUntil(1500)
+  for (const flow of flows) network.stop(flow)
+  expect(receiver.downFreeAt - clock.now()).toBeLessThan(800)
+})

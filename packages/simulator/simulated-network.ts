@@ -98,6 +98,13 @@ export class SimulatedNetwork {
     this.#forget(flow)
   }
 
+  /** A flow that lost a segment never goes on: its bytes come in order or not at all. */
+  #isSevered(flow: Flow): boolean {
+    if (!this.areApart(flow.from, flow.to)) return false
+    this.stop(flow)
+    return true
+  }
+
   #forget(flow: Flow): void {
     const index = flow.from.flows.indexOf(flow)
     if (index < 0) return
@@ -149,12 +156,12 @@ export class SimulatedNetwork {
 
   #carry(flow: Flow, segment: Segment): void {
     const { from, to } = flow
-    if (this.areApart(from, to)) return
+    if (this.#isSevered(flow)) return
     const startsAt = Math.max(this.#clock.now() + this.latencyMs(from, to), to.downFreeAt)
     to.downFreeAt = startsAt + (segment.sizeBytes / to.link.downBytesPerSecond) * 1000
     this.#clock.at(to.downFreeAt, () => {
       flow.inFlightCount--
-      if (this.areApart(from, to)) return
+      if (this.#isSevered(flow)) return
       flow.arrived(segment)
       if (!flow.isStopped) this.#pump(from)
     })

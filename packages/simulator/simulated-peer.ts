@@ -48,9 +48,11 @@ export class SimulatedPeer {
   start(): void {
     if (this.#process !== undefined || this.#hasLeft) return
     this.store.verifyAll()
-    const seed = this.#deps.random.below(SCHEDULER_SEED_BOUND)
-    this.#deps.observer.started(this.#deps.clock.now(), this.plan.peerId, seed)
-    this.#process = new PeerProcess({ ...this.#deps, store: this.store, scheduler: this.#deps.makeScheduler(seed) }, this.#options)
+    const schedulerSeed = this.#deps.random.below(SCHEDULER_SEED_BOUND)
+    const scheduler = this.#deps.makeScheduler(schedulerSeed)
+    const snapshot = () => scheduler.snapshot?.()
+    this.#deps.observer.started(this.#deps.clock.now(), this.plan.peerId, { schedulerSeed, snapshot })
+    this.#process = new PeerProcess({ ...this.#deps, store: this.store, scheduler }, this.#options)
     this.#process.start()
   }
 

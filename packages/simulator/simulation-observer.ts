@@ -7,6 +7,7 @@ import type { ChunkId, PeerId, SongId } from '@evastream/core/ids'
 import type { Millis } from '@evastream/core/units'
 import type { SchedulerCommand } from '@evastream/engine/commands'
 import type { SchedulerEvent } from '@evastream/engine/events'
+import type { SchedulerSnapshot } from '@evastream/engine/snapshot'
 
 export type WasteReason = 'late' | 'cut-short' | 'duplicate' | 'bad' | 'thrown-away'
 
@@ -23,9 +24,16 @@ export type Fact =
   | { readonly kind: 'resumed'; readonly songId: SongId; readonly waitedMs: number }
   | { readonly kind: 'trouble'; readonly code: ErrorCode; readonly songId: SongId; readonly chunkId?: ChunkId }
 
+export interface StartedProcess {
+  /** What its Scheduler's random was made from. */
+  readonly schedulerSeed: number
+  /** The Scheduler's own account of itself; undefined when it gives none. */
+  snapshot(): SchedulerSnapshot | undefined
+}
+
 export interface SimulationObserver {
-  /** A peer's process began, with a Scheduler made from this seed. */
-  started(at: Millis, peerId: PeerId, schedulerSeed: number): void
+  /** A peer's process began. */
+  started(at: Millis, peerId: PeerId, process: StartedProcess): void
   handled(peerId: PeerId, event: SchedulerEvent, commands: readonly SchedulerCommand[]): void
   /** The process is gone, and its Scheduler with it. */
   ended(at: Millis, peerId: PeerId): void

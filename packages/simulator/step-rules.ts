@@ -3,7 +3,10 @@
 // Invariant: each rule counts for one process; a new process begins with new rules.
 
 import type { Millis } from '@evastream/core/units'
+import type { SchedulerSnapshot } from '@evastream/engine/snapshot'
+import type { PeerBooks } from './peer-books.ts'
 import type { Step, StepRule } from './rule.ts'
+import type { StartedProcess } from './simulation-observer.ts'
 
 const WINDOW_MS = 1000
 const WAKES_MAX = 250
@@ -113,6 +116,42 @@ const letsGo: StepRule = {
   },
 }
 
-export function stepRules(): readonly StepRule[] {
-  return [noSpinning(), noPestering(), backsOff(), givesUpOnContradictions(), letsGo]
+/** Taking an account costs; it is compared this often, in steps. */
+const ACCOUNT_EVERY = 25
+
+/** The Scheduler's own account of its requests and chunks agrees with the books an onlooker kept. */
+function accountAgrees({ snapshot }: StartedProcess): StepRule {
+  let stepCount = 0
+  return {
+    name: "the scheduler's own account agrees with what it was told and said",
+    check: ({ books }) => {
+      if (++stepCount % ACCOUNT_EVERY !== 0) return undefined
+      const account = snapshot()
+      return account === undefined ? undefined : (requestsDiffer(account, books) ?? songsDiffer(account, books))
+    },
+  }
+}
+
+function requestsDiffer({ requests }: SchedulerSnapshot, books: PeerBooks): string | undefined {
+  const forgotten = requests.find(({ requestId }) => !books.open.has(requestId))
+  if (forgotten !== undefined) return `request ${forgotten.requestId} is over and still in its table`
+  return requests.length === books.open.size ? undefined : `${books.open.size} requests are open and ${requests.length} in its table`
+}
+
+function songsDiffer({ songs }: SchedulerSnapshot, books: PeerBooks): string | undefined {
+  if (songs.length !== books.songs.size) return `it knows ${songs.length} songs of ${books.songs.size}`
+  for (const { songId, chunksHeld, inProgress } of songs) {
+    const book = books.songs.get(songId)
+    if (book === undefined) return `it knows ${songId}, which was removed`
+    if (chunksHeld !== book.held.size) return `it counts ${chunksHeld} chunks of ${songId} as held, and ${book.held.size} are`
+    for (const { chunkId, blocksHere } of inProgress) {
+      const arrived = book.chunks.get(chunkId)?.arrived.size ?? 0
+      if (blocksHere !== arrived) return `it counts ${blocksHere} blocks of chunk ${chunkId} of ${songId}, and ${arrived} arrived`
+    }
+  }
+  return undefined
+}
+
+export function stepRules(process: StartedProcess): readonly StepRule[] {
+  return [noSpinning(), noPestering(), backsOff(), givesUpOnContradictions(), letsGo, accountAgrees(process)]
 }

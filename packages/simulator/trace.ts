@@ -8,7 +8,7 @@ import type { SchedulerCommand } from '@evastream/engine/commands'
 import type { SchedulerEvent } from '@evastream/engine/events'
 import type { SchedulerPort } from './peer-process.ts'
 import type { SchedulerMaker } from './simulated-peer.ts'
-import type { Fact, SimulationObserver } from './simulation-observer.ts'
+import type { Fact, SimulationObserver, StartedProcess } from './simulation-observer.ts'
 import type { WorldPlan } from './world-plan.ts'
 
 export type TraceEntry =
@@ -36,7 +36,7 @@ export class Trace implements SimulationObserver {
     this.#put({ kind: 'world', seed, plan })
   }
 
-  started(at: Millis, peerId: PeerId, schedulerSeed: number): void {
+  started(at: Millis, peerId: PeerId, { schedulerSeed }: StartedProcess): void {
     this.#put({ kind: 'started', at, peerId, schedulerSeed })
   }
 

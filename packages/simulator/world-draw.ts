@@ -94,9 +94,10 @@ function drawListen(random: Random, { songId, shape }: SongPlan): ListenPlan {
 }
 
 function drawPeerLink(random: Random): LinkPlan {
-  const rates = [32 * KIB, 128 * KIB, 512 * KIB, MIB, 4 * MIB]
+  const rates = [10 * KIB, 32 * KIB, 128 * KIB, 512 * KIB, MIB, 4 * MIB]
   const up = random.pick(rates) ?? MIB
-  return { upBytesPerSecond: up, downBytesPerSecond: up * (1 + random.below(4)), latencyMs: 1 + random.below(60) }
+  const latencyMs = 1 + random.below(random.ratio() < 0.9 ? 60 : 400)
+  return { upBytesPerSecond: up, downBytesPerSecond: up * (1 + random.below(4)), latencyMs }
 }
 
 function drawServiceLink(random: Random): LinkPlan {
@@ -105,7 +106,7 @@ function drawServiceLink(random: Random): LinkPlan {
 }
 
 function drawAdversaries(random: Random): AdversaryPlan[] {
-  const count = [0, 0, 1, 1, 2, 3][random.below(6)] as number
+  const count = random.pick([0, 0, 1, 1, 2, 3, 4]) ?? 0
   return Array.from({ length: count }, (_, index) => {
     return {
       peerId: parsePeerId(`adversary-${index + 1}`),
