@@ -8,12 +8,16 @@ import { readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Writable } from 'node:stream'
 import { EvaError } from '@evastream/core/errors'
 import type { PeerStatus, SongProgress } from '@evastream/protocol/peer-http'
+import { loadConfig } from '@evastream/service-kit/config'
 import { mp3Bytes } from '@evastream/testkit/audio-fixtures'
 import { eventually } from '@evastream/testkit/eventually'
 import { ServiceProcess } from '../apps/evastream/demo/service-process.ts'
 import { PROGRAM_PATH } from '../apps/evastream/repository-path.ts'
+import { preprocessorOptions } from '../apps/preprocessor/config.ts'
+import { publishSong } from '../apps/preprocessor/main.ts'
 
 const WAIT_MS = 30_000
 
@@ -124,6 +128,12 @@ export class LoopbackTown {
     return this.start(peerId, 'peer', [`--peer.id=${peerId}`, `--data=${this.path('peers')}`, ...services, ...ports, ...flags])
   }
 
+  /** Ends a peer for good; what it kept stays on disk. */
+  async endPeer(peerId: string): Promise<void> {
+    await this.#processes.get(peerId)?.kill()
+    this.#processes.delete(peerId)
+  }
+
   async start(name: string, verb: string, args: readonly string[]): Promise<ServiceProcess> {
     const count = (this.#starts.get(name) ?? 0) + 1
     this.#starts.set(name, count)
@@ -138,14 +148,21 @@ export class LoopbackTown {
     return process
   }
 
+  /** Publishes as the preprocessor does, in this process. */
   async publish({ songId, sizeBytes, chunkSize = 64 * 1024, seed = 1 }: SongWish): Promise<PublishedFile> {
     const bytes = mp3Bytes({ seed, sizeBytes })
     const path = this.path(`${songId}.mp3`)
     await writeFile(path, bytes)
-    const flags = [`--input=${path}`, `--songId=${songId}`, `--chunkSize=${chunkSize}`, `--storage=${this.path('origin-storage')}`]
-    const token = `--token-file=${this.path('metadata/operator-token')}`
-    const outcome = await runCommand(['preprocess', ...flags, token, `--metadata=${this.url('metadata')}`, '--json'])
-    if (outcome.exitCode !== 0) throw new EvaError('EVA_INTERNAL', { details: { reason: outcome.stderr }, cause: outcome.stderr })
+    const flags = [
+      `--input=${path}`,
+      `--songId=${songId}`,
+      `--chunkSize=${chunkSize}`,
+      `--storage=${this.path('origin-storage')}`,
+      '--quiet',
+    ]
+    const services = [`--metadata=${this.url('metadata')}`, `--data=${this.path('metadata')}`]
+    const { values } = loadConfig(preprocessorOptions, { argv: [...flags, ...services], env: {} })
+    await publishSong(values, { stdout: nowhere(), stderr: nowhere(), isTerminal: false, env: {} })
     return { songId, path, bytes, chunkSize, sha256: sha256Of(bytes) }
   }
 
@@ -203,6 +220,10 @@ export class LoopbackTown {
     await Promise.all([...this.#processes.values()].map(process => process.kill()))
     await rm(this.directory, { recursive: true, force: true })
   }
+}
+
+function nowhere(): Writable {
+  return new Writable({ write: (_chunk, _encoding, done) => done() })
 }
 
 export function sha256Of(bytes: Uint8Array): string {

@@ -3,14 +3,14 @@
 // Invariant: exit code 0 for success, 1 for failure, 2 for usage; a service's verb ends the process itself.
 
 import { EvaError } from '@evastream/core/errors'
-import { loadConfig } from '@evastream/service-kit/config'
+import { type LoadedConfig, loadConfig, type OptionTable } from '@evastream/service-kit/config'
 import { reportFailure } from '@evastream/service-kit/failure-report'
 import { nearestName } from '@evastream/service-kit/near-name'
 import { PROGRAM_VERSION } from '@evastream/service-kit/program-version'
 import type { Command, CommandHost } from './command.ts'
 import { configListing, renderConfigListing } from './config-listing.ts'
 import { overview, verbHelp } from './help.ts'
-import { COMMANDS } from './verbs.ts'
+import { loadAllCommands, loadCommand, VERBS } from './verbs.ts'
 
 const EXIT_CODE_USAGE = 2
 const BUILT_IN_VERBS = ['config', 'version', 'help']
@@ -28,17 +28,17 @@ try {
 
 async function dispatch(): Promise<void> {
   if (verb === '') {
-    process.stderr.write(overview(COMMANDS, process.stderr.isTTY))
+    process.stderr.write(overview(await loadAllCommands(), process.stderr.isTTY))
     process.exitCode = EXIT_CODE_USAGE
   } else if (verb === 'version' || verb === '--version' || verb === '-v') process.stdout.write(`${PROGRAM_VERSION}\n`)
   else if (verb === 'help' || verb === '--help' || verb === '-h') await help(argv[0])
-  else if (verb === 'config') listConfig(argv)
+  else if (verb === 'config') await listConfig(argv)
   else if (argv.includes('--help') || argv.includes('-h')) await help(verb)
-  else await runVerb(commandOf(verb))
+  else await runVerb(await commandOf(verb))
 }
 
 async function runVerb(command: Command): Promise<void> {
-  const config = loadConfig(command.options, sourcesFor(command, argv))
+  const config = await load(command, argv)
   const host: CommandHost = { stdout: process.stdout, stderr: process.stderr, env: process.env, signal: stop.signal }
   if (!command.isService) for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort(signal))
   const exitCode = await command.run(config, host)
@@ -46,25 +46,28 @@ async function runVerb(command: Command): Promise<void> {
 }
 
 async function help(name: string | undefined): Promise<void> {
-  if (name === undefined || BUILT_IN_VERBS.includes(name)) process.stdout.write(overview(COMMANDS, process.stdout.isTTY))
-  else process.stdout.write(await verbHelp(commandOf(name)))
+  if (name === undefined || BUILT_IN_VERBS.includes(name)) process.stdout.write(overview(await loadAllCommands(), process.stdout.isTTY))
+  else process.stdout.write(await verbHelp(await commandOf(name)))
 }
 
-function listConfig([name = '', ...flags]: readonly string[]): void {
-  const command = commandOf(name)
-  const rows = configListing(command.options, loadConfig(command.options, sourcesFor(command, flags)))
+async function listConfig([name = '', ...flags]: readonly string[]): Promise<void> {
+  const command = await commandOf(name)
+  const rows = configListing(command.options, await load(command, flags))
   process.stdout.write(flags.includes('--json') ? `${JSON.stringify(rows)}\n` : renderConfigListing(rows))
 }
 
-function sourcesFor(command: Command, flags: readonly string[]): Parameters<typeof loadConfig>[1] {
-  const otherTables = COMMANDS.filter(other => other !== command).map(({ options }) => options)
-  return { argv: flags, env: process.env, verb: command.verb, positionals: command.positionals, otherTables }
+async function load(command: Command, flags: readonly string[]): Promise<LoadedConfig<OptionTable>> {
+  // The other verbs' options only matter to a file or an environment that is shared with them.
+  const isShared = flags.some(flag => flag.startsWith('--config')) || Object.keys(process.env).some(name => name.startsWith('EVASTREAM_'))
+  const others = isShared ? (await loadAllCommands()).filter(other => other !== command) : []
+  const { verb: ownVerb, options, positionals } = command
+  return loadConfig(options, { argv: flags, env: process.env, verb: ownVerb, positionals, otherTables: others.map(other => other.options) })
 }
 
-function commandOf(name: string): Command {
-  const command = COMMANDS.find(candidate => candidate.verb === name)
+async function commandOf(name: string): Promise<Command> {
+  const command = await loadCommand(name)
   if (command !== undefined) return command
-  const near = nearestName(name, [...COMMANDS.map(candidate => candidate.verb), ...BUILT_IN_VERBS])
+  const near = nearestName(name, [...VERBS, ...BUILT_IN_VERBS])
   const hint = near === undefined ? '' : ` Did you mean "${near}"?`
   throw new EvaError('EVA_USAGE', { details: { reason: name === '' ? 'Which verb?' : `There is no verb "${name.slice(0, 64)}".${hint}` } })
 }

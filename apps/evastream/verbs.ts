@@ -1,22 +1,28 @@
-// Every verb of the command line, in the order in which help lists them.
-// Not what they do: each is a file under commands/, which imports the heavy parts only when it runs.
+// Every verb of the command line, in the order in which help lists them, each with the door to its file under commands/.
+// Not what they do, nor what they import: a verb's file is loaded only when it is run or described.
 // Invariant: a verb is in this list or does not exist.
 
 import type { Command } from './command.ts'
-import { demoCommand } from './commands/demo.ts'
-import { getCommand } from './commands/get.ts'
-import { metadataCommand } from './commands/metadata.ts'
-import { originCommand } from './commands/origin.ts'
-import { peerCommand } from './commands/peer.ts'
-import { preprocessCommand } from './commands/preprocess.ts'
-import { trackerCommand } from './commands/tracker.ts'
 
-export const COMMANDS: readonly Command[] = [
-  demoCommand,
-  metadataCommand,
-  trackerCommand,
-  originCommand,
-  preprocessCommand,
-  peerCommand,
-  getCommand,
-]
+type CommandLoader = () => Promise<Command>
+
+const COMMAND_LOADERS: ReadonlyMap<string, CommandLoader> = new Map([
+  ['demo', async () => (await import('./commands/demo.ts')).demoCommand],
+  ['metadata', async () => (await import('./commands/metadata.ts')).metadataCommand],
+  ['tracker', async () => (await import('./commands/tracker.ts')).trackerCommand],
+  ['origin', async () => (await import('./commands/origin.ts')).originCommand],
+  ['preprocess', async () => (await import('./commands/preprocess.ts')).preprocessCommand],
+  ['peer', async () => (await import('./commands/peer.ts')).peerCommand],
+  ['get', async () => (await import('./commands/get.ts')).getCommand],
+])
+
+export const VERBS: readonly string[] = [...COMMAND_LOADERS.keys()]
+
+/** Undefined for a word that is no verb. */
+export async function loadCommand(verb: string): Promise<Command | undefined> {
+  return COMMAND_LOADERS.get(verb)?.()
+}
+
+export function loadAllCommands(): Promise<readonly Command[]> {
+  return Promise.all([...COMMAND_LOADERS.values()].map(load => load()))
+}
