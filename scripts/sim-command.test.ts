@@ -73,6 +73,13 @@ test('sim: the trace into a file: is the same', async () => {
   }
 })
 
+test('sim: a story: is played and told like a seed', async () => {
+  const { code, stdout } = await run(['--story', 'alone-with-the-origin'])
+  expect(code).toBe(0)
+  expect(stdout).toContain('1 peers (peer-1 from 0.0 s fetching)')
+  expect(stdout).toContain('10.0 MiB from the origin')
+})
+
 test.each([
   [['--seed', 'x']],
   [['--seed', '-1']],
@@ -82,6 +89,7 @@ test.each([
   [['--count', '0']],
   [['--sead', '1']],
   [['7']],
+  [['--story', 'of-my-life']],
   [['--seeds', '1..2', '--trace', '-']],
 ])('sim: arguments %j: are refused with the usage, and the code is 2', async argv => {
   const { code, stdout, stderr } = await run(argv)

@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util'
 import { EvaError, toEvaError } from '@evastream/core/errors'
 import { summaryLine, summaryOf } from '@evastream/simulator/run-summary'
 import { type Outcome, type SimulationOptions, simulate } from '@evastream/simulator/simulation'
+import { isStoryName, STORIES, type StoryName } from '@evastream/simulator/stories'
 import { Trace } from '@evastream/simulator/trace'
 
 const USAGE = `Plays simulated worlds through the production Scheduler, on virtual time.
@@ -15,6 +16,10 @@ const USAGE = `Plays simulated worlds through the production Scheduler, on virtu
   npm run sim -- --seed 7 --trace FILE  and its every step as JSON lines (- for standard output)
   npm run sim -- --seeds 1..1000        many worlds, a line each
   npm run sim -- --count 1000           the same; with --seed N it begins at N
+  npm run sim -- --story NAME           a world with a point, instead of one by chance:
+${Object.keys(STORIES)
+  .map(name => `                                          ${name}`)
+  .join('\n')}
 `
 
 export interface SimIo {
@@ -28,6 +33,7 @@ interface SimArguments {
   readonly first: number
   readonly last: number
   readonly tracePath: string | undefined
+  readonly story: StoryName | undefined
 }
 
 /** Runs the command. @returns the exit code. */
@@ -44,13 +50,14 @@ export async function simCommand(argv: readonly string[], io: SimIo): Promise<nu
   }
 }
 
-async function playAll({ first, last, tracePath }: SimArguments, io: SimIo): Promise<number> {
+async function playAll(given: SimArguments, io: SimIo): Promise<number> {
+  const { first, last, tracePath } = given
   const isSingle = first === last
   // With the trace on standard output, the words go where they do not disturb it.
   const say = tracePath === '-' ? io.stderr : io.stdout
   let badCount = 0
   for (let seed = first; seed <= last; seed++) {
-    const outcome = await playOne(seed, tracePath, io)
+    const outcome = await playOne(seed, given, io)
     if (!outcome.isGood) badCount++
     say(`${isSingle || !outcome.isGood ? summaryOf(outcome) : summaryLine(outcome)}\n`)
   }
@@ -58,11 +65,12 @@ async function playAll({ first, last, tracePath }: SimArguments, io: SimIo): Pro
   return badCount === 0 ? 0 : 1
 }
 
-async function playOne(seed: number, tracePath: string | undefined, io: SimIo): Promise<Outcome> {
+async function playOne(seed: number, { tracePath, story }: SimArguments, io: SimIo): Promise<Outcome> {
   const { play = simulate } = io
-  if (tracePath === undefined) return play({ seed })
+  const world = story === undefined ? { seed } : { seed, plan: STORIES[story]().plan() }
+  if (tracePath === undefined) return play(world)
   const lines: string[] = []
-  const outcome = play({ seed, trace: new Trace({ write: line => lines.push(line) }) })
+  const outcome = play({ ...world, trace: new Trace({ write: line => lines.push(line) }) })
   if (tracePath === '-') for (const line of lines) io.stdout(`${line}\n`)
   else await writeFile(tracePath, lines.map(line => `${line}\n`).join(''))
   return outcome
@@ -77,12 +85,13 @@ function parseArguments(argv: readonly string[]): SimArguments | 'help' {
   const last = range === null ? first + wholeNumber('--count', values.count ?? '1') - 1 : wholeNumber('--seeds', range[2] ?? '')
   if (last < first) throw usage('There is no seed in that range.')
   if (values.trace !== undefined && last !== first) throw usage('--trace takes one seed.')
-  return { first, last, tracePath: values.trace }
+  if (values.story !== undefined && !isStoryName(values.story)) throw usage(`There is no story "${values.story}".`)
+  return { first, last, tracePath: values.trace, story: values.story }
 }
 
 function parseStrictly(argv: readonly string[]) {
   const text = { type: 'string' } as const
-  const options = { seed: text, seeds: text, count: text, trace: text, help: { type: 'boolean' } } as const
+  const options = { seed: text, seeds: text, count: text, trace: text, story: text, help: { type: 'boolean' } } as const
   try {
     return parseArgs({ args: [...argv], options, strict: true })
   } catch (thrown) {

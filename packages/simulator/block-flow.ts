@@ -1,9 +1,9 @@
-// A run of blocks on its way: cut into segments small enough that slow links still show life.
+// A run of blocks on its way: cut into parcels small enough that slow links still show life.
 // Not the sender's policy: who sends, and when, is decided by the uploads, the adversary and the origin.
-// Invariant: every block's last segment names the block; the sizes add up to the run's length.
+// Invariant: every block's last parcel names the block; the sizes add up to the run's length.
 
 import { blockLengthBytes, blockRunLengthBytes, type SongShape } from '@evastream/core/manifest'
-import type { Flow, Host, Segment } from './simulated-network.ts'
+import type { Flow, Host, Parcel } from './simulated-network.ts'
 
 /** A run of blocks of one chunk, as everybody in the simulator speaks of it. */
 export interface BlockRun {
@@ -19,14 +19,14 @@ export interface SendingManner {
   isGood(block: number): boolean
   /** Stop for ever this many bytes before the end of the run. */
   readonly stopBeforeEndBytes?: number
-  /** Bytes per segment; a quarter second of the slower link, but one block at most, when absent. */
-  readonly segmentBytesMax?: number
+  /** Bytes per parcel; a quarter second of the slower link, but one block at most, when absent. */
+  readonly parcelBytesMax?: number
 }
 
 export interface BlockFlowEnds {
   readonly from: Host
   readonly to: Host
-  arrived(segment: Segment): void
+  arrived(parcel: Parcel): void
 }
 
 export class BlockFlow implements Flow {
@@ -61,11 +61,11 @@ export class BlockFlow implements Flow {
     return this.#block >= this.#run.firstBlock + this.#run.blockCount
   }
 
-  next(): Segment | undefined {
+  next(): Parcel | undefined {
     const { shape, chunkId } = this.#run
     if (this.isSpent || this.sentBytes >= this.#endBytes) return undefined
     const lengthBytes = blockLengthBytes(shape, chunkId, this.#block)
-    const sizeBytes = Math.min(lengthBytes - this.#offsetBytes, this.#segmentBytesMax(), this.#endBytes - this.sentBytes)
+    const sizeBytes = Math.min(lengthBytes - this.#offsetBytes, this.#parcelBytesMax(), this.#endBytes - this.sentBytes)
     const isGood = this.#manner.isGood(this.#block)
     const block = this.#block
     this.sentBytes += sizeBytes
@@ -78,12 +78,12 @@ export class BlockFlow implements Flow {
     return endsBlock ? { sizeBytes, block, isGood } : { sizeBytes, isGood }
   }
 
-  arrived(segment: Segment): void {
-    if (!this.isStopped) this.#ends.arrived(segment)
+  arrived(parcel: Parcel): void {
+    if (!this.isStopped) this.#ends.arrived(parcel)
   }
 
-  #segmentBytesMax(): number {
+  #parcelBytesMax(): number {
     const rate = Math.min(this.from.link.upBytesPerSecond, this.to.link.downBytesPerSecond)
-    return this.#manner.segmentBytesMax ?? Math.max(1024, Math.floor(rate / 4))
+    return this.#manner.parcelBytesMax ?? Math.max(1024, Math.floor(rate / 4))
   }
 }

@@ -157,9 +157,9 @@ export const COMMAND_RULES: readonly CommandRule[] = [
 /** @returns the rules that the command breaks, and how. */
 export function brokenRules(command: SchedulerCommand, step: Step): { readonly rule: string; readonly reason: string }[] {
   const broken = []
-  for (const { name, check } of COMMAND_RULES) {
-    const reason = check(command, step)
-    if (reason !== undefined) broken.push({ rule: name, reason })
+  for (const rule of COMMAND_RULES) {
+    const reason = rule.check(command, step)
+    if (reason !== undefined) broken.push({ rule: rule.name, reason })
   }
   return broken
 }

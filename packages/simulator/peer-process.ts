@@ -12,7 +12,7 @@ import type { SchedulerSnapshot } from '@evastream/engine/snapshot'
 import type { Appointment } from './event-queue.ts'
 import { SimulatedDialer } from './simulated-dialer.ts'
 import { SimulatedDownloads } from './simulated-downloads.ts'
-import type { Host, Segment } from './simulated-network.ts'
+import type { Host, Parcel } from './simulated-network.ts'
 import type { SimulatedOrigin } from './simulated-origin.ts'
 import { SimulatedPlayer } from './simulated-player.ts'
 import type { SimulatedStore } from './simulated-store.ts'
@@ -264,7 +264,7 @@ export class PeerProcess {
       store,
       foundRotten: (songId: SongId, chunkId: ChunkId) => this.loseChunk(songId, chunkId),
       uploading: (activeCount: number) => fact({ kind: 'uploading', activeCount, slotsMax }),
-      sent: ({ songId, chunkId }: { songId: SongId; chunkId: ChunkId }, { sizeBytes, isGood }: Segment) =>
+      sent: ({ songId, chunkId }: { songId: SongId; chunkId: ChunkId }, { sizeBytes, isGood }: Parcel) =>
         fact({ kind: 'served', songId, chunkId, sizeBytes, isGood }),
     }
   }
@@ -282,7 +282,7 @@ export class PeerProcess {
         this.#downloads.peerLost(peerId)
         this.feed({ kind: 'peer-lost', at: now(), peerId, code })
       },
-      received: (requestId: number, segment: Segment) => this.#downloads.received(requestId, segment),
+      received: (requestId: number, parcel: Parcel) => this.#downloads.received(requestId, parcel),
       rejected: (requestId: number, code: ErrorCode, retryAfterMs?: number) => this.#downloads.failed(requestId, code, retryAfterMs),
     }
   }

@@ -3,6 +3,7 @@
 // Invariant: a bad outcome always ends with the command that plays it again.
 
 import { KIB, MIB, SECOND_MS } from '@evastream/core/units'
+import type { PeerAccount } from './ledger.ts'
 import type { Outcome } from './simulation.ts'
 import type { AdversaryPlan, PeerPlan, SongPlan, WorldPlan } from './world-plan.ts'
 
@@ -13,6 +14,10 @@ export function summaryOf(outcome: Outcome): string {
     `  world    ${worldSentence(plan)}`,
     `  outcome  ${outcomeSentence(outcome)}`,
     `  bytes    ${bytesSentence(outcome)}`,
+    ...plan.peers.flatMap(({ peerId }) => {
+      const account = outcome.peers.get(peerId)
+      return account === undefined ? [] : [`           ${accountSentence(peerId, account)}`]
+    }),
     `  faults   ${faults.length === 0 ? 'none' : faults.join('\n           ')}`,
     ...violations.map(
       ({ at, peerId, rule, reason }) => `  BROKEN   "${rule}" at ${seconds(at)}${peerId === undefined ? '' : ` by ${peerId}`}: ${reason}`,
@@ -73,6 +78,10 @@ function outcomeSentence({ missing, violations, endedAt, plan, stallCount, waite
 function bytesSentence({ originBytes, peerBytes, wastedBytes, wastedByReason }: Outcome): string {
   const reasons = [...wastedByReason].map(([reason, bytes]) => `${reason} ${size(bytes)}`).join(', ')
   return `${size(originBytes)} from the origin, ${size(peerBytes)} from peers, ${size(wastedBytes)} wasted${reasons === '' ? '' : ` (${reasons})`}`
+}
+
+function accountSentence(peerId: string, { originBytes, peerBytes, sentBytes, wastedBytes }: PeerAccount): string {
+  return `${peerId}: ${size(originBytes)} origin, ${size(peerBytes)} peers, ${size(sentBytes)} sent on, ${size(wastedBytes)} wasted`
 }
 
 function size(bytes: number): string {

@@ -7,7 +7,7 @@ import type { SongShape } from '@evastream/core/manifest'
 import type { Random } from '@evastream/core/random'
 import type { SendingManner } from './block-flow.ts'
 import type { PeerRequest, ServingEnd, SimulatedConnection } from './simulated-connection.ts'
-import type { Host, LinkPlan, Segment } from './simulated-network.ts'
+import type { Host, LinkPlan, Parcel } from './simulated-network.ts'
 import type { VirtualClock } from './virtual-clock.ts'
 
 export const MANNERS = [
@@ -50,7 +50,7 @@ export interface AdversaryDeps {
   readonly clock: VirtualClock
   readonly random: Random
   readonly host: Host
-  sent(request: PeerRequest, segment: Segment): void
+  sent(request: PeerRequest, parcel: Parcel): void
 }
 
 export interface AdversaryOptions {
@@ -101,7 +101,7 @@ export class SimulatedAdversary implements ServingEnd {
     else if (this.manner === 'busy-for-long') connection.reject(request.requestId, 'EVA_PEER_BUSY', 3_600_000)
     else if (this.manner === 'hangs-up') connection.reset()
     else if (this.manner === 'breaks-the-protocol') connection.reset('EVA_PEER_PROTOCOL')
-    else if (this.manner !== 'tarpit') connection.send(request, this.#sending(), segment => this.#deps.sent(request, segment))
+    else if (this.manner !== 'tarpit') connection.send(request, this.#sending(), parcel => this.#deps.sent(request, parcel))
   }
 
   cancelled(): void {}
@@ -115,7 +115,7 @@ export class SimulatedAdversary implements ServingEnd {
     const isSometimesBad = this.manner === 'sends-some-bad-bytes'
     const isGood = () => !isBad && !(isSometimesBad && this.#deps.random.ratio() < SOME_BAD_RATIO)
     if (this.manner === 'stalls-at-the-end') return { isGood, stopBeforeEndBytes: 1 }
-    if (this.manner === 'trickles') return { isGood, segmentBytesMax: 1 }
+    if (this.manner === 'trickles') return { isGood, parcelBytesMax: 1 }
     return { isGood }
   }
 

@@ -6,7 +6,7 @@ import type { ErrorCode } from '@evastream/core/errors'
 import type { ChunkId, PeerId, SongId } from '@evastream/core/ids'
 import type { PriorityClass } from '@evastream/engine/commands'
 import { BlockFlow, type BlockRun, type SendingManner } from './block-flow.ts'
-import type { Host, Segment, SimulatedNetwork } from './simulated-network.ts'
+import type { Host, Parcel, SimulatedNetwork } from './simulated-network.ts'
 import type { VirtualClock } from './virtual-clock.ts'
 
 export interface PeerRequest extends BlockRun {
@@ -22,7 +22,7 @@ export interface AskingEnd {
   listed(connection: SimulatedConnection, songId: SongId, chunkIds: readonly ChunkId[]): void
   has(connection: SimulatedConnection, songId: SongId, chunkId: ChunkId): void
   lacks(connection: SimulatedConnection, songId: SongId, chunkId: ChunkId): void
-  received(requestId: number, segment: Segment): void
+  received(requestId: number, parcel: Parcel): void
   rejected(requestId: number, code: ErrorCode, retryAfterMs?: number): void
   lost(connection: SimulatedConnection, code: ErrorCode): void
 }
@@ -129,17 +129,17 @@ export class SimulatedConnection {
     this.#toAsker(() => this.asker.rejected(requestId, code, retryAfterMs))
   }
 
-  /** Starts sending a run; `onSegment` tells each part that arrived. */
-  send(request: PeerRequest, manner: SendingManner, onSegment: (segment: Segment) => void): void {
+  /** Starts sending a run; `onParcel` tells each part that arrived. */
+  send(request: PeerRequest, manner: SendingManner, onParcel: (parcel: Parcel) => void): void {
     if (this.#isOverForServer || this.#isOverForAsker || this.#isMute) return
     const lastBlock = request.firstBlock + request.blockCount - 1
-    const arrived = (segment: Segment) => {
-      if (segment.block === lastBlock) {
+    const arrived = (parcel: Parcel) => {
+      if (parcel.block === lastBlock) {
         this.#flows.delete(request.requestId)
         this.#toServer(() => this.server.acknowledged(this, request.requestId))
       }
-      onSegment(segment)
-      if (!this.#isOverForAsker) this.asker.received(request.requestId, segment)
+      onParcel(parcel)
+      if (!this.#isOverForAsker) this.asker.received(request.requestId, parcel)
     }
     const ends = { from: this.server.host, to: this.asker.host, arrived }
     const flow = new BlockFlow({ ends }, { run: request, manner })

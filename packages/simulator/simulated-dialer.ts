@@ -6,7 +6,7 @@ import type { ErrorCode } from '@evastream/core/errors'
 import type { ChunkId, PeerId, SongId } from '@evastream/core/ids'
 import type { Millis } from '@evastream/core/units'
 import type { AskingEnd, PeerRequest, SimulatedConnection } from './simulated-connection.ts'
-import type { Host, Segment } from './simulated-network.ts'
+import type { Host, Parcel } from './simulated-network.ts'
 import type { Switchboard } from './switchboard.ts'
 import type { VirtualClock } from './virtual-clock.ts'
 
@@ -15,7 +15,7 @@ export interface DialerListener {
   peerHas(peerId: PeerId, songId: SongId, chunkId: ChunkId): void
   peerLacks(peerId: PeerId, songId: SongId, chunkId: ChunkId): void
   peerLost(peerId: PeerId, code: ErrorCode): void
-  received(requestId: number, segment: Segment): void
+  received(requestId: number, parcel: Parcel): void
   rejected(requestId: number, code: ErrorCode, retryAfterMs?: number): void
 }
 
@@ -148,8 +148,8 @@ export class SimulatedDialer implements AskingEnd {
     if (this.#songs.has(songId)) this.#listener.peerLacks(connection.peerId, songId, chunkId)
   }
 
-  received(requestId: number, segment: Segment): void {
-    this.#listener.received(requestId, segment)
+  received(requestId: number, parcel: Parcel): void {
+    this.#listener.received(requestId, parcel)
   }
 
   rejected(requestId: number, code: ErrorCode, retryAfterMs?: number): void {

@@ -10,7 +10,7 @@ import type { CancelRequest, CompleteChunk, DiscardChunk, RequestBlocks } from '
 import type { SchedulerEvent } from '@evastream/engine/events'
 import { ChunkBuffer } from './chunk-buffer.ts'
 import type { SimulatedDialer } from './simulated-dialer.ts'
-import type { Host, Segment } from './simulated-network.ts'
+import type { Host, Parcel } from './simulated-network.ts'
 import type { SimulatedOrigin } from './simulated-origin.ts'
 import type { SimulatedStore } from './simulated-store.ts'
 import type { Fact, WasteReason } from './simulation-observer.ts'
@@ -88,7 +88,7 @@ export class SimulatedDownloads {
     const run = { songId, shape: song.shape, chunkId, firstBlock, blockCount }
     if (source.kind === 'origin') {
       fetch.abort = this.#deps.origin.fetch(this.#deps.host, run, {
-        received: segment => this.received(requestId, segment),
+        received: parcel => this.received(requestId, parcel),
         failed: (code, retryAfterMs) => this.failed(requestId, code, retryAfterMs),
       })
       return
@@ -113,19 +113,19 @@ export class SimulatedDownloads {
     this.#deps.clock.after(this.#options.storeDelayMs, () => this.#complete(key, command))
   }
 
-  received(requestId: number, segment: Segment): void {
+  received(requestId: number, parcel: Parcel): void {
     if (this.#isOver) return
     const fetch = this.#fetches.get(requestId)
-    this.#deps.fact({ kind: 'received', from: fetch?.request.source.kind ?? 'peer', sizeBytes: segment.sizeBytes })
+    this.#deps.fact({ kind: 'received', from: fetch?.request.source.kind ?? 'peer', sizeBytes: parcel.sizeBytes })
     if (fetch === undefined) {
-      this.#waste(segment.sizeBytes, 'late')
+      this.#waste(parcel.sizeBytes, 'late')
       return
     }
-    fetch.looseBytes += segment.sizeBytes
-    this.#deps.feed({ kind: 'bytes-arrived', at: this.#deps.clock.now(), requestId, sizeBytes: segment.sizeBytes })
-    if (segment.block === undefined || this.#fetches.get(requestId) !== fetch) return
+    fetch.looseBytes += parcel.sizeBytes
+    this.#deps.feed({ kind: 'bytes-arrived', at: this.#deps.clock.now(), requestId, sizeBytes: parcel.sizeBytes })
+    if (parcel.block === undefined || this.#fetches.get(requestId) !== fetch) return
     fetch.looseBytes = 0
-    this.#blockArrived(fetch, segment.block, segment.isGood)
+    this.#blockArrived(fetch, parcel.block, parcel.isGood)
     if (this.#fetches.get(requestId) !== fetch || --fetch.blocksLeft > 0) return
     this.#finish(fetch)
   }

@@ -3,7 +3,7 @@
 
 import { expect, test } from 'vitest'
 import { BlockFlow, type SendingManner } from './block-flow.ts'
-import { type Host, type LinkPlan, type Segment, SimulatedNetwork } from './simulated-network.ts'
+import { type Host, type LinkPlan, type Parcel, SimulatedNetwork } from './simulated-network.ts'
 import { VirtualClock } from './virtual-clock.ts'
 
 const CHUNK_BYTES = 65_536
@@ -18,7 +18,7 @@ function aNetwork() {
   return { clock, network, server, askers }
 }
 
-function aFlow(ends: { from: Host; to: Host }, arrived: (segment: Segment) => void, manner: Partial<SendingManner> = {}): BlockFlow {
+function aFlow(ends: { from: Host; to: Host }, arrived: (parcel: Parcel) => void, manner: Partial<SendingManner> = {}): BlockFlow {
   const run = { songId: 'song-1', shape, chunkId: 0, firstBlock: 0, blockCount: 4 }
   return new BlockFlow({ ends: { ...ends, arrived } }, { run, manner: { isGood: () => true, ...manner } })
 }
@@ -26,7 +26,7 @@ function aFlow(ends: { from: Host; to: Host }, arrived: (segment: Segment) => vo
 test('network: a run of four blocks over one link: arrives block by block at the rate of the uplink, after the latency', () => {
   const { clock, network, server, askers } = aNetwork()
   const arrivals: [number, number][] = []
-  network.start(aFlow({ from: server, to: askers[0] }, segment => arrivals.push([segment.block ?? -1, Math.round(clock.now())])))
+  network.start(aFlow({ from: server, to: askers[0] }, parcel => arrivals.push([parcel.block ?? -1, Math.round(clock.now())])))
   clock.runUntil(10_000)
   // 250 ms up, 20 ms of latency, 25 ms down.
   expect(arrivals).toEqual([
@@ -40,7 +40,7 @@ test('network: a run of four blocks over one link: arrives block by block at the
 test('network: two flows on one uplink: take turns, so each takes twice as long', () => {
   const { clock, network, server, askers } = aNetwork()
   const ends: number[] = []
-  for (const to of askers) network.start(aFlow({ from: server, to }, segment => segment.block === 3 && ends.push(Math.round(clock.now()))))
+  for (const to of askers) network.start(aFlow({ from: server, to }, parcel => parcel.block === 3 && ends.push(Math.round(clock.now()))))
   clock.runUntil(10_000)
   expect(ends).toEqual([1795, 2045])
 })
@@ -60,9 +60,9 @@ test('network: a flow that is to stop a byte before the end: delivers all other 
   const { clock, network, server, askers } = aNetwork()
   let bytes = 0
   const blocks: number[] = []
-  const arrived = (segment: Segment) => {
-    bytes += segment.sizeBytes
-    if (segment.block !== undefined) blocks.push(segment.block)
+  const arrived = (parcel: Parcel) => {
+    bytes += parcel.sizeBytes
+    if (parcel.block !== undefined) blocks.push(parcel.block)
   }
   network.start(aFlow({ from: server, to: askers[0] }, arrived, { stopBeforeEndBytes: 1 }))
   clock.runUntil(60_000)
@@ -95,7 +95,7 @@ test('network: hosts in different groups: neither messages nor bytes get through
 test('network: a flow cut by a short partition: does not go on afterwards, for bytes come in order or not at all', () => {
   const { clock, network, server, askers } = aNetwork()
   const blocks: (number | undefined)[] = []
-  network.start(aFlow({ from: server, to: askers[0] }, segment => blocks.push(segment.block)))
+  network.start(aFlow({ from: server, to: askers[0] }, parcel => blocks.push(parcel.block)))
   clock.runUntil(400)
   askers[0].group = 1
   clock.runUntil(520)

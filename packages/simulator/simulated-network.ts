@@ -1,6 +1,6 @@
 // Links between hosts: each has a rate up, a rate down and a latency; what shares a link takes turns.
 // Not connections: simulated-connection.ts speaks of peers, and this file of bytes that take their time.
-// Invariant: a host's uplink carries one segment at a time, round and round its flows, so that rate and queueing matter.
+// Invariant: a host's uplink carries one parcel at a time, round and round its flows, so that rate and queueing matter.
 
 import { assert } from '@evastream/core/assert'
 import type { VirtualClock } from './virtual-clock.ts'
@@ -26,9 +26,9 @@ export interface Host {
   downFreeAt: number
 }
 
-export interface Segment {
+export interface Parcel {
   readonly sizeBytes: number
-  /** The block this segment completes, if it does. */
+  /** The block this parcel completes, if it does. */
   readonly block?: number
   readonly isGood: boolean
 }
@@ -38,8 +38,8 @@ export interface Flow {
   readonly from: Host
   readonly to: Host
   /** The next bytes, or undefined when there are none. */
-  next(): Segment | undefined
-  arrived(segment: Segment): void
+  next(): Parcel | undefined
+  arrived(parcel: Parcel): void
   /** Everything has been pulled, so the uplink may forget the flow; what is on its way still arrives. */
   readonly isSpent: boolean
   /** Sent and not arrived yet. */
@@ -48,7 +48,7 @@ export interface Flow {
 }
 
 /** What TCP would let be on its way per flow; enough to fill the links drawn here. */
-const SEGMENTS_IN_FLIGHT_MAX = 16
+const PARCELS_IN_FLIGHT_MAX = 16
 /** Senders hold back when more than this waits before a downlink: what congestion control does. */
 const DOWNLINK_BACKLOG_MAX_MS = 300
 
@@ -98,7 +98,7 @@ export class SimulatedNetwork {
     this.#forget(flow)
   }
 
-  /** A flow that lost a segment never goes on: its bytes come in order or not at all. */
+  /** A flow that lost a parcel never goes on: its bytes come in order or not at all. */
   #isSevered(flow: Flow): boolean {
     if (!this.areApart(flow.from, flow.to)) return false
     this.stop(flow)
@@ -119,16 +119,16 @@ export class SimulatedNetwork {
       if (host.turn >= host.flows.length) host.turn = 0
       const flow = host.flows[host.turn] as Flow
       host.turn++
-      if (flow.inFlightCount >= SEGMENTS_IN_FLIGHT_MAX) continue
+      if (flow.inFlightCount >= PARCELS_IN_FLIGHT_MAX) continue
       const flowRoomAt = flow.to.downFreeAt - DOWNLINK_BACKLOG_MAX_MS
       if (flowRoomAt > this.#clock.now()) {
         roomAt = Math.min(roomAt, flowRoomAt)
         continue
       }
-      const segment = flow.next()
-      if (segment === undefined) continue
+      const parcel = flow.next()
+      if (parcel === undefined) continue
       if (flow.isSpent) this.#forget(flow)
-      this.#transmit(flow, segment)
+      this.#transmit(flow, parcel)
       return
     }
     if (Number.isFinite(roomAt)) this.#holdBack(host, roomAt)
@@ -143,26 +143,26 @@ export class SimulatedNetwork {
     })
   }
 
-  #transmit(flow: Flow, segment: Segment): void {
+  #transmit(flow: Flow, parcel: Parcel): void {
     const { from } = flow
     from.isSending = true
     flow.inFlightCount++
-    this.#clock.after((segment.sizeBytes / from.link.upBytesPerSecond) * 1000, () => {
+    this.#clock.after((parcel.sizeBytes / from.link.upBytesPerSecond) * 1000, () => {
       from.isSending = false
-      this.#carry(flow, segment)
+      this.#carry(flow, parcel)
       this.#pump(from)
     })
   }
 
-  #carry(flow: Flow, segment: Segment): void {
+  #carry(flow: Flow, parcel: Parcel): void {
     const { from, to } = flow
     if (this.#isSevered(flow)) return
     const startsAt = Math.max(this.#clock.now() + this.latencyMs(from, to), to.downFreeAt)
-    to.downFreeAt = startsAt + (segment.sizeBytes / to.link.downBytesPerSecond) * 1000
+    to.downFreeAt = startsAt + (parcel.sizeBytes / to.link.downBytesPerSecond) * 1000
     this.#clock.at(to.downFreeAt, () => {
       flow.inFlightCount--
       if (this.#isSevered(flow)) return
-      flow.arrived(segment)
+      flow.arrived(parcel)
       if (!flow.isStopped) this.#pump(from)
     })
   }

@@ -4,7 +4,7 @@
 
 import type { ErrorCode } from '@evastream/core/errors'
 import { BlockFlow, type BlockRun } from './block-flow.ts'
-import type { Host, Segment, SimulatedNetwork } from './simulated-network.ts'
+import type { Host, Parcel, SimulatedNetwork } from './simulated-network.ts'
 import type { VirtualClock } from './virtual-clock.ts'
 
 export const ORIGIN_TROUBLES = [
@@ -20,7 +20,7 @@ export const ORIGIN_TROUBLES = [
 export type OriginTrouble = (typeof ORIGIN_TROUBLES)[number]
 
 export interface OriginListener {
-  received(segment: Segment): void
+  received(parcel: Parcel): void
   failed(code: ErrorCode, retryAfterMs?: number): void
 }
 
@@ -108,23 +108,23 @@ export class SimulatedOrigin {
     this.#servedCount++
     this.#clock.after(this.#options.firstByteDelayMs, () => {
       if (fetch.isOver || this.#trouble === 'is-silent') return
-      const ends = { from: this.host, to: fetch.asker, arrived: (segment: Segment) => this.#deliver(fetch, segment, trouble) }
+      const ends = { from: this.host, to: fetch.asker, arrived: (parcel: Parcel) => this.#deliver(fetch, parcel, trouble) }
       fetch.flow = new BlockFlow({ ends }, { run: fetch.run, manner: { isGood: () => trouble !== 'sends-wrong-bytes' } })
       this.#network.start(fetch.flow)
     })
   }
 
-  #deliver(fetch: Fetch, segment: Segment, trouble: OriginTrouble | undefined): void {
+  #deliver(fetch: Fetch, parcel: Parcel, trouble: OriginTrouble | undefined): void {
     if (fetch.isOver) return
-    this.sentBytes += segment.sizeBytes
+    this.sentBytes += parcel.sizeBytes
     fetch.quietSince = this.#clock.now()
     const lastBlock = fetch.run.firstBlock + fetch.run.blockCount - 1
-    if (trouble === 'truncates' && segment.block === lastBlock) {
+    if (trouble === 'truncates' && parcel.block === lastBlock) {
       this.#end(fetch, () => fetch.listener.failed('EVA_ORIGIN_TRUNCATED'))
       return
     }
-    if (segment.block === lastBlock) this.#end(fetch, () => fetch.listener.received(segment))
-    else fetch.listener.received(segment)
+    if (parcel.block === lastBlock) this.#end(fetch, () => fetch.listener.received(parcel))
+    else fetch.listener.received(parcel)
   }
 
   #fail(fetch: Fetch, code: ErrorCode, retryAfterMs?: number): void {

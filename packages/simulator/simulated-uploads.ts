@@ -5,7 +5,7 @@
 import type { ChunkId, PeerId, SongId } from '@evastream/core/ids'
 import type { PriorityClass } from '@evastream/engine/commands'
 import type { PeerRequest, ServingEnd, SimulatedConnection } from './simulated-connection.ts'
-import type { Host, Segment } from './simulated-network.ts'
+import type { Host, Parcel } from './simulated-network.ts'
 import type { SimulatedStore } from './simulated-store.ts'
 
 export interface UploadsOwner {
@@ -16,7 +16,7 @@ export interface UploadsOwner {
   foundRotten(songId: SongId, chunkId: ChunkId): void
   /** So many runs are being sent now. */
   uploading(activeCount: number): void
-  sent(request: PeerRequest, segment: Segment): void
+  sent(request: PeerRequest, parcel: Parcel): void
 }
 
 interface Upload {
@@ -115,6 +115,6 @@ export class SimulatedUploads implements ServingEnd {
     }
     this.#active.push(upload)
     this.#owner.uploading(this.#active.length)
-    connection.send(request, { isGood: () => bytes === 'good' }, segment => this.#owner.sent(request, segment))
+    connection.send(request, { isGood: () => bytes === 'good' }, parcel => this.#owner.sent(request, parcel))
   }
 }

@@ -120,13 +120,13 @@ const letsGo: StepRule = {
 const ACCOUNT_EVERY = 25
 
 /** The Scheduler's own account of its requests and chunks agrees with the books an onlooker kept. */
-function accountAgrees({ snapshot }: StartedProcess): StepRule {
+function accountAgrees(process: StartedProcess): StepRule {
   let stepCount = 0
   return {
     name: "the scheduler's own account agrees with what it was told and said",
     check: ({ books }) => {
       if (++stepCount % ACCOUNT_EVERY !== 0) return undefined
-      const account = snapshot()
+      const account = process.snapshot()
       return account === undefined ? undefined : (requestsDiffer(account, books) ?? songsDiffer(account, books))
     },
   }
