@@ -76,12 +76,8 @@ export class StagedPeer {
 }
 
 /** A test may end its tracker before its staged peers. */
-function trackerGone(): void {
-  return undefined
-}
+const trackerGone = (): undefined => undefined
+
+const ignore = (): undefined => undefined
 
 const SILENT = { debug: ignore, info: ignore, warn: ignore, error: ignore }
-
-function ignore(): void {
-  return undefined
-}

@@ -4,4 +4,4 @@
 import { env } from 'node:process'
 import fc from 'fast-check'
 
-fc.configureGlobal({ seed: Number(env['EVASTREAM_TEST_SEED'] ?? 20_261_123) })
+fc.configureGlobal({ seed: Number(env.EVASTREAM_TEST_SEED ?? 20_261_123) })

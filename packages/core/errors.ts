@@ -224,6 +224,13 @@ export const ERROR_TABLE = Object.freeze({
     'No operator token was found.',
     'Give it with --token, --token-file or EVASTREAM_ADMIN_TOKEN; the metadata service makes one at its first start.',
   ),
+  EVA_DEMO_FAILED: row(
+    'self',
+    500,
+    false,
+    'The demo could not go on: {reason}.',
+    'Run it again with --keep, and look into the logs of the directory that it names.',
+  ),
   EVA_CHUNKS_CONFLICT: row(
     'caller',
     409,
@@ -350,7 +357,7 @@ export const ERROR_TABLE = Object.freeze({
     'A chunk on the own disk does not match its hash.',
     'Nothing: it is fetched again. If it happens often, check the disk.',
   ),
-  EVA_CANCELLED: row('self', 499, true, 'The work was cancelled.', 'Nothing.'),
+  EVA_CANCELLED: row('self', 499, true, 'The work was cancelled.', 'Nothing: somebody asked for it.'),
   EVA_INTERNAL: row('self', 500, false, 'Something that cannot happen happened.', 'Report it with the log line that names this error.'),
 } as const)
 

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { EvaError } from '@evastream/core/errors'
 import { BLOCK_SIZE_BYTES, KIB } from '@evastream/core/units'
+import { openInputFile } from '@evastream/preprocessor/input-file'
 import { wholeNumber } from '@evastream/service-kit/option-checks'
 import { systemTimers } from '@evastream/service-kit/system-clock'
 import { type CommandHost, defineCommand } from '../command.ts'
@@ -41,13 +42,14 @@ export const demoCommand = defineCommand({
     json: { type: 'boolean', default: false, describe: 'Print the result as one JSON object on stdout' },
   },
   run: async ({ values: { peers, input, keep, json } }, host) => {
+    await (await openInputFile(input)).close()
     const town = new Town({ directory: await mkdtemp(join(tmpdir(), 'evastream-demo-')), keep })
     try {
       const result = await Promise.race([perform({ town, input, peerCount: peers }, host), interrupted(host.signal)])
       host.stdout.write(json ? `${JSON.stringify(result)}\n` : closingTable(result, host.stdout.isTTY))
-      if (keep) host.stderr.write(keptWords(town))
       return result.ok ? 0 : 1
     } finally {
+      if (keep) host.stderr.write(keptWords(town))
       await town.close()
     }
   },

@@ -39,7 +39,7 @@ export const getCommand = defineCommand({
     'log.level': { ...peerNodeOptions['log.level'], default: 'warn' },
   },
   run: async ({ values, positionals }, host) => {
-    const songId = parseSongId(positionals['songId'])
+    const songId = parseSongId(positionals.songId)
     const output = resolve(values.output)
     await refuseDirectory(output)
     const store = await mkdtemp(join(tmpdir(), 'evastream-get-'))

@@ -134,5 +134,5 @@ function peerName(number: number): string {
 }
 
 function unfit(reason: string): EvaError {
-  return new EvaError('EVA_NOT_READY', { details: { reason } })
+  return new EvaError('EVA_DEMO_FAILED', { details: { reason } })
 }

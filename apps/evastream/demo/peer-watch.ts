@@ -82,7 +82,7 @@ export class PeerWatch {
     this.#listeners.add(listener)
   }
 
-  /** Resolves when the condition holds after a look. @throws EvaError `EVA_NOT_READY` saying what was waited for. */
+  /** Resolves when the condition holds after a look. @throws EvaError `EVA_DEMO_FAILED` saying what was waited for. */
   async until(what: string, timeoutMs: number, condition: Condition): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       const settle = (outcome: () => void): void => {
@@ -95,7 +95,7 @@ export class PeerWatch {
         if (condition()) settle(resolve)
       }
       const cancel = (): void => settle(() => reject(new EvaError('EVA_CANCELLED')))
-      const tooLate = new EvaError('EVA_NOT_READY', { details: { reason: `${what} took more than ${timeoutMs / 1000} s` } })
+      const tooLate = new EvaError('EVA_DEMO_FAILED', { details: { reason: `${what} took more than ${timeoutMs / 1000} s` } })
       const stopTimer = this.#timers.after(timeoutMs, () => settle(() => reject(tooLate)))
       this.#listeners.add(check)
       this.#waits.add(cancel)

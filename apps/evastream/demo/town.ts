@@ -34,6 +34,9 @@ interface Services {
 export class Town {
   readonly #options: TownOptions
   readonly #peers = new Map<string, ServiceProcess>()
+  readonly #starts = new Set<Promise<ServiceProcess>>()
+  readonly #started: ServiceProcess[] = []
+  #isClosed = false
   #services: Services | undefined
 
   constructor(options: TownOptions) {
@@ -48,9 +51,9 @@ export class Town {
     return this.#running.origin.url
   }
 
+  /** What it started and what still runs, in the order of the starts. */
   get processes(): readonly ServiceProcess[] {
-    const { metadata, tracker, origin } = this.#running
-    return [metadata, tracker, origin, ...this.#peers.values()].filter(process => !process.hasEnded)
+    return this.#started.filter(process => !process.hasEnded)
   }
 
   async open(): Promise<void> {
@@ -76,7 +79,7 @@ export class Town {
       return JSON.parse(stdout) as PublishedSong
     } catch (cause) {
       const words = (cause as { stderr?: string }).stderr?.trim() || String(cause)
-      throw new EvaError('EVA_USAGE', { details: { reason: `The song could not be published: ${words}` }, cause })
+      throw new EvaError('EVA_DEMO_FAILED', { details: { reason: `the song was not published: ${words}` }, cause })
     }
   }
 
@@ -111,10 +114,13 @@ export class Town {
     this.#running.origin = await this.#start('origin-again', 'origin', [`--port=${port}`, `--storage=${this.#storage}`])
   }
 
+  /** Stops what runs and what is just starting, and removes the directory; or, with `keep`, leaves everything. */
   async close(): Promise<void> {
     if (this.#options.keep) return
+    this.#isClosed = true
+    await Promise.allSettled(this.#starts)
     await Promise.all([...this.#peers.values()].map(peer => peer.stop()))
-    if (this.#services !== undefined) await Promise.all(this.processes.map(process => process.stop()))
+    await Promise.all(this.#started.map(process => process.stop()))
     await rm(this.#options.directory, { recursive: true, force: true })
   }
 
@@ -136,6 +142,13 @@ export class Town {
   }
 
   #start(name: string, verb: string, args: readonly string[]): Promise<ServiceProcess> {
-    return ServiceProcess.start({ name, verb, args, logDirectory: this.#logDirectory, outlives: this.#options.keep })
+    if (this.#isClosed) throw new EvaError('EVA_CANCELLED')
+    const start = ServiceProcess.start({ name, verb, args, logDirectory: this.#logDirectory, outlives: this.#options.keep })
+    this.#starts.add(start)
+    void start.then(
+      process => this.#started.push(process),
+      () => undefined,
+    )
+    return start
   }
 }
