@@ -169,7 +169,7 @@ describe('config: flags', () => {
   it('positional words: asked for, optional, missing, too many', () => {
     const read = (argv: string[]) => loadConfig(table, { argv, env: {}, positionals: ['songId', 'output?'] }).positionals
     expect(read(['song-1'])).toEqual({ songId: 'song-1' })
-    expect(read(['--port', '1', '007', '--json', 'out'])).toEqual({ songId: '007', output: 'out' })
+    expect(read(['--port', '1', '1e3', '--json', '007'])).toEqual({ songId: '1e3', output: '007' })
     expect(failureOf(() => read([])).message).toBe('The argument songId is missing; write it after the command.')
     expect(failureOf(() => read(['a', 'b', 'c'])).message).toContain('"c" is not expected')
   })

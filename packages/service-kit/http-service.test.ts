@@ -267,20 +267,22 @@ describe('http service: closing', () => {
   })
 
   it('a request under way: is answered before the close is done', async () => {
-    const { app, url, isEntered, finish } = await serve()
+    const { app, url, clock, isEntered, finish } = await serve()
     const reply = fetch(`${url}/slow`)
     await isEntered
     const closed = app.close()
+    await untilDraining(clock)
     finish()
     expect(await (await reply).json()).toEqual({ done: true })
     await closed
   })
 
-  it('a kept connection: with a request under way and another behind it: is closed after the first', async () => {
-    const { app, url, isEntered, finish } = await serve()
+  it('a kept connection: with a request under way: ends with its reply', async () => {
+    const { app, url, clock, isEntered, finish } = await serve()
     const answer = speak(url, 'GET /slow HTTP/1.1\r\nhost: x\r\n\r\n')
     await isEntered
     const closed = app.close()
+    await untilDraining(clock)
     finish()
     expect(await answer).toContain('{"done":true}')
     await closed

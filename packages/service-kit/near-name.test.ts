@@ -40,6 +40,10 @@ describe('nearest name', () => {
     )
   })
 
+  it('two as near: the first in the alphabet is suggested', () => {
+    expect(nearestName('boot', ['root', 'loot', 'foot'])).toBe('foot')
+  })
+
   it('order of the known names: any: does not matter', () => {
     fc.assert(
       fc.property(fc.shuffledSubarray(KNOWN, { minLength: KNOWN.length }), fc.string({ maxLength: 12 }), (shuffled, typed) => {

@@ -25,6 +25,13 @@ describe('printable text', () => {
     expect(printableLines('Error: \u001b[2J\n  at x')).toBe('Error: \\u001b[2J\n  at x')
   })
 
+  it.each(['\u007f', '\u009b', '\u061c', '\u200b', '\u2028', '\u202e', '\u2066', '\ufeff'])(
+    'a line of JSON: with %j: has it escaped',
+    hostile => {
+      expect(printableJson(JSON.stringify({ hostile }))).toBe(`{"hostile":"${printable(hostile)}"}`)
+    },
+  )
+
   it('a line of JSON: with any text in it: keeps its meaning and loses its teeth', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', maxLength: 40 }), text => {

@@ -54,6 +54,7 @@ describe('run service', () => {
     await started
     const [first, ...rest] = host.stdout.text.trim().split('\n')
     expect(JSON.parse(first ?? '')).toEqual({ service: 'metadata', url: 'http://127.0.0.1:1' })
+    expect(rest.length).toBeGreaterThan(0)
     for (const line of rest) expect(JSON.parse(line)).toHaveProperty('msg')
     expect(host.exits).toEqual([])
   })
