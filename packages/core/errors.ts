@@ -86,7 +86,7 @@ export const ERROR_TABLE = Object.freeze({
     409,
     false,
     'The song "{songId}" exists with other content.',
-    'Audio of an id never changes: publish the changed file under a new id.',
+    'Publish changed audio under a new id; a title or other description is changed with PATCH /metadata/{songId}.',
   ),
   EVA_SONG_NOT_FOUND: row(
     'caller',
