@@ -76,7 +76,7 @@ test('sim: the trace into a file: is the same', async () => {
 test('sim: a story: is played and told like a seed', async () => {
   const { code, stdout } = await run(['--story', 'alone-with-the-origin'])
   expect(code).toBe(0)
-  expect(stdout).toContain('1 peers (peer-1 from 0.0 s fetching)')
+  expect(stdout).toContain('1 peer (peer-1 from 0.0 s fetching)')
   expect(stdout).toContain('10.0 MiB from the origin')
 })
 

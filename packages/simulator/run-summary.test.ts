@@ -22,7 +22,7 @@ test('summary: a good run: tells the world, the outcome, the bytes and the fault
   const lines = summaryOf(outcome).split('\n')
   expect(lines[0]).toBe('seed 5: good')
   expect(lines[1]).toBe(
-    '  world    song-1 (3 chunks of 64.0 KiB, the last of 1 B, with block hashes); 2 peers (peer-1 from 0.0 s fetching, peer-2 from 1.0 s fetching); 1 adversaries (adversary-1 tarpit from 0.0 s)',
+    '  world    song-1 (3 chunks of 64.0 KiB, the last of 1 B, with block hashes); 2 peers (peer-1 from 0.0 s fetching, peer-2 from 1.0 s fetching); 1 adversary (adversary-1 tarpit from 0.0 s)',
   )
   expect(lines[2]).toMatch(/everything wanted is there after \d+\.\d s of virtual time/)
   expect(lines[3]).toMatch(/KiB from the origin, .* from peers, .* wasted/)

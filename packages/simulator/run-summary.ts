@@ -38,8 +38,10 @@ export function worldSentence({ songs, peers, adversaries, engine }: WorldPlan):
   const numbers = Object.entries(engine).map(([name, value]) => `${name} ${value}`)
   return [
     songs.map(songWords).join(' and '),
-    `${peers.length} peers (${peers.map(peerWords).join(', ')})`,
-    ...(adversaries.length === 0 ? [] : [`${adversaries.length} adversaries (${adversaries.map(adversaryWords).join(', ')})`]),
+    `${counted(peers.length, 'peer', 'peers')} (${peers.map(peerWords).join(', ')})`,
+    ...(adversaries.length === 0
+      ? []
+      : [`${counted(adversaries.length, 'adversary', 'adversaries')} (${adversaries.map(adversaryWords).join(', ')})`]),
     ...(numbers.length === 0 ? [] : [`with ${numbers.join(', ')}`]),
   ].join('; ')
 }
@@ -57,7 +59,7 @@ function peerWords({ peerId, joinsAt, songs, listens, leavesAt }: PeerPlan): str
   const parts = [
     `${peerId} from ${seconds(joinsAt)}`,
     ...(leavesAt === undefined ? [] : [`to ${seconds(leavesAt)}`]),
-    ...(held === 0 ? [] : [`with ${held} chunks`]),
+    ...(held === 0 ? [] : [`with ${counted(held, 'chunk', 'chunks')}`]),
     ...(songs.some(({ interest }) => interest === 'seed') ? ['fetching'] : []),
     ...(listens.length === 0 ? [] : ['listening']),
   ]
@@ -71,8 +73,9 @@ function adversaryWords({ peerId, manner, joinsAt }: AdversaryPlan): string {
 function outcomeSentence({ missing, violations, endedAt, plan, stallCount, waitedMs, banCount, stepCount }: Outcome): string {
   const end = missing.length > 0 || violations.length > 0 ? 'not finished' : 'everything wanted is there'
   const healed = `healed at ${seconds(plan.healsAt)}`
-  const waits = stallCount === 0 ? 'no listener waited' : `listeners waited ${stallCount} times, ${seconds(waitedMs)} in all`
-  return `${end} after ${seconds(endedAt)} of virtual time (${healed}); ${waits}; ${banCount} bans, ${stepCount} scheduler steps`
+  const waits =
+    stallCount === 0 ? 'no listener waited' : `listeners waited ${counted(stallCount, 'time', 'times')}, ${seconds(waitedMs)} in all`
+  return `${end} after ${seconds(endedAt)} of virtual time (${healed}); ${waits}; ${counted(banCount, 'ban', 'bans')}, ${stepCount} scheduler steps`
 }
 
 function bytesSentence({ originBytes, peerBytes, wastedBytes, wastedByReason }: Outcome): string {
@@ -82,6 +85,10 @@ function bytesSentence({ originBytes, peerBytes, wastedBytes, wastedByReason }: 
 
 function accountSentence(peerId: string, { originBytes, peerBytes, sentBytes, wastedBytes }: PeerAccount): string {
   return `${peerId}: ${size(originBytes)} origin, ${size(peerBytes)} peers, ${size(sentBytes)} sent on, ${size(wastedBytes)} wasted`
+}
+
+function counted(count: number, one: string, many: string): string {
+  return `${count} ${count === 1 ? one : many}`
 }
 
 function size(bytes: number): string {
