@@ -6,6 +6,7 @@ import { mkdtemp, open, readFile, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as setTimeoutPromise } from 'node:timers/promises'
 import { parseSongId } from '@evastream/core/ids'
 import { seededRandom } from '@evastream/core/random'
 import { KIB } from '@evastream/core/units'
@@ -156,6 +157,17 @@ describe('one node', () => {
   })
 })
 
+describe('a node that is stopped', () => {
+  it('while the metadata service leaves it without an answer: stops at once', async () => {
+    metadata.isMute = true
+    const node = await startNode('first', ['--song.id=song-1'])
+    const refused = expect(node.openSong(parseSongId('song-2'))).rejects.toMatchObject({ code: 'EVA_CANCELLED' })
+    const stopped = await Promise.race([stopNode(node).then(() => 'stopped'), setTimeoutPromise(3000, 'late')])
+    await refused
+    expect(stopped).toBe('stopped')
+  })
+})
+
 describe('two nodes', () => {
   it('the second of two: takes the song from the first, and nothing from the origin', async () => {
     const song = publish(songFixture({ fileSize: 1_000_001, chunkSize: 64 * KIB }))
@@ -215,6 +227,20 @@ describe('two nodes', () => {
 })
 
 describe('a node and its services', () => {
+  it('tracker, metadata service and origin go down in the middle: the song is completed from the peer that is known', async () => {
+    const song = publish(songFixture({ fileSize: 1_500_000, chunkSize: 64 * KIB }))
+    const first = await startNode('first', ['--upload-limit=1M'])
+    await fetchWhole(first, song)
+    await eventually('the tracker knows', () => tracker.held('first', 'song-1').length === song.manifest.chunkCount)
+    const second = await startNode('second')
+    await second.download(song.manifest.id)
+    await eventually('some chunks', () => (second.status().songs[0]?.chunksHeld ?? 0) > 1)
+    await Promise.all([tracker.stop(), metadata.stop(), origin.stop()])
+    expect(second.status().songs[0]?.complete).toBe(false)
+    await second.whenComplete(song.manifest.id, AbortSignal.timeout(20_000))
+    expect(second.status().received).toEqual({ originBytes: 0, peerBytes: 1_500_000 })
+  })
+
   it('a restart in the middle: verifies what it has, announces it, and fetches only what is missing', async () => {
     const song = publish(songFixture({ fileSize: 640_000, chunkSize: 32 * KIB }))
     origin.script(...Array.from({ length: 6 }, () => ({ kind: 'ok' }) as const))

@@ -105,6 +105,7 @@ export class PeerNode implements RunningService {
       ['player server', () => this.#player?.close()],
       ['tracker session', () => this.#session?.stop()],
       ['downloads', () => coordinator.stop()],
+      ['metadata client', () => clients.metadata.close()],
       ['song library', () => library.close()],
     ])
     await this.#stopAll([
@@ -113,7 +114,6 @@ export class PeerNode implements RunningService {
     ])
     await this.#stopAll([
       ['chunk store', () => store.close()],
-      ['metadata client', () => clients.metadata.close()],
       ['tracker client', () => clients.tracker.close()],
       ['origin client', () => clients.origin.close()],
     ])

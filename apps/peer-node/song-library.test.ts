@@ -169,22 +169,36 @@ describe('song library', () => {
     expect([stage.log.messages('error').length, stage.clock.pendingCount]).toEqual([1, 0])
   })
 
-  it('resumed: every known song is opened without asking anybody, and those that were wanted are seeded', async () => {
+  it('resumed: every known song is opened, those that were wanted are seeded, and a service that is down is asked once', async () => {
     const stage = new Stage()
     stage.metadataFault = down()
-    for (const songId of ['a', 'b']) {
+    for (const songId of ['a', 'b', 'c']) {
       const { manifest, blockHashes } = songFixture({ songId })
       stage.cached.set(manifest.id, { manifest, blockHashes })
     }
-    stage.wanted.add(parseSongId('b'))
+    for (const songId of ['b', 'c']) stage.wanted.add(parseSongId(songId))
     stage.library.resume()
     await stage.pass(100)
     expect(stage.told.filter(line => /^(add|seed)/.test(line))).toEqual([
       'add a idle 0 held, with blocks',
       'add b idle 0 held, with blocks',
       'seed b',
+      'add c idle 0 held, with blocks',
+      'seed c',
     ])
-    expect([stage.log.messages('warn'), stage.metadataAskedCount]).toEqual([[], 0])
+    expect([stage.log.messages('warn'), stage.metadataAskedCount]).toEqual([[], 1])
+  })
+
+  it('resumed and published anew with other audio meanwhile: the new audio is fetched, and it is said', async () => {
+    const stage = new Stage()
+    const { manifest, blockHashes } = songFixture({ seed: 1 })
+    stage.cached.set(manifest.id, { manifest, blockHashes })
+    stage.wanted.add(manifest.id)
+    const anew = stage.publish(songFixture({ seed: 2 }))
+    stage.library.resume()
+    await stage.pass(100)
+    expect(stage.library.manifestOf(manifest.id)).toEqual(anew.manifest)
+    expect(stage.log.messages('warn')).toEqual(['The song was published anew with other audio; what was stored of it is forgotten.'])
   })
 
   it('resumed with one song on a failing disk: the others are opened, and the failure is told', async () => {

@@ -8,6 +8,7 @@ import { byteRateBytesPerSecond, type Manifest } from '@evastream/core/manifest'
 import type { Random } from '@evastream/core/random'
 import type { Interest } from '@evastream/engine/events'
 import type { Timers } from '@evastream/service-kit/system-clock'
+import { contentKeyOf } from './chunk-record.ts'
 import type { AddedSong } from './download-coordinator.ts'
 import type { KnownSong } from './manifest-cache.ts'
 import type { MetadataPort, NodeLog, PeerNetworkPort } from './ports.ts'
@@ -60,6 +61,8 @@ export class SongLibrary {
   readonly #opening = new Map<SongId, Promise<OpenSong>>()
   readonly #abort = new AbortController()
   readonly #background = new Set<Promise<void>>()
+  /** The last look at a known song went unanswered: many songs opened in a row are then not looked up one by one. */
+  #isMetadataSilent = false
 
   constructor(deps: SongLibraryDeps) {
     this.#deps = deps
@@ -145,9 +148,11 @@ export class SongLibrary {
     for (const songId of await this.#deps.cache.list()) {
       if (this.#abort.signal.aborted) return
       try {
-        const song = await this.#open(songId, 'as-cached')
-        if (await this.#deps.cache.isWanted(songId)) this.#want(song)
+        const isWanted = await this.#deps.cache.isWanted(songId)
+        const song = await this.#open(songId, isWanted && !this.#isMetadataSilent ? 'afresh' : 'as-cached')
+        if (isWanted) this.#want(song)
       } catch (thrown) {
+        if (this.#abort.signal.aborted) return
         const { code, message } = toEvaError(thrown)
         this.#deps.log.warn({ songId, code }, `A stored song was not opened: ${message}`)
       }
@@ -209,7 +214,12 @@ export class SongLibrary {
     if (cached === undefined) return this.#fetchManifest(songId, this.#abort.signal)
     if (how === 'as-cached') return cached
     const fresh = await this.#fetchManifest(songId, AbortSignal.timeout(REFRESH_TIMEOUT_MS)).catch(toEvaError)
-    if (!(fresh instanceof EvaError)) return fresh
+    this.#isMetadataSilent = fresh instanceof EvaError
+    if (!(fresh instanceof EvaError)) {
+      if (contentKeyOf(fresh.manifest) !== contentKeyOf(cached.manifest))
+        this.#deps.log.warn({ songId }, 'The song was published anew with other audio; what was stored of it is forgotten.')
+      return fresh
+    }
     this.#deps.log.info({ songId, code: fresh.code }, `The song is opened as it was known before: ${fresh.message}`)
     return cached
   }

@@ -7,6 +7,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 
 export abstract class StoppableHttp {
+  /** Requests are taken and never answered. */
+  isMute = false
   #server: Server | undefined
   #port = 0
 
@@ -16,7 +18,9 @@ export abstract class StoppableHttp {
 
   /** The first time on any free port, then always on that one. */
   async start(): Promise<this> {
-    const server = createServer((request, response) => this.answer(request, response))
+    const server = createServer((request, response) => {
+      if (!this.isMute) this.answer(request, response)
+    })
     server.listen(this.#port, '127.0.0.1')
     await once(server, 'listening')
     this.#port = (server.address() as AddressInfo).port
