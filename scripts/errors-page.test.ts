@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { ERROR_TABLE } from '@evastream/core/errors'
+import { ERROR_TABLE } from '@evastream/core/error-table'
 import { describe, expect, test } from 'vitest'
 
 const page = readFileSync(new URL('../docs/errors.md', import.meta.url), 'utf8')

@@ -1,11 +1,11 @@
 // Writes docs/errors.md from the error table, so that the page and the table say the same.
-// Not the table itself: that is packages/core/errors.ts.
+// Not the table itself: that is packages/core/error-table.ts.
 // Invariant: errors-page.test.ts compares the page and the table both ways.
 
 import { writeFileSync } from 'node:fs'
 import { argv } from 'node:process'
 import { pathToFileURL } from 'node:url'
-import { ERROR_TABLE } from '@evastream/core/errors'
+import { ERROR_TABLE } from '@evastream/core/error-table'
 
 const HEAD = `# Errors
 
@@ -14,7 +14,7 @@ Every error has a stable code, a sentence, a culprit and a next step. HTTP repli
 sentence and the next step and exits with 2 for usage, 1 for failure. \`{words}\` in braces are filled in from the case at hand.
 *Retryable* means that the same call may succeed later without anybody changing anything.
 
-This page is written by \`npm run docs:errors\` from \`packages/core/errors.ts\`.
+This page is written by \`npm run docs:errors\` from \`packages/core/error-table.ts\`.
 
 | code | HTTP | blames | retryable | message | next step |
 |---|---|---|---|---|---|

@@ -9,7 +9,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
-import { EvaError } from '@evastream/core/errors'
+import { EvaError, toEvaError } from '@evastream/core/errors'
 import type { PeerStatus, SongProgress } from '@evastream/protocol/peer-http'
 import { loadConfig } from '@evastream/service-kit/config'
 import { mp3Bytes } from '@evastream/testkit/audio-fixtures'
@@ -54,7 +54,7 @@ export function runCommand(args: readonly string[], { cwd, env }: RunOptions = {
     execFile(process.execPath, [PROGRAM_PATH, ...args], options, (error, stdout, stderr) => {
       if (error === null) resolve({ exitCode: 0, stdout, stderr })
       else if (typeof error.code === 'number') resolve({ exitCode: error.code, stdout, stderr })
-      else reject(error)
+      else reject(toEvaError(error))
     })
   })
 }

@@ -2,7 +2,8 @@
 // Not a retry policy: a failed call is thrown once and its caller decides.
 // Invariant: whatever happens, the outcome is a value that fits the schema or an EvaError; a stranger's text in one is cut short.
 
-import { ERROR_TABLE, type ErrorDetails, EvaError, isErrorCode } from '@evastream/core/errors'
+import { ERROR_TABLE } from '@evastream/core/error-table'
+import { type ErrorDetails, EvaError, isErrorCode } from '@evastream/core/errors'
 import { MIB, SECOND_MS } from '@evastream/core/units'
 import type { Static, TSchema } from 'typebox'
 import { Compile, type Validator } from 'typebox/compile'

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { assert } from './assert.ts'
-import { ERROR_TABLE, EvaError, isErrorCode, toEvaError } from './errors.ts'
+import { ERROR_TABLE } from './error-table.ts'
+import { EvaError, isErrorCode, toEvaError } from './errors.ts'
 
 describe('EvaError', () => {
   test('message and next step are filled in from the details', () => {

@@ -1,4 +1,5 @@
-import { ERROR_TABLE, type ErrorCode } from '@evastream/core/errors'
+import { ERROR_TABLE } from '@evastream/core/error-table'
+import type { ErrorCode } from '@evastream/core/errors'
 import { MINUTE_MS } from '@evastream/core/units'
 import { EngineParts, fromOrigin, fromPeer } from '@evastream/testkit/engine-fixtures'
 import { peerNamed } from '@evastream/testkit/scheduler-driver'

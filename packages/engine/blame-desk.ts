@@ -3,7 +3,8 @@
 // Invariant: nobody is banned for slowness or for what the origin, this machine or the manifest did; whatever failed, the same
 // source is not asked for the same chunk again at once.
 
-import { ERROR_TABLE, type ErrorCode, type ErrorRow } from '@evastream/core/errors'
+import { ERROR_TABLE, type ErrorRow } from '@evastream/core/error-table'
+import type { ErrorCode } from '@evastream/core/errors'
 import type { ChunkId, PeerId } from '@evastream/core/ids'
 import type { EngineState } from './engine-state.ts'
 import type { RequestDesk } from './request-desk.ts'
@@ -26,14 +27,24 @@ export class BlameDesk {
     else this.#peerFailed(request.source.peerId, { request, code, retryAfterMs })
   }
 
-  /** A request was waited for longer than could be expected of its source. */
+  /**
+   * A request was waited for longer than could be expected of its source. What was asked of the same peer after it, and has not begun
+   * to come, would only be waited for in vain as well.
+   */
   requestTimedOut(request: OpenRequest): void {
-    const { now, origin, health } = this.#state
+    const { now, origin, health, requests } = this.#state
+    const { source } = request
     this.#desk.cancel(request, 'timed-out')
-    if (request.source.kind === 'origin') origin.timedOut(now, request.askedAt)
-    else {
-      health.timedOut(request.source.peerId, now)
-      request.song.markPeer(request.chunk.chunkId, request.source.peerId, now)
+    if (source.kind === 'origin') {
+      origin.timedOut(now, request.askedAt)
+      return
+    }
+    health.timedOut(source.peerId, now)
+    request.song.markPeer(request.chunk.chunkId, source.peerId, now)
+    for (const later of requests.ofPeer(source.peerId)) {
+      if (later.requestId < request.requestId || later.receivedBytes > 0) continue
+      this.#desk.cancel(later, 'timed-out')
+      later.song.markPeer(later.chunk.chunkId, source.peerId, now)
     }
   }
 
@@ -73,7 +84,8 @@ export class BlameDesk {
       return
     }
     if (isAboutBytes(code)) song.pauseAtOrigin(chunk.chunkId, now)
-    origin.failed(now, askedAt, retryAfterMs)
+    if (code === 'EVA_ORIGIN_OVERLOADED') origin.overloaded(now, askedAt, retryAfterMs)
+    else origin.failed(now, askedAt, retryAfterMs)
   }
 
   #peerFailed(

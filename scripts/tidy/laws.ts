@@ -4,7 +4,7 @@
 
 import { isTest, type SourceFile, type SourceTree, workspaceOf } from './source-tree.ts'
 
-export interface Finding {
+interface Finding {
   readonly path: string
   readonly line: number
   readonly message: string
@@ -39,7 +39,7 @@ const FLOORS: Readonly<Record<string, number>> = {
 const PURE_HOUSES = new Set(['packages/core', 'packages/engine', 'packages/protocol', 'packages/simulator'])
 
 /** The few adapters in which time and chance may enter, besides every app's main.ts. */
-export const CLOCK_FILES: ReadonlySet<string> = new Set(['packages/service-kit/system-clock.ts', 'packages/service-kit/token-generator.ts'])
+const CLOCK_FILES: ReadonlySet<string> = new Set(['packages/service-kit/system-clock.ts', 'packages/service-kit/token-generator.ts'])
 
 const AMBIENT =
   /\bDate\.now\b|\bnew Date\(\)|\bMath\.random\b|\bperformance\.now\b|\bsetTimeout\b|\bsetInterval\b|\brandomBytes\b|\brandomUUID\b|\bprocess\.hrtime\b/
