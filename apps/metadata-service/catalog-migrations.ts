@@ -3,6 +3,7 @@
 // Invariant: a migration that was shipped is never edited; a change is a new one with a higher name.
 
 import { EvaError } from '@evastream/core/errors'
+import { errnoOf } from '@evastream/service-kit/data-directories'
 import { type Kysely, type Migration, Migrator } from 'kysely'
 import type { CatalogTables } from './catalog-tables.ts'
 
@@ -15,7 +16,7 @@ export async function migrateCatalog(sql: Kysely<CatalogTables>, binaryType: Bin
   const { error } = await migrator.migrateToLatest()
   if (error === undefined) return
   if (error instanceof EvaError) throw error
-  const reason = `the catalog's tables cannot be brought up to date: ${error instanceof Error ? error.message : String(error)}`
+  const reason = `the catalog's tables cannot be brought up to date: ${errnoOf(error)}`
   throw new EvaError('EVA_STORAGE_FAILED', { details: { reason }, cause: error })
 }
 

@@ -122,7 +122,7 @@ describe('metadata service', () => {
   it('the same again: one after another or at once: is 200 for all but one', async () => {
     const { manifest } = song()
     const statuses = await Promise.all(Array.from({ length: 6 }, async () => (await publish(manifest)).status))
-    expect(statuses.sort()).toEqual([200, 200, 200, 200, 200, 201])
+    expect(statuses.sort((left, right) => left - right)).toEqual([200, 200, 200, 200, 200, 201])
   })
 
   it('another content under the id: is 409, naming the field, and changes nothing', async () => {

@@ -37,7 +37,7 @@ export function columnsOfDescription(song: SongDescription) {
     duration_ms: song.durationMs ?? null,
     mime_type: song.mimeType ?? null,
     cover_hash: song.coverHash ?? null,
-    sort_title: [...folded(song.title)].slice(0, SORT_TITLE_LENGTH_MAX).join(''),
+    sort_title: Array.from(folded(song.title)).slice(0, SORT_TITLE_LENGTH_MAX).join(''),
     search_text: [song.title, song.artist ?? '', song.album ?? ''].map(folded).join('\n'),
   } satisfies Updateable<SongTable>
 }

@@ -28,7 +28,7 @@ export async function searchSongs(
   for (const word of foldedWords(query)) select = select.where(sql<boolean>`search_text like ${containing(word)} escape '\\'`)
   if (cursor !== undefined) {
     const { sortTitle, id } = readCursor(cursor)
-    select = select.where(({ eb, refTuple, tuple }) => eb(refTuple('sort_title', 'id'), '>', tuple(sortTitle, id)))
+    select = select.where(where => where.eb(where.refTuple('sort_title', 'id'), '>', where.tuple(sortTitle, id)))
   }
   const rows = await select.limit(limit + 1).execute()
   const page = rows.slice(0, limit)

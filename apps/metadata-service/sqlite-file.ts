@@ -63,7 +63,7 @@ async function loadBinding(): Promise<Binding> {
   const own = process.getBuiltinModule?.('node:sqlite') as (Binding & { StatementSync?: { prototype: object } }) | undefined
   if (own?.StatementSync !== undefined && 'columns' in own.StatementSync.prototype) return own
   try {
-    return (await import('@photostructure/sqlite')) as unknown as Binding
+    return await import('@photostructure/sqlite')
   } catch (cause) {
     const reason = `this Node (${process.version}) has no SQLite of its own, and the package @photostructure/sqlite is not installed`
     throw new EvaError('EVA_STORAGE_FAILED', { details: { reason }, cause })

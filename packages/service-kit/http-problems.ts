@@ -52,7 +52,7 @@ function asEvaError(thrown: unknown, request: FastifyRequest): EvaError {
   if (thrown instanceof EvaError || !(thrown instanceof Error)) return toEvaError(thrown)
   const { code, statusCode, validation, validationContext } = thrown as Partial<ThrownByFastify>
   if (validation !== undefined) return invalidField(validation, validationContext ?? 'request', thrown)
-  switch (code) {
+  switch (code ?? '') {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
       return new EvaError('EVA_REQUEST_TOO_LARGE', { details: { limitBytes: request.routeOptions.bodyLimit ?? 0 }, cause: thrown })
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':

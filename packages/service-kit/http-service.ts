@@ -72,7 +72,7 @@ export async function createHttpService(deps: HttpServiceDeps, options: HttpServ
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     clientErrorHandler: refuseBadHttp,
-    frameworkErrors: (error, request, reply) => void sendProblem(error, { request: request as never, reply: reply as never, logger }),
+    frameworkErrors: (error, request, reply) => void sendProblem(error, { request, reply, logger }),
   }).withTypeProvider<TypeBoxTypeProvider>()
 
   app.removeContentTypeParser('text/plain')
