@@ -8,13 +8,11 @@ import type { ChunkId, SongId } from '@evastream/core/ids'
 import type { Millis } from '@evastream/core/units'
 import { type Ack, protocolError, type RejectCode, type Request } from '@evastream/protocol/peer-frames'
 import type { Clock } from '@evastream/service-kit/system-clock'
-import type { ChunkStorePort, NodeLog } from './ports.ts'
+import type { ChunkReader } from './chunk-loans.ts'
+import type { NodeLog } from './ports.ts'
 import type { UploadPump } from './upload-pump.ts'
 import { type UploadOwner, UploadRequest } from './upload-request.ts'
 import type { UploadSlots } from './upload-slots.ts'
-
-/** The part of the chunk store that uploading needs. */
-export type ChunkReader = Pick<ChunkStorePort, 'heldChunks' | 'hasChunk' | 'loadChunk'>
 
 export interface UploadDeskDeps {
   readonly pump: UploadPump

@@ -12,7 +12,7 @@ import { keptLog } from '@evastream/testkit/kept-log'
 import { RawPeer } from '@evastream/testkit/raw-peer'
 import { songFixture } from '@evastream/testkit/song-fixture'
 import { afterEach, describe, expect, it } from 'vitest'
-import type { ChunkReader } from './upload-desk.ts'
+import type { ChunkReader } from './chunk-loans.ts'
 import { UploadServer, type UploadServerDeps, type UploadServerOptions } from './upload-server.ts'
 
 const closers: (() => unknown)[] = []
@@ -405,7 +405,7 @@ describe('UploadServer: chunks that are not there', () => {
     await gone.subscribe(song.manifest.id)
     peer.ask({ requestId: 1 })
     gone.ask({ requestId: 1 })
-    await eventually('two loads', () => loads.length === 2)
+    await eventually('a load', () => loads.length === 1 && server.snapshot().inServiceCount === 2)
     peer.send({ kind: 'cancel', requestId: 1 })
     gone.close()
     expect(await peer.next('reject')).toMatchObject({ code: 'cancelled' })

@@ -10,11 +10,11 @@ import { encodeFrame } from '@evastream/protocol/peer-frame-writer'
 import { listenError } from '@evastream/service-kit/listen'
 import type { Clock, Timers } from '@evastream/service-kit/system-clock'
 import { ByteBudget } from './byte-budget.ts'
+import { ChunkLoans, type ChunkReader } from './chunk-loans.ts'
 import { ConnectionLimits } from './connection-limits.ts'
 import type { PeerLink } from './peer-link.ts'
 import type { NodeLog } from './ports.ts'
 import { acceptTcpLink } from './tcp-link.ts'
-import type { ChunkReader } from './upload-desk.ts'
 import type { UploadRequest } from './upload-request.ts'
 import { UploadSession, type UploadSessionOptions } from './upload-session.ts'
 import { UploadSlots } from './upload-slots.ts'
@@ -79,6 +79,7 @@ export class UploadServer {
   readonly #budget: ByteBudget
   readonly #sessions = new Set<UploadSession>()
   readonly #limits: ConnectionLimits
+  readonly #loans: ChunkLoans
   #server: Server | undefined
   #stopTicking: () => void = () => undefined
   /** Told when the last session is gone. */
@@ -95,6 +96,7 @@ export class UploadServer {
       },
       { slotsMax: options.uploadsMax ?? DEFAULT_UPLOADS_MAX },
     )
+    this.#loans = new ChunkLoans(deps)
     this.#limits = new ConnectionLimits({
       connectionsMax: options.connectionsMax ?? DEFAULT_CONNECTIONS_MAX,
       connectionsPerAddressMax: options.connectionsPerAddressMax ?? DEFAULT_CONNECTIONS_PER_ADDRESS_MAX,
@@ -164,7 +166,7 @@ export class UploadServer {
   }
 
   #open(link: PeerLink): void {
-    const { store, clock, timers, log, onBytesSent = () => undefined } = this.#deps
+    const { clock, timers, log, onBytesSent = () => undefined } = this.#deps
     const onChunkLost = (songId: SongId, chunkId: ChunkId) => this.announceLack(songId, [chunkId])
     const host = link.remoteHost
     const onClosed = (one: UploadSession) => {
@@ -173,7 +175,7 @@ export class UploadServer {
       if (this.#sessions.size === 0) this.#emptied()
     }
     const session = new UploadSession(
-      { link, store, slots: this.#slots, budget: this.#budget, clock, timers, log, onBytesSent, onChunkLost, onClosed },
+      { link, store: this.#loans, slots: this.#slots, budget: this.#budget, clock, timers, log, onBytesSent, onChunkLost, onClosed },
       { ...defaultSessionOptions, ...this.#options },
     )
     this.#sessions.add(session)
