@@ -43,7 +43,7 @@ interface CommandSpec<T extends OptionTable> {
 
 /** The registry holds verbs of many option tables; each is run only with values loaded by its own. */
 export function defineCommand<const T extends OptionTable>(spec: CommandSpec<T>): Command {
-  return { positionals: [], isService: false, ...spec } as unknown as Command
+  return { positionals: [], isService: false, ...spec }
 }
 
 interface ServiceSpec<T extends OptionTable> {
@@ -64,7 +64,7 @@ export function defineServiceCommand<const T extends OptionTable>({ start, ...sp
         import('@evastream/service-kit/logger'),
         import('@evastream/service-kit/run-service'),
       ])
-      const { json, 'log.level': level } = values as unknown as { json: boolean; 'log.level': 'info' }
+      const { json, 'log.level': level } = values as { json: boolean; 'log.level': 'info' }
       const logger = createLogger({ name: spec.verb, level, json })
       for (const warning of warnings) logger.warn(warning)
       await runService({ service: spec.verb, json, logger, start: () => start(values, logger) })

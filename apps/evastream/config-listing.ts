@@ -3,19 +3,20 @@
 // Invariant: a secret is told as given or not, never shown.
 
 import type { LoadedConfig, OptionTable } from '@evastream/service-kit/config'
+import type { OptionValue } from '@evastream/service-kit/config-value'
 import Table from 'cli-table3'
 
 const NO_LINES_BETWEEN_ROWS = { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' }
 
 interface Row {
   readonly key: string
-  readonly value: unknown
+  readonly value: OptionValue | null
   readonly from: string
 }
 
 export function configListing(options: OptionTable, { values, origins }: LoadedConfig<OptionTable>): Row[] {
   return Object.entries(options).map(([key, { secret }]) => {
-    const value: unknown = values[key]
+    const value = values[key]
     return { key, value: secret === true && value !== undefined ? '(secret)' : (value ?? null), from: origins[key] ?? 'default' }
   })
 }
