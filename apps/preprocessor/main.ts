@@ -1,60 +1,52 @@
-// The preprocessor: settings in, one song published, its result as data on stdout and the talk on stderr.
-// Not the publishing itself: publisher.ts.
-// Invariant: stdout carries nothing but the result.
+// The preprocessor: parse, build, wire, publish.
+// Not behaviour: every part has a file of its own.
+// Invariant: stdout gets the result and nothing else; whatever was opened is closed, however it ends.
 
+import { hostname } from 'node:os'
 import { MetadataClient } from '@evastream/clients/metadata-client'
 import { MINUTE_MS } from '@evastream/core/units'
+import { ensureWritableDirectory } from '@evastream/service-kit/data-directories'
 import { findOperatorToken } from '@evastream/service-kit/operator-token'
-import { printable } from '@evastream/service-kit/printable-text'
-import { SingleBar } from 'cli-progress'
 import { type PreprocessorValues, publishWish } from './config.ts'
-import { type Publication, publish } from './publisher.ts'
+import { openInputFile } from './input-file.ts'
+import { PublishTalk } from './publish-talk.ts'
+import { type Publication, Publisher } from './publisher.ts'
 
+/** What a publication may touch of the process it runs in. */
 export interface PublishIo {
-  readonly stdout: { write(text: string): unknown }
+  readonly stdout: NodeJS.WritableStream
   readonly stderr: NodeJS.WritableStream
+  /** Whether stderr is one: only then a progress bar is drawn. */
   readonly isTerminal: boolean
-  readonly signal: AbortSignal
   readonly env: Readonly<Record<string, string | undefined>>
+  readonly signal?: AbortSignal
 }
 
-/** A manifest may have megabytes of hashes, and the service writes them all in one transaction. */
-const PUBLISH_TIMEOUT_MS = 2 * MINUTE_MS
+/** A manifest of a large song takes a while to travel and to be stored. */
+const METADATA_TIMEOUT_MS = MINUTE_MS
 
-/** @throws EvaError as `publish` does, `EVA_TOKEN_MISSING`, or `EVA_SERVICE_UNREACHABLE` before any work is done */
+/** Publishes the song that the options name, and prints its id, or with `--json` one object. @throws EvaError */
 export async function publishSong(values: PreprocessorValues, io: PublishIo): Promise<Publication> {
-  const token = await findOperatorToken({ dataDir: values.data, token: values.token, tokenFile: values['token-file'], env: io.env })
-  const register = new MetadataClient({ baseUrl: values.metadata, token, timeoutMs: PUBLISH_TIMEOUT_MS })
-  const bar = io.isTerminal && !values.quiet ? progressBar(io.stderr) : undefined
-  const say = (text: string): void => void (values.quiet || io.stderr.write(`${printable(text)}\n`))
+  const wish = publishWish(values)
+  const talk = new PublishTalk(io, { isTerminal: io.isTerminal, isQuiet: values.quiet })
+  const input = await openInputFile(wish.inputPath)
   try {
-    await register.listSongs({ limit: 1 }, io.signal)
-    const publication = await publish(publishWish(values), {
-      register,
-      signal: io.signal,
-      onStart: (title, sizeBytes) => bar?.start(sizeBytes, 0, { title: printable(title).replaceAll(/[{}]/g, ' ') }),
-      onProgress: sizeBytes => bar?.increment(sizeBytes),
-      onNote: say,
-    })
-    bar?.stop()
-    tell(publication, values.json, io)
-    say(summary(publication))
-    return publication
+    const storageDir = await ensureWritableDirectory(wish.storageDir, '--storage')
+    const places = { dataDir: values.data, token: values.token, tokenFile: values['token-file'], env: io.env }
+    const token = await findOperatorToken(places)
+    const metadata = new MetadataClient({ baseUrl: values.metadata, token, timeoutMs: METADATA_TIMEOUT_MS })
+    try {
+      const owner = { hostname: hostname(), pid: process.pid }
+      const deps = { input, metadata, listener: talk, owner, nowMs: () => Date.now() }
+      const publication = await new Publisher(deps, { ...wish, storageDir }).publish(io.signal)
+      talk.published(publication)
+      io.stdout.write(`${values.json ? JSON.stringify(publication) : publication.songId}\n`)
+      return publication
+    } finally {
+      await metadata.close()
+    }
   } finally {
-    bar?.stop()
-    await register.close()
+    talk.end()
+    await input.close()
   }
-}
-
-function tell(publication: Publication, isJson: boolean, { stdout }: PublishIo): void {
-  stdout.write(isJson ? `${JSON.stringify(publication)}\n` : `${publication.songId}\n`)
-}
-
-function summary({ title, songId, fileSize, chunkCount, chunkSize, result }: Publication): string {
-  const verb = result === 'created' ? 'Published' : 'Was published already:'
-  return `${verb} "${title}" as ${songId}: ${fileSize} bytes in ${chunkCount} ${chunkCount === 1 ? 'chunk' : 'chunks'} of ${chunkSize}.`
-}
-
-function progressBar(stream: NodeJS.WritableStream): SingleBar {
-  return new SingleBar({ stream, hideCursor: true, clearOnComplete: true, format: '{title} [{bar}] {percentage}%' })
 }
