@@ -5,8 +5,7 @@
 import type { LoadedConfig, OptionTable } from '@evastream/service-kit/config'
 import type { OptionValue } from '@evastream/service-kit/config-value'
 import Table from 'cli-table3'
-
-const NO_LINES_BETWEEN_ROWS = { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' }
+import { NO_LINES_BETWEEN_ROWS } from './table-style.ts'
 
 interface Row {
   readonly key: string

@@ -5,6 +5,7 @@
 import { styleText } from 'node:util'
 import Table from 'cli-table3'
 import { byteText } from '../byte-text.ts'
+import { NO_LINES_BETWEEN_ROWS } from '../table-style.ts'
 import type { DemoResult } from './demo-result.ts'
 
 export function closingTable(result: DemoResult, hasColour: boolean): string {
@@ -13,6 +14,7 @@ export function closingTable(result: DemoResult, hasColour: boolean): string {
     head: ['peer', 'from origin', 'from peers', 'given', 'whole song'],
     colAligns: ['left', 'right', 'right', 'right', 'left'],
     style: { head: [], border: [] },
+    chars: NO_LINES_BETWEEN_ROWS,
   })
   for (const { peerId, originBytes, peerBytes, sentBytes, complete, sha256Ok } of peers)
     table.push([peerId, byteText(originBytes), byteText(peerBytes), byteText(sentBytes), complete && sha256Ok ? 'yes, bit for bit' : 'no'])

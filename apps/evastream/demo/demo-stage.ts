@@ -12,6 +12,7 @@ const BAR_WIDTH = 32
 const ORIGIN_GLYPH = '█'
 const PEER_GLYPH = '▒'
 const EMPTY_GLYPH = '·'
+const CLEAR_TO_LINE_END = '\u001b[K'
 
 export interface DemoStage extends Stage {
   show(samples: readonly PeerSample[]): void
@@ -35,10 +36,10 @@ export function peerBar({ originBytes, peerBytes }: Pick<PeerSample, 'originByte
 }
 
 function peerLine(sample: PeerSample, songBytes: number): string {
-  const { peerId, chunksHeld, chunkCount, originBytes, peerBytes, sentBytes } = sample
+  const { peerId, chunksHeld, chunkCount, originBytes, peerBytes, sentBytes, isGone } = sample
   const chunks = `${String(chunksHeld).padStart(String(chunkCount).length)}/${chunkCount} chunks`
   const [from, peers, given] = [originBytes, peerBytes, sentBytes].map(bytes => byteText(bytes).padStart(8))
-  return `  ${peerId.padEnd(8)} ${peerBar(sample, songBytes)} ${chunks}  origin ${from}  peers ${peers}  given ${given}`
+  return `  ${peerId.padEnd(8)} ${peerBar(sample, songBytes)} ${chunks}  origin ${from}  peers ${peers}  given ${given}${isGone ? '  gone' : ''}`
 }
 
 class LiveStage implements DemoStage {
@@ -57,11 +58,16 @@ class LiveStage implements DemoStage {
   }
 
   act(title: string): void {
-    this.#multiBar.log(`\n${styleText('bold', title)}\n`)
+    this.#log('', styleText('bold', title, { validateStream: false }))
   }
 
   note(text: string): void {
-    this.#multiBar.log(`  ${text}\n`)
+    this.#log(`  ${text}`)
+  }
+
+  /** Above the bars: the bar library writes log lines over old bars without clearing the rest of the line. */
+  #log(...lines: readonly string[]): void {
+    this.#multiBar.log(lines.map(line => `${line}${CLEAR_TO_LINE_END}\n`).join(''))
   }
 
   show(samples: readonly PeerSample[]): void {

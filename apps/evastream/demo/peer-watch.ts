@@ -13,6 +13,8 @@ export interface PeerSample {
   readonly originBytes: number
   readonly peerBytes: number
   readonly sentBytes: number
+  /** It answers no more: these are its last figures. */
+  readonly isGone: boolean
 }
 
 interface StatusReply {
@@ -113,6 +115,8 @@ export class PeerWatch {
 
   async #sample(peerId: string, url: string): Promise<void> {
     const reply = await fetch(`${url}/api/status`, { signal: AbortSignal.timeout(2000) }).catch(gone)
+    const last = this.#samples.get(peerId)
+    if (reply === undefined && last !== undefined) this.#samples.set(peerId, { ...last, isGone: true })
     if (reply === undefined || !reply.ok) return
     const { songs, received, sentBytes } = (await reply.json()) as StatusReply
     const song = songs.find(({ songId }) => songId === this.#options.songId)
@@ -123,6 +127,7 @@ export class PeerWatch {
       isComplete: song?.complete ?? false,
       ...received,
       sentBytes,
+      isGone: false,
     })
   }
 }
