@@ -282,6 +282,17 @@ describe('a node and its services', () => {
     await eventually('announced again', () => tracker.held('first', 'song-1').length === song.manifest.chunkCount)
   })
 
+  it('a tracker that forgets it between two heartbeats: the next announcement notices, and everything is announced again', async () => {
+    tracker.heartbeatIntervalMs = 3_600_000
+    const [one, two] = [publish(songFixture()), publish(songFixture({ songId: 'song-2', seed: 2 }))]
+    const node = await startNode('first')
+    await fetchWhole(node, one)
+    await eventually('announced', () => tracker.held('first', 'song-1').length === one.manifest.chunkCount)
+    tracker.forgetAll()
+    await fetchWhole(node, two)
+    await eventually('both announced', () => ['song-1', 'song-2'].every(songId => tracker.held('first', songId).length === 5))
+  })
+
   it('its id in use by a living peer: the start fails and says so; its own earlier life is no other peer', async () => {
     tracker.addPeer({ peerId: 'first', port: 1 })
     await expect(startNode('first')).rejects.toMatchObject({ code: 'EVA_PEER_ID_TAKEN' })
