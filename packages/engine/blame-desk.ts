@@ -48,6 +48,16 @@ export class BlameDesk {
     }
   }
 
+  /** What a request still lacked goes to a source that is sooner. If it had fallen silent, its peer is left alone for a moment. */
+  requestMoved(request: OpenRequest, wasSilent: boolean): void {
+    const { now, health } = this.#state
+    const { source, song, chunk } = request
+    this.#desk.cancel(request, 'superseded')
+    if (source.kind === 'origin' || !wasSilent) return
+    health.failed(source.peerId, now)
+    song.markPeer(chunk.chunkId, source.peerId, now)
+  }
+
   /** A connection ended: its open requests go to others at once. */
   peerLost(peerId: PeerId, code: ErrorCode): void {
     const { health, now, requests, peers } = this.#state

@@ -10,12 +10,13 @@ export interface EngineConfig {
   readonly downloadsInFlightMax: number
   /** Chunks being put together at once. More find more idle sources; each costs a chunk of memory and delays the chunks before it. */
   readonly chunksInProgressMax: number
-  /** Share of the two bounds above that only urgent chunks may use while somebody listens. More starts a seek sooner and idles more. */
+  /** Share of the bounds above, and of the origin's, that only urgent chunks may use while somebody listens. More starts a seek sooner and idles more. */
   readonly urgentReserveRatio: number
   /** Requests outstanding at one peer. Two hide the round trip; more tie bytes to a source that may turn slow. */
   readonly batchesPerPeerMax: number
-  /** Requests outstanding at the origin. Enough to fill its link across a round trip; more only queue there. */
+  /** Requests outstanding at the origin, and bytes of them beyond two requests: enough to fill its link across a round trip; more only queue. */
   readonly originRequestsMax: number
+  readonly originOpenBytesMax: number
   /** Blocks asked of a peer at a time, at least and at most. Fewer let a chunk change its source sooner, more save requests. */
   readonly batchBlocksMin: number
   readonly batchBlocksMax: number
@@ -44,7 +45,7 @@ export interface EngineConfig {
 
   /** A source whose rate was never measured counts as the median of the measured ones, or, without any, as this (bytes per second). */
   readonly rateAssumedBytesPerSecond: number
-  /** A peer slower than this (bytes per second) is as good as failed, unless nobody else is left. */
+  /** A peer slower than this (bytes per second) is as good as failed, unless nobody else is left. Requests under way share it. */
   readonly rateMinBytesPerSecond: number
   /** A rate is believed for this long (ms) after its last measurement. */
   readonly rateTrustMs: number
@@ -58,8 +59,9 @@ export interface EngineConfig {
   readonly requestTimeoutMinMs: number
   readonly requestTimeoutMaxMs: number
   readonly timeoutDeviations: number
-  /** How often patience with one peer may double after it timed out. */
+  /** How often patience with a source may double while it times out: one that sends at least something, and one that sends nothing. */
   readonly patienceDoublingsMax: number
+  readonly silentDoublingsMax: number
 
   /** Bytes asked a second time, as a share of all received. More hides slow sources better and wastes more. */
   readonly hedgeRatioMax: number
@@ -113,7 +115,8 @@ export const defaultEngineConfig: EngineConfig = Object.freeze({
   chunksInProgressMax: 12,
   urgentReserveRatio: 0.25,
   batchesPerPeerMax: 2,
-  originRequestsMax: 4,
+  originRequestsMax: 16,
+  originOpenBytesMax: 512 * KIB,
   batchBlocksMin: 2,
   batchBlocksMax: 8,
   batchDurationMs: 200,
@@ -139,7 +142,8 @@ export const defaultEngineConfig: EngineConfig = Object.freeze({
   requestTimeoutMinMs: 500,
   requestTimeoutMaxMs: 10 * SECOND_MS,
   timeoutDeviations: 4,
-  patienceDoublingsMax: 3,
+  patienceDoublingsMax: 6,
+  silentDoublingsMax: 2,
 
   hedgeRatioMax: 0.01,
   hedgeAllowanceBytes: 2 * BLOCK_SIZE_BYTES,

@@ -26,6 +26,11 @@ export class DeliveryPace {
     return this.#rateBytesPerSecond !== undefined && now - this.#measuredAt < trustMs ? this.#rateBytesPerSecond : undefined
   }
 
+  /** It ever sent a byte. */
+  get hasSent(): boolean {
+    return this.#rateBytesPerSecond !== undefined || this.#sampleBytes > 0
+  }
+
   get measuredAt(): Millis {
     return this.#measuredAt
   }

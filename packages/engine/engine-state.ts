@@ -50,6 +50,11 @@ export class EngineState {
       : this.health.expectedRate(this.health.recordOf(source.peerId), this.now)
   }
 
+  /** How much longer than usual to wait for a source (a factor from 1). */
+  patienceOf(source: Source): number {
+    return source.kind === 'origin' ? this.origin.patience : this.health.patienceOf(source.peerId)
+  }
+
   emit(command: SchedulerCommand): void {
     this.#commands.push(Object.freeze(command))
   }

@@ -21,35 +21,119 @@ function failInARow(origin: OriginHealth, count: number): number[] {
   })
 }
 
-describe('origin health: places', () => {
-  test('well: as many as the config says, less those in use', () => {
+/** So many requests of so many bytes are out to it. */
+function ask(origin: OriginHealth, count: number, sizeBytes = 1000): void {
+  for (let index = 0; index < count; index++) origin.pace.asked(sizeBytes, 0)
+}
+
+function deliver(origin: OriginHealth, count: number): void {
+  for (let index = 0; index < count; index++) origin.delivered()
+}
+
+describe('origin health: room', () => {
+  test('small requests: as many as the config says', () => {
     const origin = originWith({ originRequestsMax: 3 })
-    expect(origin.freeSlots(0)).toBe(3)
-    origin.pace.asked(1000, 0)
-    expect(origin.freeSlots(0)).toBe(2)
+    ask(origin, 2)
+    expect(origin.hasRoom(0)).toBe(true)
+    ask(origin, 1)
+    expect(origin.hasRoom(0)).toBe(false)
+  })
+
+  test('large requests: two, and more as long as few bytes are out', () => {
+    const origin = originWith({ originOpenBytesMax: 500_000 })
+    ask(origin, 1, 4_000_000)
+    expect(origin.hasRoom(0)).toBe(true)
+    ask(origin, 1, 4_000_000)
+    expect(origin.hasRoom(0)).toBe(false)
+    origin.pace.arrived(7_400_000, 10)
+    expect(origin.hasRoom(0)).toBe(false)
+    origin.pace.arrived(100_001, 20)
+    expect(origin.hasRoom(0)).toBe(true)
+  })
+
+  test('who may use a share of its room: less, but never nothing', () => {
+    const origin = originWith({ originRequestsMax: 4 })
+    ask(origin, 3)
+    expect(origin.hasRoom(0, 0.75)).toBe(false)
+    expect(origin.hasRoom(0)).toBe(true)
+    expect(originWith({ originRequestsMax: 1 }).hasRoom(0, 0.75)).toBe(true)
+    const large = originWith({ originOpenBytesMax: 1000 })
+    ask(large, 2, 400)
+    expect(large.hasRoom(0, 0.75)).toBe(false)
+    expect(large.hasRoom(0)).toBe(true)
   })
 
   test('in its pause: none', () => {
     const origin = originWith()
     origin.failed(1000, 900)
-    expect(origin.freeSlots(1000)).toBe(0)
-    expect(origin.freeSlots(origin.retryAt - 0.001)).toBe(0)
+    expect(origin.hasRoom(1000)).toBe(false)
+    expect(origin.hasRoom(origin.retryAt - 0.001)).toBe(false)
   })
 
-  test('after its pause: one, to see whether it is well', () => {
+  test('after its pause: for one, to see whether it is well', () => {
     const origin = originWith()
     origin.failed(1000, 900)
-    expect(origin.freeSlots(origin.retryAt)).toBe(1)
-    origin.pace.asked(1000, origin.retryAt)
-    expect(origin.freeSlots(origin.retryAt)).toBe(0)
+    expect(origin.hasRoom(origin.retryAt, 0.75)).toBe(true)
+    ask(origin, 1)
+    expect(origin.hasRoom(origin.retryAt)).toBe(false)
   })
 
-  test('after that one was delivered: all again', () => {
+  test('after that one was delivered: for all again', () => {
     const origin = originWith({ originRequestsMax: 4 })
     origin.failed(1000, 900)
     origin.delivered()
-    expect(origin.freeSlots(origin.retryAt)).toBe(4)
+    ask(origin, 3)
+    expect(origin.hasRoom(origin.retryAt)).toBe(true)
     expect(origin.failures).toBe(0)
+  })
+})
+
+describe('origin health: how many requests it bears', () => {
+  /** Refuses one request while so many others are out, and is well after that. */
+  function overloadedAt(others: number, changes: Partial<EngineConfig> = {}): OriginHealth {
+    const origin = originWith(changes)
+    ask(origin, others)
+    origin.overloaded(1000, 900)
+    deliver(origin, others)
+    return origin
+  }
+
+  test('it refuses one more than three: three from then on', () => {
+    const origin = overloadedAt(3)
+    expect(origin.hasRoom(20_000)).toBe(false)
+    origin.pace.ended(1000, 2000)
+    expect(origin.hasRoom(20_000)).toBe(true)
+  })
+
+  test('it refuses the only one: one from then on', () => {
+    const origin = overloadedAt(0)
+    origin.delivered()
+    expect(origin.hasRoom(20_000)).toBe(true)
+    ask(origin, 1)
+    expect(origin.hasRoom(20_000)).toBe(false)
+  })
+
+  test('many deliveries later: one more is tried, and so on up to the bound', () => {
+    const origin = overloadedAt(3, { originRequestsMax: 5 })
+    deliver(origin, 3 * 16 - 3)
+    expect(origin.hasRoom(20_000)).toBe(true)
+    ask(origin, 1)
+    expect(origin.hasRoom(20_000)).toBe(false)
+    deliver(origin, 1000)
+    expect(origin.hasRoom(20_000)).toBe(true)
+    ask(origin, 1)
+    expect(origin.hasRoom(20_000)).toBe(false)
+  })
+
+  test('it refuses while more are out than it is known to bear: that teaches nothing', () => {
+    const origin = overloadedAt(3)
+    ask(origin, 5)
+    origin.overloaded(30_000, 29_000)
+    origin.delivered()
+    for (let index = 0; index < 6; index++) origin.pace.ended(1000, 30_000)
+    expect(origin.hasRoom(90_000)).toBe(true)
+    ask(origin, 1)
+    expect(origin.hasRoom(90_000)).toBe(false)
   })
 })
 
@@ -125,8 +209,8 @@ describe('origin health: Retry-After', () => {
     const origin = originWith()
     origin.failed(1000, 900, 7000)
     origin.delivered()
-    expect(origin.freeSlots(7999)).toBe(0)
-    expect(origin.freeSlots(8000)).toBeGreaterThan(1)
+    expect(origin.hasRoom(7999)).toBe(false)
+    expect(origin.hasRoom(8000)).toBe(true)
   })
 
   test('a second answer asks for longer, though it tells no new failure: the longer is kept', () => {
@@ -143,7 +227,6 @@ describe('origin health: missing chunks', () => {
     const origin = originWith()
     for (let index = 0; index < 3; index++) origin.lacked(1000 + index, 999 + index)
     expect(origin.failures).toBe(0)
-    expect(origin.freeSlots(2000)).toBeGreaterThan(1)
   })
 
   test('many in a row: the origin fails as a whole', () => {
@@ -162,17 +245,24 @@ describe('origin health: missing chunks', () => {
 })
 
 describe('origin health: patience', () => {
-  test('time-outs in a row: doubles, within bounds, until it delivers', () => {
+  test('time-outs in a row while it sends something: doubles, within bounds, until it delivers', () => {
     const origin = originWith()
+    origin.pace.arrived(100, 0)
     const patience = [origin.patience]
-    for (let at = 1000; at <= 5000; at += 1000) {
+    for (let at = 1000; at <= 8000; at += 1000) {
       origin.timedOut(at, at - 10)
       patience.push(origin.patience)
     }
-    expect(patience).toEqual([1, 2, 4, 8, 8, 8])
-    expect(origin.failures).toBe(5)
+    expect(patience).toEqual([1, 2, 4, 8, 16, 32, 64, 64, 64])
+    expect(origin.failures).toBe(8)
     origin.delivered()
     expect(origin.patience).toBe(1)
+  })
+
+  test('it never sent anything: patience soon ends', () => {
+    const origin = originWith()
+    for (let at = 1000; at <= 5000; at += 1000) origin.timedOut(at, at - 10)
+    expect(origin.patience).toBe(4)
   })
 
   test('requests that were out together time out: doubles once', () => {

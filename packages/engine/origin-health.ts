@@ -8,6 +8,11 @@ import { jitteredPauseMs } from './backoff.ts'
 import type { EngineConfig } from './config.ts'
 import { DeliveryPace } from './delivery-pace.ts'
 
+/** So many requests are out whatever their size, or its link would idle for a round trip after each. */
+const PIPELINE_REQUESTS = 2
+/** After so many deliveries for each place, one place more is tried again. */
+const DELIVERIES_PER_PLACE = 16
+
 export interface OriginHealthDeps {
   readonly random: Random
 }
@@ -21,10 +26,14 @@ export class OriginHealth {
   #retryAt: Millis = Number.NEGATIVE_INFINITY
   #missingInARow = 0
   #timeouts = 0
+  /** How many requests at once it has been found to bear. */
+  #places: number
+  #deliveries = 0
 
   constructor(deps: OriginHealthDeps, config: EngineConfig) {
     this.#random = deps.random
     this.#config = config
+    this.#places = config.originRequestsMax
   }
 
   get failures(): number {
@@ -36,11 +45,14 @@ export class OriginHealth {
     return this.#retryAt
   }
 
-  /** How many more requests it may be given now. */
-  freeSlots(now: Millis): number {
-    if (now < this.#retryAt) return 0
-    const slots = this.#failures > 0 ? 1 : this.#config.originRequestsMax
-    return Math.max(0, slots - this.pace.openRequests)
+  /** Whether it may be given one more request now, by somebody who may use this share of its places. */
+  hasRoom(now: Millis, share = 1): boolean {
+    if (now < this.#retryAt) return false
+    const { openRequests, openBytes } = this.pace
+    if (this.#failures > 0) return openRequests === 0
+    const places = Math.max(1, Math.floor(this.#places * share))
+    if (openRequests >= places) return false
+    return openRequests < PIPELINE_REQUESTS || openBytes < this.#config.originOpenBytesMax * share
   }
 
   expectedRate(now: Millis): number {
@@ -52,11 +64,16 @@ export class OriginHealth {
     this.#failures = 0
     this.#missingInARow = 0
     this.#timeouts = 0
+    this.#deliveries++
+    if (this.#deliveries < this.#places * DELIVERIES_PER_PLACE || this.#places >= this.#config.originRequestsMax) return
+    this.#places++
+    this.#deliveries = 0
   }
 
   /** How much longer than usual to wait for it (a factor from 1): it may just be slow, and must not be given up for ever. */
   get patience(): number {
-    return 2 ** Math.min(this.#timeouts, this.#config.patienceDoublingsMax)
+    const { patienceDoublingsMax, silentDoublingsMax } = this.#config
+    return 2 ** Math.min(this.#timeouts, this.pace.hasSent ? patienceDoublingsMax : silentDoublingsMax)
   }
 
   timedOut(at: Millis, askedAt: Millis): void {
@@ -73,6 +90,13 @@ export class OriginHealth {
       this.#postpone(at + jitteredPauseMs(this.#random, { failures: this.#failures, baseMs, maxMs }))
     }
     if (retryAfterMs !== undefined && retryAfterMs > 0) this.#postpone(at + Math.min(retryAfterMs, this.#config.retryAfterMaxMs))
+  }
+
+  /** It refused a request because it serves as many as it can: so many, it is now known, it bears. */
+  overloaded(at: Millis, askedAt: Millis, retryAfterMs?: number): void {
+    this.#places = Math.max(1, Math.min(this.#places, this.pace.openRequests))
+    this.#deliveries = 0
+    this.failed(at, askedAt, retryAfterMs)
   }
 
   /** It lacks a chunk. One missing chunk is that chunk's trouble, many in a row are the origin's. */

@@ -73,26 +73,25 @@ describe('peer health: failures', () => {
 })
 
 describe('peer health: patience', () => {
-  test('a peer that delivered before and times out again and again: patience doubles, within bounds', () => {
+  test('a peer that sends something and times out again and again: patience doubles, within bounds', () => {
     const health = healthWith()
-    health.delivered(anna)
+    health.recordOf(anna).pace.arrived(100, 0)
     const patience = [health.patienceOf(anna)]
-    for (let index = 0; index < 5; index++) {
+    for (let index = 0; index < 8; index++) {
       health.timedOut(anna, index * MINUTE_MS)
       patience.push(health.patienceOf(anna))
     }
-    expect(patience).toEqual([1, 2, 4, 8, 8, 8])
+    expect(patience).toEqual([1, 2, 4, 8, 16, 32, 64, 64, 64])
   })
 
-  test('a peer that never brought anything: doubles once', () => {
+  test('a peer that never sent anything: patience soon ends', () => {
     const health = healthWith()
     for (let index = 0; index < 5; index++) health.timedOut(anna, index * MINUTE_MS)
-    expect(health.patienceOf(anna)).toBe(2)
+    expect(health.patienceOf(anna)).toBe(4)
   })
 
   test('two requests time out together: patience doubles once', () => {
     const health = healthWith()
-    health.delivered(anna)
     health.timedOut(anna, 1000)
     health.timedOut(anna, 1000)
     expect(health.patienceOf(anna)).toBe(2)

@@ -16,7 +16,6 @@ export interface PeerRecord {
   failures: number
   /** Timeouts in a row: each doubles the patience with this peer, or a slow one would fail for ever. */
   timeouts: number
-  hasDelivered: boolean
   pausedUntil: Millis
   busyUntil: Millis
   /** Since when it says nothing but that it is busy. */
@@ -47,7 +46,6 @@ export class PeerHealth {
       pace: new DeliveryPace(),
       failures: 0,
       timeouts: 0,
-      hasDelivered: false,
       pausedUntil: 0,
       busyUntil: 0,
       busySince: undefined,
@@ -73,7 +71,6 @@ export class PeerHealth {
     const record = this.recordOf(peerId)
     record.failures = 0
     record.timeouts = 0
-    record.hasDelivered = true
     record.busySince = undefined
     record.missing = 0
     record.pausedUntil = 0
@@ -125,10 +122,11 @@ export class PeerHealth {
     return durationMs
   }
 
-  /** How much longer than usual to wait for this peer (a factor from 1); hardly longer for one that never brought anything. */
+  /** How much longer than usual to wait for this peer (a factor from 1). */
   patienceOf(peerId: PeerId): number {
-    const { timeouts, hasDelivered } = this.recordOf(peerId)
-    return 2 ** Math.min(timeouts, hasDelivered ? this.#config.patienceDoublingsMax : 1)
+    const { timeouts, pace } = this.recordOf(peerId)
+    const { patienceDoublingsMax, silentDoublingsMax } = this.#config
+    return 2 ** Math.min(timeouts, pace.hasSent ? patienceDoublingsMax : silentDoublingsMax)
   }
 
   /** The rate (bytes per second) to expect of a peer: its own, or the median of the others', or an assumption. */

@@ -36,7 +36,8 @@ export class RequestDesk {
     const pace = this.#state.paceOf(source)
     const sizeBytes = this.#survey.runBytes(song, chunk.chunkId, run)
     const expectedMs = this.#survey.finishMs(pace, this.#state.rateOf(source), sizeBytes)
-    const request = requests.open({ ...asking, askedAt: now, sizeBytes, expectedMs })
+    const patience = this.#state.patienceOf(source)
+    const request = requests.open({ ...asking, askedAt: now, sizeBytes, expectedMs, patience })
     pace.asked(sizeBytes, now)
     chunk.activeAt = now
     if (asking.hedgeOf !== undefined) hedges.reserve(sizeBytes)

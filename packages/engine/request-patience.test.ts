@@ -18,6 +18,7 @@ function aRequest(changes: Partial<OpenRequest> = {}): OpenRequest {
     priority: 'seed',
     askedAt: 1000,
     expectedMs: 200,
+    patience: 1,
     deadlineAt: undefined,
     hedgeOf: undefined,
   })
@@ -25,7 +26,7 @@ function aRequest(changes: Partial<OpenRequest> = {}): OpenRequest {
 }
 
 function aSource(changes: Partial<SourceExpectation> = {}): SourceExpectation {
-  return { rateBytesPerSecond: 1_000_000, roundTripMs: 20, patience: 1, spread: new CompletionSpread(), ...changes }
+  return { rateBytesPerSecond: 1_000_000, roundTripMs: 20, patience: 1, openRequests: 1, spread: new CompletionSpread(), ...changes }
 }
 
 const patienceMs = (request: OpenRequest, source: SourceExpectation) => giveUpAt(request, source, defaultEngineConfig) - request.askedAt
@@ -44,8 +45,12 @@ describe('request patience: a source that says nothing', () => {
     expect(patienceMs(aRequest({ expectedMs: 60_000 }), source)).toBe(4100)
   })
 
-  test('a source that timed out before: longer', () => {
-    expect(patienceMs(aRequest(), aSource({ patience: 4 }))).toBe(8000)
+  test('a source that had timed out before it was asked: longer', () => {
+    expect(patienceMs(aRequest({ patience: 4 }), aSource({ patience: 4 }))).toBe(8000)
+  })
+
+  test('a source that timed out meanwhile, and nothing came: no longer than before', () => {
+    expect(patienceMs(aRequest(), aSource({ patience: 4 }))).toBe(2000)
   })
 })
 
@@ -57,6 +62,11 @@ describe('request patience: a source that takes too long', () => {
   test('expected to take three seconds: mean and four deviations of that', () => {
     const trickle = { quietSince: 9999, receivedBytes: 3, queueBytes: 3 }
     expect(patienceMs(aRequest({ ...trickle, expectedMs: 3000 }), aSource())).toBe(9000)
+  })
+
+  test('a source that timed out meanwhile, and something came: longer', () => {
+    const trickle = { quietSince: 9999, receivedBytes: 3, queueBytes: 3 }
+    expect(patienceMs(aRequest(trickle), aSource({ patience: 4 }))).toBe(8000)
   })
 
   test('expected to take a minute: ten seconds', () => {
@@ -98,6 +108,16 @@ describe('request patience: slow links are not given up for ever', () => {
   test('it stands in a queue that moves: as patient as if its own bytes came', () => {
     const waiting = aRequest({ quietSince: 12_000, receivedBytes: 0, queueBytes: 400_000 })
     expect(giveUpAt(waiting, aSource({ rateBytesPerSecond: 32_000 }), defaultEngineConfig)).toBeGreaterThan(13_000)
+  })
+
+  test('ten requests share our slow link: each may be ten times as slow', () => {
+    const request = aRequest({ quietSince: 11_900, receivedBytes: 20_000, queueBytes: 20_000 })
+    expect(giveUpAt(request, aSource({ rateBytesPerSecond: 2000, openRequests: 10 }), defaultEngineConfig)).toBeGreaterThan(25_000)
+  })
+
+  test('ten requests share our slow link, and this one is needed soon and loses nothing that verified: given up', () => {
+    const request = aRequest({ quietSince: 11_900, receivedBytes: 20_000, queueBytes: 20_000, priority: 'play', deadlineAt: 900 })
+    expect(giveUpAt(request, aSource({ rateBytesPerSecond: 2000, openRequests: 10 }), defaultEngineConfig)).toBeLessThan(12_000)
   })
 
   test('slower than anybody can bear: given up', () => {

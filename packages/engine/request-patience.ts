@@ -11,9 +11,11 @@ export interface SourceExpectation {
   /** Bytes per second. */
   readonly rateBytesPerSecond: number
   readonly roundTripMs: number
-  /** A factor from 1: grows while a source keeps timing out. */
-  readonly patience: number
   readonly spread: CompletionSpread
+  /** How much longer than usual to wait for it by now (a factor from 1). */
+  readonly patience: number
+  /** Requests under way at all sources: they share our own link. */
+  readonly openRequests: number
 }
 
 /** When the request is given up if nothing more comes of it. */
@@ -28,13 +30,18 @@ export function hedgeDueAt(request: OpenRequest, spread: CompletionSpread): Mill
 
 function silentAt(request: OpenRequest, source: SourceExpectation, config: EngineConfig): Millis {
   const blockMs = (BLOCK_SIZE_BYTES * 1000) / source.rateBytesPerSecond
-  return request.quietSince + source.patience * Math.max(config.silenceMs, source.roundTripMs + config.silenceBlocks * blockMs)
+  return request.quietSince + request.patience * Math.max(config.silenceMs, source.roundTripMs + config.silenceBlocks * blockMs)
 }
 
 function overdueAt(request: OpenRequest, source: SourceExpectation, config: EngineConfig): Millis {
   const usualMs = request.expectedMs * source.spread.usualRatio(config.timeoutDeviations)
-  const limitMs = source.patience * Math.min(config.requestTimeoutMaxMs, Math.max(leastPatienceMs(request, config), usualMs))
-  const bearableMs = (request.queueBytes * 1000) / config.rateMinBytesPerSecond
+  // A lesson learnt from another request counts for this one as well, unless there is no sign of life in it.
+  const patience = request.queueBytes > 0 ? Math.max(request.patience, source.patience) : request.patience
+  const limitMs = patience * Math.min(config.requestTimeoutMaxMs, Math.max(leastPatienceMs(request, config), usualMs))
+  // What is needed soon and keeps what arrived can be given up lightly; the rest may be slow because all of us share one slow link.
+  const isLight = request.priority === 'play' && request.chunk.verify === 'blocks'
+  const bearableBytesPerSecond = config.rateMinBytesPerSecond / (isLight ? 1 : source.openRequests)
+  const bearableMs = (request.queueBytes * 1000) / bearableBytesPerSecond
   return request.askedAt + Math.max(limitMs, bearableMs)
 }
 

@@ -16,6 +16,7 @@ function opening(changes: Partial<RequestOpening> = {}): RequestOpening {
     priority: 'seed',
     askedAt: 100,
     expectedMs: 200,
+    patience: 1,
     deadlineAt: undefined,
     hedgeOf: undefined,
     ...changes,

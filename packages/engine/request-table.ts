@@ -18,6 +18,8 @@ export interface RequestOpening {
   readonly askedAt: Millis
   /** How long it should take, by what is known of the source. */
   readonly expectedMs: number
+  /** How much longer than usual to wait for it (a factor from 1), by what was known of the source then. */
+  readonly patience: number
   /** When the music needs its first byte. */
   readonly deadlineAt: Millis | undefined
   /** The request that this one doubles. */
@@ -72,7 +74,7 @@ export class RequestTable {
   }
 
   open(opening: RequestOpening): OpenRequest {
-    const { song, chunk, run, sizeBytes, source, priority, askedAt, expectedMs, deadlineAt, hedgeOf } = opening
+    const { song, chunk, run, sizeBytes, source, priority, askedAt, expectedMs, patience, deadlineAt, hedgeOf } = opening
     const request: OpenRequest = {
       requestId: ++this.#lastId,
       song,
@@ -83,6 +85,7 @@ export class RequestTable {
       priority,
       askedAt,
       expectedMs,
+      patience,
       deadlineAt,
       hedgeOf,
       receivedBytes: 0,

@@ -1,22 +1,7 @@
-import { BLOCK_SIZE_BYTES } from '@evastream/core/units'
 import { EngineParts, fromOrigin, fromPeer } from '@evastream/testkit/engine-fixtures'
-import { peerNamed } from '@evastream/testkit/scheduler-driver'
 import { describe, expect, test } from 'vitest'
-import type { OpenRequest } from './request-table.ts'
-import type { SongState } from './song-state.ts'
 
 const anna = fromPeer('anna')
-const WINDOW = { byteRateBytesPerSecond: 40_000, interest: 'idle' as const }
-
-/** A song that is listened to from its start, and two peers that hold all of it. */
-function listening(config: ConstructorParameters<typeof EngineParts>[0] = {}): { parts: EngineParts; song: SongState } {
-  const parts = new EngineParts(config)
-  const song = parts.addSong(WINDOW)
-  song.readerMoved('reader', 0, 0)
-  parts.addPeer('anna', song)
-  parts.addPeer('boris', song)
-  return { parts, song }
-}
 
 function checkAt(parts: EngineParts, now: number) {
   parts.state.now = now
@@ -24,8 +9,6 @@ function checkAt(parts: EngineParts, now: number) {
   parts.watch.check()
   return parts.commands()
 }
-
-const hedgesOf = (parts: EngineParts) => [...parts.state.requests.all()].filter(({ hedgeOf }) => hedgeOf !== undefined)
 
 describe('request watch: nothing is out', () => {
   test('no moment to look', () => {
@@ -46,6 +29,21 @@ describe('request watch: giving up', () => {
     expect(parts.state.health.recordOf(peerId)).toMatchObject({ failures: 1, timeouts: 1, strikes: 0 })
     expect(song.markOf(3, peerId)).toBe(7000)
     expect(request.chunk.isIdle).toBe(true)
+  })
+
+  test('a peer keeps silent: what it was asked for after that, and what has not begun to come, is given up with it', () => {
+    const parts = new EngineParts()
+    const song = parts.addSong()
+    const peerId = parts.addPeer('anna', song)
+    const first = parts.ask(song, anna, { chunkId: 3 })
+    parts.state.now = 500
+    const second = parts.ask(song, anna, { chunkId: 4 })
+    expect(checkAt(parts, 2000)).toEqual([
+      { kind: 'cancel-request', requestId: first.requestId, reason: 'timed-out' },
+      { kind: 'cancel-request', requestId: second.requestId, reason: 'timed-out' },
+    ])
+    expect(song.markOf(4, peerId)).toBe(7000)
+    expect(parts.state.health.recordOf(peerId).failures).toBe(1)
   })
 
   test('the origin keeps silent: cancelled as timed out, the origin left alone', () => {
@@ -94,112 +92,17 @@ describe('request watch: giving up', () => {
   })
 })
 
-describe('request watch: hedging what is about to be heard', () => {
-  function late(options: { config?: ConstructorParameters<typeof EngineParts>[0]; blockCount?: number } = {}): {
-    parts: EngineParts
-    first: OpenRequest
-  } {
-    const { parts, song } = listening(options.config)
-    const first = parts.ask(song, anna, { blockCount: options.blockCount ?? 2, deadlineAt: 1000 })
-    return { parts, first }
-  }
-
-  test('late and the deadline near: a second source is asked for what is missing', () => {
-    const { parts, first } = late()
-    const [command] = checkAt(parts, 950)
-    expect(command).toMatchObject({ kind: 'request-blocks', source: fromPeer('boris'), firstBlock: 0, blockCount: 2, priority: 'play' })
-    expect(hedgesOf(parts)[0]?.hedgeOf).toBe(first)
-  })
-
-  test('late and time enough: nobody yet, and it is thought of again', () => {
-    const { parts, first } = late()
-    const dueAt = first.hedgeAt
-    expect(checkAt(parts, dueAt)).toEqual([])
-    expect(first.hedgeAt).toBeGreaterThan(dueAt)
-    expect(first.hedgeAt).toBeLessThanOrEqual(dueAt + 1000)
-  })
-
-  test('some of it came: only the rest is asked for', () => {
-    const { parts, first } = late()
-    parts.state.now = 60
-    parts.desk.arrived(first, BLOCK_SIZE_BYTES)
-    parts.desk.blockArrived(first, 0)
-    expect(checkAt(parts, 1350)[0]).toMatchObject({ firstBlock: 1, blockCount: 1 })
-  })
-
-  test('it comes along well, and would be done before a second: nobody', () => {
-    const { parts, first } = late({ blockCount: 8 })
-    parts.state.now = 940
-    parts.desk.arrived(first, 8 * BLOCK_SIZE_BYTES - 100)
-    expect(checkAt(parts, 950)).toEqual([])
-  })
-
-  test('a second is asked already: not a third', () => {
-    const { parts } = late()
-    expect(checkAt(parts, 950)).toHaveLength(1)
-    expect(checkAt(parts, 990)).toEqual([])
-    expect(hedgesOf(parts)).toHaveLength(1)
-  })
-
-  test('no peer could bring it in time: the origin is the second', () => {
-    const { parts } = late()
-    for (const boris = peerNamed('boris'); parts.state.health.recordOf(boris).failures < 2; )
-      parts.state.health.failed(boris, parts.state.health.recordOf(boris).pausedUntil)
-    expect(checkAt(parts, 950)[0]).toMatchObject({ kind: 'request-blocks', source: { kind: 'origin' } })
-  })
-
-  test('more bytes than may be asked twice: nobody', () => {
-    const { parts } = late({ blockCount: 3, config: { hedgeAllowanceBytes: 2 * BLOCK_SIZE_BYTES, hedgeRatioMax: 0 } })
-    expect(checkAt(parts, 950)).toEqual([])
-  })
-
-  test('no place left for another request: nobody', () => {
-    const { parts } = late({ config: { downloadsInFlightMax: 1 } })
-    expect(checkAt(parts, 950)).toEqual([])
-  })
-
-  test('asked for in good time, and about to be heard by now: a second source', () => {
-    const { parts, song } = listening()
-    parts.ask(song, anna, { blockCount: 2 })
-    expect(checkAt(parts, 950)[0]).toMatchObject({ kind: 'request-blocks', source: fromPeer('boris') })
-  })
-})
-
-describe('request watch: hedging the end of a song', () => {
-  /** The song lacks its last chunk only, and anna, who is asked for it, keeps silent. */
-  function lastChunk(heldChunkIds: number[]): EngineParts {
+describe('request watch: requests that are late', () => {
+  test('a second source is thought of at its time, not before', () => {
     const parts = new EngineParts()
-    const song = parts.addSong({ heldChunkIds, shape: { fileSize: 7 * 262_144 + 100, chunkSize: 262_144, chunkCount: 8 } })
+    const song = parts.addSong({ interest: 'idle' })
+    song.readerMoved('reader', 0, 0)
     parts.addPeer('anna', song)
     parts.addPeer('boris', song)
-    parts.ask(song, anna, { chunkId: 7 })
-    return parts
-  }
-
-  test('the last that is missing is late: a second peer is asked', () => {
-    expect(checkAt(lastChunk([0, 1, 2, 3, 4, 5, 6]), 400)[0]).toMatchObject({
-      kind: 'request-blocks',
-      source: fromPeer('boris'),
-      priority: 'seed',
-    })
-  })
-
-  test('other chunks are still to be had: nobody waits for this one', () => {
-    expect(checkAt(lastChunk([0, 1, 2, 3, 4, 5]), 400)).toEqual([])
-  })
-
-  test('another part of it is still to be asked for: nobody waits for this one', () => {
-    const parts = new EngineParts()
-    const song = parts.addSong({ heldChunkIds: [0, 1, 2, 3, 4, 5, 6] })
-    parts.addPeer('anna', song)
-    parts.addPeer('boris', song)
-    parts.ask(song, anna, { chunkId: 7, blockCount: 1 })
-    expect(checkAt(parts, 400)).toEqual([])
-  })
-
-  test('only the origin could help: it is not asked for that', () => {
-    const parts = lastChunk([0, 1, 2, 3, 4, 5, 6])
-    parts.state.peers.remove(peerNamed('boris'))
-    expect(checkAt(parts, 400)).toEqual([])
+    const request = parts.ask(song, anna, { blockCount: 2, deadlineAt: 300 })
+    expect(checkAt(parts, request.hedgeAt - 1)).toEqual([])
+    expect(parts.watch.nextCheckAt()).toBe(request.hedgeAt)
+    checkAt(parts, request.hedgeAt)
+    expect(parts.watch.nextCheckAt()).toBeGreaterThan(parts.state.now)
   })
 })

@@ -16,6 +16,7 @@ import { deadlineFirst } from './deadline-first.ts'
 import { DownloadPlanner } from './download-planner.ts'
 import { EngineState } from './engine-state.ts'
 import type { BlockVerified, BytesArrived, PeerHas, PeerLacks, PeerListed, RequestFinished, SchedulerEvent, SongAdded } from './events.ts'
+import { HedgeDesk } from './hedge-desk.ts'
 import { originLast } from './origin-last.ts'
 import { PeerLookup } from './peer-lookup.ts'
 import { rarestFirst } from './rarest-first.ts'
@@ -28,6 +29,7 @@ import { StartableChunks } from './startable-chunks.ts'
 
 export class Scheduler {
   readonly #state: EngineState
+  readonly #survey: SourceSurvey
   readonly #desk: RequestDesk
   readonly #blame: BlameDesk
   readonly #verdicts: ChunkVerdicts
@@ -47,11 +49,13 @@ export class Scheduler {
     const sourceSelection = originLast(config)
     const prefetchOrder = config.prefetchOrder === 'rarest-first' ? rarestFirst : deadlineFirst
     this.#state = state
+    this.#survey = survey
     this.#desk = desk
     this.#blame = blame
     this.#lookup = lookup
     this.#verdicts = new ChunkVerdicts({ state, desk, blame })
-    this.#watch = new RequestWatch({ state, survey, desk, blame, sourceSelection })
+    const hedging = new HedgeDesk({ state, survey, desk, blame, sourceSelection })
+    this.#watch = new RequestWatch({ state, blame, hedging })
     this.#planner = new DownloadPlanner({
       state,
       survey,
@@ -67,9 +71,10 @@ export class Scheduler {
   /** Takes one fact in. @returns what is to be done now, in order. */
   handle(event: SchedulerEvent): readonly SchedulerCommand[] {
     if (event.at > this.#state.now) this.#state.now = event.at
-    if (this.#take(event)) this.#planAt = this.#planner.plan()
+    const isPlanDue = this.#take(event)
+    if (isPlanDue) this.#planAt = this.#planner.plan()
     // Bytes that arrive only put the next check off: being woken a little early costs less than reckoning with each of them.
-    if (event.kind !== 'bytes-arrived' && event.kind !== 'block-verified') this.#checkAt = this.#watch.nextCheckAt()
+    if (isPlanDue || (event.kind !== 'bytes-arrived' && event.kind !== 'block-verified')) this.#checkAt = this.#watch.nextCheckAt()
     return this.#state.takeCommands()
   }
 
@@ -208,10 +213,14 @@ export class Scheduler {
     return true
   }
 
+  /** The origin is asked for more before it is done with what it was asked for, or its link would idle. */
   #bytesArrived({ requestId, sizeBytes }: BytesArrived): boolean {
     const request = this.#state.requests.get(requestId)
-    if (request !== undefined && sizeBytes > 0) this.#desk.arrived(request, sizeBytes)
-    return false
+    if (request === undefined || !(sizeBytes > 0)) return false
+    const isFromOrigin = request.source.kind === 'origin'
+    const hadRoom = !isFromOrigin || this.#survey.isOriginFree(true)
+    this.#desk.arrived(request, sizeBytes)
+    return isFromOrigin && !hadRoom && this.#survey.isOriginFree(true)
   }
 
   /** Places become free when the whole request is done, or when the one that it doubles has nothing left to bring. */

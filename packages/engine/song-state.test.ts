@@ -123,8 +123,16 @@ describe('song state: marks of peers', () => {
     expect(song.markOf(2, peerNamed('boris'))).toBe(0)
     song.markPeer(2, anna, 10_000)
     expect(song.markOf(2, anna)).toBe(20_000)
-    for (let index = 0; index < 20; index++) song.markPeer(2, anna, 10_000)
-    expect(song.markOf(2, anna)).toBe(10_000 + 5 * MINUTE_MS)
+    for (let index = 0; index < 20; index++) song.markPeer(2, anna, song.markOf(2, anna))
+    song.markPeer(2, anna, 100 * MINUTE_MS)
+    expect(song.markOf(2, anna)).toBe(105 * MINUTE_MS)
+  })
+
+  test('two requests for the chunk that were open together fail: one failure', () => {
+    const song = aSongState()
+    song.markPeer(2, anna, 1000)
+    song.markPeer(2, anna, 1001)
+    expect(song.markOf(2, anna)).toBe(6001)
   })
 
   test('the peer says anew that it holds the chunk: not marked any more', () => {

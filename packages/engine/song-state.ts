@@ -114,7 +114,9 @@ export class SongState {
   /** A peer failed a chunk: it is not asked for that chunk again for a time. */
   markPeer(chunkId: ChunkId, peerId: PeerId, at: Millis): void {
     const marks = this.#marks.get(chunkId) ?? new Map<PeerId, Pause>()
-    const failures = (marks.get(peerId)?.failures ?? 0) + 1
+    const known = marks.get(peerId)
+    // Requests that were open together fail together: that is one failure, not two.
+    const failures = known === undefined ? 1 : known.failures + (known.until > at ? 0 : 1)
     marks.set(peerId, { failures, until: at + doublingPauseMs(failures, this.#config.chunkMarkBaseMs, this.#config.chunkMarkMaxMs) })
     this.#marks.set(chunkId, marks)
   }

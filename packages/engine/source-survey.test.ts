@@ -171,9 +171,18 @@ describe('source survey: predicted finish', () => {
     const parts = new EngineParts()
     const song = parts.addSong()
     const peerId = parts.addPeer('anna', song)
-    const before = factsOf(parts, song).candidates[0]?.finishMs ?? 0
+    const run = { firstBlock: 0, blockCount: 2 }
+    const before = factsOf(parts, song, { run }).candidates[0]?.finishMs ?? 0
     parts.state.health.failed(peerId, 0)
-    expect(factsOf(parts, song).candidates[0]?.finishMs).toBeCloseTo(before + 2000)
+    expect(factsOf(parts, song, { run }).candidates[0]?.finishMs).toBeCloseTo(before + 2000)
+  })
+
+  test('a slow peer: only as much as it would be asked for at a time', () => {
+    const parts = new EngineParts({ roundTripAssumedMs: 0, rateAssumedBytesPerSecond: 50_000 })
+    const song = parts.addSong()
+    parts.addPeer('anna', song)
+    expect(factsOf(parts, song).candidates[0]?.finishMs).toBeCloseTo((2 * BLOCK_SIZE_BYTES) / 50)
+    expect(factsOf(parts, song).origin.finishMs).toBeCloseTo((8 * BLOCK_SIZE_BYTES) / 50)
   })
 
   test('a short rest of a chunk: only its bytes', () => {
@@ -206,21 +215,12 @@ describe('source survey: how the origin stands', () => {
     expect(factsOf(parts, song).origin.standing).toBe('full')
   })
 
-  test('its last place: is left to what is urgent, by what yields', () => {
-    const parts = new EngineParts({ originRequestsMax: 2 })
+  test('a part of its room: is left to what is urgent, by what yields', () => {
+    const parts = new EngineParts({ originRequestsMax: 4 })
     const song = parts.addSong()
-    parts.ask(song, fromOrigin, { chunkId: 1 })
+    for (const chunkId of [1, 2, 3]) parts.ask(song, fromOrigin, { chunkId, blockCount: 1 })
     expect(factsOf(parts, song, { isYielding: true }).origin.standing).toBe('full')
     expect(factsOf(parts, song, { isYielding: false }).origin.standing).toBe('free')
-  })
-
-  test('it has but one place, or may be probed only: nobody yields', () => {
-    const single = new EngineParts({ originRequestsMax: 1 })
-    expect(factsOf(single, single.addSong(), { isYielding: true }).origin.standing).toBe('free')
-    const failed = new EngineParts()
-    failed.state.origin.failed(0, 0)
-    failed.state.now = failed.state.origin.retryAt
-    expect(factsOf(failed, failed.addSong(), { isYielding: true }).origin.standing).toBe('free')
   })
 
   test('it failed: failed, until its pause is over', () => {

@@ -21,7 +21,7 @@ export interface SurveyedRun {
   readonly run: BlockRun
   readonly verify: 'blocks' | 'chunk'
   readonly deadlineAt: Millis | undefined
-  /** Somebody listens and this is not what is about to be heard: the last place at the origin is left free. */
+  /** Somebody listens and this is not what is about to be heard: some room at the origin is left free. */
   readonly isYielding: boolean
   /** A source that is at work on this run already. */
   readonly except?: Source
@@ -67,11 +67,10 @@ export class SourceSurvey {
     return { standing: isFull ? 'full' : 'free', retryAt: 0 }
   }
 
-  /** Whether the origin may be given one more request; what yields leaves it one place, unless it has but one. */
+  /** Whether the origin may be given one more request; what yields leaves it some room. */
   isOriginFree(isYielding: boolean): boolean {
     const { origin, config, now } = this.#state
-    const placesKept = isYielding && origin.failures === 0 && config.originRequestsMax > 1 ? 1 : 0
-    return origin.freeSlots(now) > placesKept
+    return origin.hasRoom(now, isYielding ? 1 - config.urgentReserveRatio : 1)
   }
 
   /** How many blocks to ask of a source at a time: all of a chunk that nobody else holds, else what it should send in a moment. */
@@ -82,9 +81,8 @@ export class SourceSurvey {
       const isHeldByPeers = peers.copiesOf(wanted.song.songId)[wanted.chunkId] !== 0
       return isHeldByPeers ? Math.min(wanted.run.blockCount, config.originRunBlocksMax) : wanted.run.blockCount
     }
-    if (this.#state.health.recordOf(source.peerId).failures > 0) return Math.min(wanted.run.blockCount, config.batchBlocksMin)
-    const blocks = Math.round((this.#state.rateOf(source) * config.batchDurationMs) / 1000 / BLOCK_SIZE_BYTES)
-    return Math.min(wanted.run.blockCount, Math.max(config.batchBlocksMin, Math.min(config.batchBlocksMax, blocks)))
+    const record = this.#state.health.recordOf(source.peerId)
+    return this.#peerBatchBlocks(record, this.#state.rateOf(source), wanted)
   }
 
   /** When a source should be done (ms from now) with this many more bytes, after what it has to send before. */
@@ -93,29 +91,32 @@ export class SourceSurvey {
   }
 
   #candidates(wanted: SurveyedRun): Candidate[] {
-    const sizeBytes = this.#batchBytes(wanted)
     const candidates: Candidate[] = []
     for (const holding of this.#state.peers.holdingsOf(wanted.song.songId).values()) {
       if (!holding.chunks.has(wanted.chunkId) || isExcluded(wanted.except, holding.peerId)) continue
-      candidates.push(this.#candidate(holding, wanted, sizeBytes))
+      candidates.push(this.#candidate(holding, wanted))
     }
     return candidates
   }
 
-  #candidate(holding: Holding, wanted: SurveyedRun, sizeBytes: number): Candidate {
+  #candidate(holding: Holding, wanted: SurveyedRun): Candidate {
     const { config, health, now } = this.#state
     const record = health.recordOf(holding.peerId)
+    const rate = health.expectedRate(record, now)
+    const sizeBytes = this.#batchBytes(wanted, this.#peerBatchBlocks(record, rate, wanted))
     // One that failed last time is expected to keep silent first.
     const doubtMs = record.failures > 0 ? config.silenceMs : 0
-    const finishMs = doubtMs + this.finishMs(record.pace, health.expectedRate(record, now), sizeBytes)
+    const finishMs = doubtMs + this.finishMs(record.pace, rate, sizeBytes)
     const markedUntil = wanted.song.markOf(wanted.chunkId, holding.peerId)
     if (markedUntil > now) return { peerId: holding.peerId, standing: 'failed', retryAt: markedUntil, finishMs }
     return { peerId: holding.peerId, ...this.standingOf(record), finishMs }
   }
 
   #originStanding(wanted: SurveyedRun): SourceStanding {
-    const { origin, now } = this.#state
-    const finishMs = this.finishMs(origin.pace, origin.expectedRate(now), this.#batchBytes(wanted))
+    const { config, origin, now } = this.#state
+    // Measured by as much as a peer would be asked for, or the two could not be compared.
+    const blockCount = wanted.verify === 'chunk' ? wanted.run.blockCount : Math.min(wanted.run.blockCount, config.batchBlocksMax)
+    const finishMs = this.finishMs(origin.pace, origin.expectedRate(now), this.#batchBytes(wanted, blockCount))
     if (wanted.except !== undefined && isSameSource(wanted.except, { kind: 'origin' }))
       return { standing: 'full', finishMs, retryAt: NEVER }
     const retryAt = Math.max(origin.retryAt, wanted.song.originPauseOf(wanted.chunkId))
@@ -127,9 +128,16 @@ export class SourceSurvey {
     return blockRunLengthBytes(song.shape, chunkId, run.firstBlock, run.blockCount)
   }
 
-  #batchBytes(wanted: SurveyedRun): number {
-    const { song, chunkId, run, verify } = wanted
-    const blockCount = verify === 'chunk' ? run.blockCount : Math.min(run.blockCount, this.#state.config.batchBlocksMax)
+  #peerBatchBlocks(record: PeerRecord, rateBytesPerSecond: number, wanted: Pick<SurveyedRun, 'verify' | 'run'>): number {
+    const { batchBlocksMin, batchBlocksMax, batchDurationMs } = this.#state.config
+    if (wanted.verify === 'chunk') return wanted.run.blockCount
+    const blocks = Math.round((rateBytesPerSecond * batchDurationMs) / 1000 / BLOCK_SIZE_BYTES)
+    // One that failed last time is tried with little.
+    const bounded = record.failures > 0 ? batchBlocksMin : Math.max(batchBlocksMin, Math.min(batchBlocksMax, blocks))
+    return Math.min(wanted.run.blockCount, bounded)
+  }
+
+  #batchBytes({ song, chunkId, run }: SurveyedRun, blockCount: number): number {
     return this.runBytes(song, chunkId, { firstBlock: run.firstBlock, blockCount })
   }
 }

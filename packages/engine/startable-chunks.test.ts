@@ -78,7 +78,7 @@ describe('startable chunks', () => {
     expect(parts.startable.of(song, false)).toEqual({ chunkIds: [0, 1, 2, 3, 5, 6, 7], wakeAt: 250 })
   })
 
-  test('somebody listens and the origin has one place left: that is not for these', () => {
+  test('somebody listens and the origin has little room left: that is not for these', () => {
     const parts = new EngineParts({ originRequestsMax: 2 })
     const song = parts.addSong()
     parts.ask(song, fromOrigin, { chunkId: 0 })

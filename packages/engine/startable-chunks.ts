@@ -31,7 +31,7 @@ export class StartableChunks {
     this.#survey = deps.survey
   }
 
-  /** `isListenedTo`: somebody listens to some song, so the last place at the origin is kept. */
+  /** `isListenedTo`: somebody listens to some song, so some room at the origin is kept. */
   of(song: SongState, isListenedTo: boolean): Startable {
     const { now, origin, peers } = this.#state
     const neighbours = this.#neighbours(song)

@@ -12,6 +12,7 @@ import type { SchedulerCommand, Source } from '@evastream/engine/commands'
 import { type EngineConfig, engineConfig } from '@evastream/engine/config'
 import { EngineState } from '@evastream/engine/engine-state'
 import type { SongAdded } from '@evastream/engine/events'
+import { HedgeDesk } from '@evastream/engine/hedge-desk'
 import { originLast } from '@evastream/engine/origin-last'
 import { PeerLookup } from '@evastream/engine/peer-lookup'
 import { RequestDesk } from '@evastream/engine/request-desk'
@@ -67,13 +68,9 @@ export class EngineParts {
     this.blame = new BlameDesk({ state, desk: this.desk })
     this.verdicts = new ChunkVerdicts({ state, desk: this.desk, blame: this.blame })
     this.lookup = new PeerLookup(state)
-    this.watch = new RequestWatch({
-      state,
-      survey: this.survey,
-      desk: this.desk,
-      blame: this.blame,
-      sourceSelection: originLast(state.config),
-    })
+    const sourceSelection = originLast(state.config)
+    const hedging = new HedgeDesk({ state, survey: this.survey, desk: this.desk, blame: this.blame, sourceSelection })
+    this.watch = new RequestWatch({ state, blame: this.blame, hedging })
   }
 
   addSong(changes: Partial<SongAdded> = {}): SongState {

@@ -1,0 +1,108 @@
+// What to do about a request that is late when the music needs it, or when it is the last of its song: ask a second source as well
+// (a hedge, first verified wins), or move what is missing to one that is much sooner.
+// Not the giving up of requests that take too long by any measure (request-watch).
+// Invariant: bytes are asked for twice only within the hedge budget; moving asks for none twice, save those on the wire.
+
+import { BLOCK_SIZE_BYTES, type Millis } from '@evastream/core/units'
+import type { BlameDesk } from './blame-desk.ts'
+import type { BlockRun } from './chunk-progress.ts'
+import type { Source } from './commands.ts'
+import type { EngineState } from './engine-state.ts'
+import type { RequestDesk } from './request-desk.ts'
+import type { OpenRequest } from './request-table.ts'
+import type { SongState } from './song-state.ts'
+import type { SourceSelection } from './source-selection.ts'
+import type { SourceSurvey, SurveyedRun } from './source-survey.ts'
+
+export interface HedgeDeskDeps {
+  readonly state: EngineState
+  readonly survey: SourceSurvey
+  readonly desk: RequestDesk
+  readonly blame: BlameDesk
+  readonly sourceSelection: SourceSelection
+}
+
+/** A request that is left as it is comes up again after half the time it should take, within these bounds. */
+const RECONSIDER_MIN_MS = 100
+const RECONSIDER_MAX_MS = 1000
+/** A deadline is at risk when twice the time that the second source needs would miss it. */
+const RISK_FACTOR = 2
+/** Blocks move to a source that would be done in half the time. */
+const MOVE_FACTOR = 2
+
+export class HedgeDesk {
+  readonly #deps: HedgeDeskDeps
+
+  constructor(deps: HedgeDeskDeps) {
+    this.#deps = deps
+  }
+
+  /** @returns whether blocks became free, so that there is something to plan. */
+  consider(request: OpenRequest): boolean {
+    const { state, survey, desk, blame } = this.#deps
+    request.hedgeAt = state.now + Math.min(RECONSIDER_MAX_MS, Math.max(RECONSIDER_MIN_MS, request.expectedMs / 2))
+    const wanted = this.#wanted(request)
+    const second = wanted && this.#secondSource(wanted)
+    if (wanted === undefined || second === undefined) return false
+    const { song, chunk, priority } = request
+    const { run: rest, deadlineAt } = wanted
+    const finishMs = survey.finishMs(state.paceOf(second), state.rateOf(second), survey.runBytes(song, chunk.chunkId, rest))
+    const remainingMs = this.#remainingMs(request)
+    if (remainingMs <= finishMs || (deadlineAt !== undefined && state.now + RISK_FACTOR * finishMs <= deadlineAt)) return false
+    const batch = { firstBlock: rest.firstBlock, blockCount: Math.min(rest.blockCount, survey.batchBlocks(second, wanted)) }
+    const affordable = this.#affordable(batch, wanted)
+    if (affordable?.blockCount !== rest.blockCount && chunk.verify === 'blocks' && remainingMs > MOVE_FACTOR * finishMs) {
+      blame.requestMoved(request, remainingMs === Number.POSITIVE_INFINITY)
+      desk.open({ song, chunk, run: batch, source: second, priority, deadlineAt, hedgeOf: undefined })
+      return true
+    }
+    if (affordable !== undefined) desk.open({ song, chunk, run: affordable, source: second, priority, deadlineAt, hedgeOf: request })
+    return false
+  }
+
+  /** What is missing of the request and how urgent it is by now; undefined if nobody is waiting for it. */
+  #wanted(request: OpenRequest): SurveyedRun | undefined {
+    const { now, config } = this.#deps.state
+    const { song, chunk } = request
+    const rest = chunk.missingRunOf(request.requestId, request.run)
+    if (rest === undefined || request.hedgedBy !== undefined || request.hedgeOf !== undefined) return undefined
+    const due = song.window.deadlineOfByte(chunk.chunkId * song.shape.chunkSize + rest.firstBlock * BLOCK_SIZE_BYTES)
+    const deadlineAt = due !== undefined && due < now + config.windowMs ? due : undefined
+    if (deadlineAt === undefined && !isLastOfSong(song)) return undefined
+    return { song, chunkId: chunk.chunkId, run: rest, verify: chunk.verify, deadlineAt, isYielding: false, except: request.source }
+  }
+
+  /** For the end of a song alone the origin is not asked. */
+  #secondSource(wanted: SurveyedRun): Source | undefined {
+    const { state, survey, sourceSelection } = this.#deps
+    if (state.requests.size >= state.config.downloadsInFlightMax) return undefined
+    const choice = sourceSelection.choose(survey.factsOf(wanted, 0), state.random)
+    if (choice.kind === 'wait' || (wanted.deadlineAt === undefined && choice.source.kind === 'origin')) return undefined
+    return choice.source
+  }
+
+  /** As much of a batch as may be asked for twice; a chunk that is judged as a whole is asked for whole or not at all. */
+  #affordable(batch: BlockRun, { song, chunkId, verify }: SurveyedRun): BlockRun | undefined {
+    const { state, survey } = this.#deps
+    const { spareBytes } = state.hedges
+    if (verify === 'chunk') return survey.runBytes(song, chunkId, batch) <= spareBytes ? batch : undefined
+    const blockCount = Math.min(batch.blockCount, Math.floor(spareBytes / BLOCK_SIZE_BYTES))
+    return blockCount > 0 ? { firstBlock: batch.firstBlock, blockCount } : undefined
+  }
+
+  /** How long a request will still take by the pace of its source; for ever, if nothing came for the time of two blocks. */
+  #remainingMs(request: OpenRequest): Millis {
+    const { state } = this.#deps
+    const pace = state.paceOf(request.source)
+    const msPerByte = 1000 / state.rateOf(request.source)
+    const quietMs = (pace.roundTripMs ?? state.config.roundTripAssumedMs) + 2 * BLOCK_SIZE_BYTES * msPerByte
+    return state.now - request.quietSince > quietMs ? Number.POSITIVE_INFINITY : pace.openBytes * msPerByte
+  }
+}
+
+/** Nothing is left to ask of the song but what is on its way: then who is late holds up the whole. */
+function isLastOfSong(song: SongState): boolean {
+  if (song.wantedCount > song.progress.size) return false
+  for (const chunk of song.progress.values()) if (chunk.phase === 'fetching' && chunk.freeRun() !== undefined) return false
+  return true
+}

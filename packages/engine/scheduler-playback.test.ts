@@ -1,0 +1,190 @@
+import { KIB } from '@evastream/core/units'
+import { aShape, aSongId, SchedulerDriver } from '@evastream/testkit/scheduler-driver'
+import { describe, expect, test } from 'vitest'
+
+const CHUNK = 256 * KIB
+const originBytes = (driver: SchedulerDriver) => driver.bytesFrom.get('origin') ?? 0
+
+function moveTo(driver: SchedulerDriver, positionBytes: number, readerId = 'reader') {
+  return driver.tell({ kind: 'playback-moved', songId: aSongId, readerId, positionBytes })
+}
+
+/** A song of so many chunks that nobody wants yet; peers of this rate (bytes per second) hold all of it. */
+function quiet(
+  options: {
+    chunkCount?: number
+    rates?: readonly number[]
+    byteRate?: number
+    config?: ConstructorParameters<typeof SchedulerDriver>[0]
+  } = {},
+): SchedulerDriver {
+  const driver = new SchedulerDriver(options.config)
+  driver.addSong(aShape(options.chunkCount ?? 20), { interest: 'idle', byteRateBytesPerSecond: options.byteRate ?? 40_000 })
+  for (const [index, rateBytesPerSecond] of (options.rates ?? []).entries()) driver.addPeer(`peer-${index}`, { rateBytesPerSecond })
+  return driver
+}
+
+describe('scheduler: somebody listens', () => {
+  test('from the start: what is heard first is asked for first, as to be played; the rest as to come', () => {
+    const driver = quiet({ rates: [2_000_000, 2_000_000] })
+    moveTo(driver, 0)
+    driver.runUntilHeld(60_000)
+    const [first] = driver.requests()
+    expect(first).toMatchObject({ chunkId: 0, firstBlock: 0, priority: 'play' })
+    const play = driver.requests().filter(({ priority }) => priority === 'play')
+    expect(new Set(play.map(({ chunkId }) => chunkId))).toEqual(new Set([0, 1]))
+    expect(driver.requests().every(({ priority }) => priority === 'play' || priority === 'prefetch')).toBe(true)
+  })
+
+  test('in the middle of a chunk: its blocks from there on come before those behind', () => {
+    const driver = quiet({ rates: [2_000_000] })
+    moveTo(driver, 3 * CHUNK + 9 * 16 * KIB + 5)
+    driver.run(1000)
+    expect(driver.requests()[0]).toMatchObject({ chunkId: 3, firstBlock: 9 })
+    expect(driver.run(60_000, () => driver.stored.get(aSongId)?.has(3) === true)).toBe(true)
+  })
+
+  test('from the middle: nothing before it is fetched', () => {
+    const driver = quiet({ rates: [2_000_000] })
+    moveTo(driver, 15 * CHUNK)
+    driver.run(60_000)
+    expect(driver.stored.get(aSongId)).toEqual(new Set([15, 16, 17, 18, 19]))
+  })
+
+  test('the listener stops: nothing more is fetched', () => {
+    const driver = quiet({ rates: [500_000] })
+    moveTo(driver, 0)
+    driver.run(1500)
+    driver.tell({ kind: 'playback-stopped', songId: aSongId, readerId: 'reader' })
+    expect(driver.scheduler.snapshot().requests).toEqual([])
+    const { length } = driver.requests()
+    driver.run(10_000)
+    expect(driver.requests()).toHaveLength(length)
+    expect(driver.tell({ kind: 'playback-stopped', songId: aSongId, readerId: 'reader' })).toEqual([])
+  })
+
+  test('a seek forward: what is heard there comes next, and what lies behind is dropped', () => {
+    const driver = quiet({ rates: [500_000, 500_000] })
+    moveTo(driver, 0)
+    driver.run(1000)
+    const before = driver.requests().length
+    moveTo(driver, 14 * CHUNK)
+    driver.run(2000)
+    const next = driver.requests()[before]
+    expect(next).toMatchObject({ chunkId: 14, priority: 'play' })
+    expect(
+      driver
+        .requests()
+        .slice(before)
+        .every(({ chunkId }) => chunkId >= 14),
+    ).toBe(true)
+  })
+
+  test('two listeners at different places: both get what they need next', () => {
+    const driver = quiet({ rates: [2_000_000, 2_000_000] })
+    moveTo(driver, 0, 'one')
+    moveTo(driver, 10 * CHUNK, 'two')
+    driver.run(60_000, () => [0, 1, 10, 11].every(chunkId => driver.stored.get(aSongId)?.has(chunkId)))
+    expect(driver.now).toBeLessThan(1000)
+  })
+
+  test('the listener reads on as the music goes: chunks become urgent in time, and none is late', () => {
+    const driver = quiet({ chunkCount: 12, rates: [80_000] })
+    moveTo(driver, 0)
+    let position = 0
+    let stalls = 0
+    driver.run(1100)
+    for (let second = 0; second < 60; second++) {
+      const wanted = position + 40_000
+      if (driver.stored.get(aSongId)?.has(Math.floor(position / CHUNK))) position = wanted
+      else stalls++
+      moveTo(driver, position)
+      driver.run(1000)
+    }
+    expect(stalls).toBeLessThanOrEqual(3)
+  })
+})
+
+describe('scheduler: never late', () => {
+  test('no peer can make the deadline: the origin sends what is urgent, and the peers the rest', () => {
+    const driver = quiet({ chunkCount: 12, rates: [20_000, 20_000] })
+    moveTo(driver, 0)
+    driver.run(5000)
+    expect(originBytes(driver)).toBeGreaterThan(0)
+    expect(driver.stored.get(aSongId)?.has(0)).toBe(true)
+    driver.runUntilHeld(300_000)
+    expect(originBytes(driver)).toBeLessThan(6 * CHUNK)
+  })
+
+  test('no peer can make the deadline and nobody listens: not a byte from the origin', () => {
+    const driver = quiet({ chunkCount: 6, rates: [30_000, 30_000] })
+    driver.tell({ kind: 'interest-changed', songId: aSongId, interest: 'seed' })
+    driver.runUntilHeld(120_000)
+    expect(originBytes(driver)).toBe(0)
+  })
+
+  test('nobody holds it: the first sound needs one round trip to the tracker and the first chunk', () => {
+    const driver = quiet({ chunkCount: 12 })
+    Object.assign(driver.origin, { rateBytesPerSecond: 1_250_000, roundTripMs: 20 })
+    moveTo(driver, 0)
+    driver.run(10_000, () => originBytes(driver) > 0)
+    expect(driver.now).toBeLessThan(5 + 20 + 15)
+    driver.run(10_000, () => driver.stored.get(aSongId)?.has(0) === true)
+    expect(driver.now).toBeLessThan(600)
+  })
+
+  test('the one peer that holds it falls silent as play is pressed: the origin brings the music in time', () => {
+    const driver = quiet({ chunkCount: 12, rates: [2_000_000] })
+    driver.addPeer('peer-0', { conduct: 'is silent' })
+    moveTo(driver, 0)
+    driver.run(10_000, () => originBytes(driver) >= 8 * 16 * KIB)
+    expect(driver.now).toBeLessThan(1000)
+    driver.run(10_000, () => driver.stored.get(aSongId)?.has(0) === true)
+    expect(driver.now).toBeLessThan(2100)
+  })
+
+  test('one of the peers falls silent as play is pressed: another brings the music in time', () => {
+    const driver = quiet({ chunkCount: 12, rates: [2_000_000, 2_000_000, 2_000_000] })
+    driver.addPeer('peer-1', { conduct: 'is silent' })
+    moveTo(driver, 0)
+    driver.run(10_000, () => driver.stored.get(aSongId)?.has(0) === true)
+    expect(driver.now).toBeLessThan(1500)
+    expect(originBytes(driver)).toBeLessThanOrEqual(2 * CHUNK)
+  })
+})
+
+describe('scheduler: two sources for what is late', () => {
+  test('a peer falls silent with urgent blocks: a second source is asked for them, and the first is given up', () => {
+    const driver = quiet({ chunkCount: 2, rates: [2_000_000, 2_000_000], config: { config: { hedgeAllowanceBytes: CHUNK } } })
+    driver.addPeer('peer-0', { conduct: 'is silent' })
+    moveTo(driver, 0)
+    driver.run(980)
+    const first = driver.requests().find(({ source }) => source.kind === 'peer' && source.peerId === 'peer-0')
+    const second = driver
+      .requests()
+      .find(other => other !== first && other.chunkId === first?.chunkId && other.firstBlock === first?.firstBlock)
+    expect(second).toMatchObject({ source: { kind: 'peer', peerId: 'peer-1' } })
+    driver.run(2000)
+    expect(driver.commands).toContainEqual({ kind: 'cancel-request', requestId: first?.requestId, reason: 'superseded' })
+    expect(originBytes(driver)).toBe(0)
+  })
+
+  test('in a swarm where all is well: nobody is asked twice', () => {
+    const driver = quiet({ chunkCount: 40, rates: [1_000_000, 1_500_000, 2_000_000, 2_500_000] })
+    moveTo(driver, 0)
+    driver.runUntilHeld(60_000)
+    const total = [...driver.bytesFrom.values()].reduce((sum, bytes) => sum + bytes, 0)
+    expect(total).toBe(40 * CHUNK)
+  })
+
+  test('peers that fall silent again and again: bytes that came twice stay within a hundredth and the allowance', () => {
+    const driver = quiet({ chunkCount: 40, rates: [400_000, 400_000, 400_000, 400_000] })
+    let count = 0
+    for (const index of [0, 1, 2, 3]) driver.addPeer(`peer-${index}`, { conduct: () => (++count % 7 === 0 ? 'is silent' : 'serves') })
+    moveTo(driver, 0)
+    expect(driver.runUntilHeld(300_000)).toBe(true)
+    const total = [...driver.bytesFrom.values()].reduce((sum, bytes) => sum + bytes, 0)
+    expect(total - 40 * CHUNK).toBeLessThanOrEqual(0.01 * total + 32 * KIB)
+    expect(driver.scheduler.snapshot().hedgeWastedBytes).toBeLessThanOrEqual(0.01 * total + 32 * KIB)
+  })
+})
