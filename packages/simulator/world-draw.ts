@@ -123,10 +123,12 @@ function drawEngineNumbers(random: Random): Partial<EngineConfig> {
   return { downloadsInFlightMax: 1 + random.below(6), chunksInProgressMax: 1 + random.below(4), batchesPerPeerMax: 1 + random.below(3) }
 }
 
-/** How long it takes at worst when everybody fetches everything through the slowest of the links. */
+/** How long it takes at worst when everybody fetches everything through the slowest of the links, a chunk per round trip. */
 function transferTimeMs({ songs, peers, origin }: Pick<WorldPlan, 'songs' | 'peers' | 'origin'>): number {
   const songBytes = songs.reduce((sum, { shape }) => sum + shape.fileSize, 0)
   const slowest = Math.min(...peers.map(({ link }) => Math.min(link.upBytesPerSecond, link.downBytesPerSecond)))
   const originTimeMs = ((songBytes * peers.length) / origin.link.upBytesPerSecond) * SECOND_MS
-  return 3 * (originTimeMs + (songBytes / slowest) * SECOND_MS)
+  const roundTripMs = 4 * Math.max(origin.link.latencyMs, ...peers.map(({ link }) => link.latencyMs)) + origin.firstByteDelayMs
+  const roundTripsMs = roundTripMs * songs.reduce((sum, { shape }) => sum + shape.chunkCount, 0)
+  return 3 * (originTimeMs + (songBytes / slowest) * SECOND_MS) + roundTripsMs
 }
