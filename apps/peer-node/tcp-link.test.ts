@@ -59,6 +59,21 @@ describe('TcpLink', () => {
     expect(cause).toMatchObject({ code: 'ECONNREFUSED' })
   })
 
+  it('link: the other side says no more while much waits for it to read: is closed at once', async () => {
+    const { server, port } = await listening(
+      socket =>
+        void socket
+          .pause()
+          .on('error', () => undefined)
+          .end(),
+    )
+    const link = dialTcpLink({ host: '127.0.0.1', port })
+    await new Promise<void>(resolve => {
+      link.listen({ ...deaf, opened: () => link.send(new Uint8Array(16_000 * KIB)), closed: () => resolve() })
+    })
+    server.close()
+  })
+
   it('link: more than the network takes: is counted as waiting, then told as drained', async () => {
     let slow: Socket | undefined
     const { server, port } = await listening(socket => {

@@ -67,6 +67,8 @@ class TcpLink implements PeerLink {
       cause = error
     })
     this.#socket.on('drain', () => listener.drained())
+    // Who says no more also hears no more: what waits would otherwise keep the socket for as long as they do not read.
+    this.#socket.once('end', () => this.#socket.destroy())
     this.#socket.once('close', () => listener.closed(cause))
     this.#attach(listener)
   }

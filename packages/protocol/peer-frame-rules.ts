@@ -2,6 +2,7 @@
 // Not the meaning of payloads: peer-frame-parser reads those.
 // Invariant: a header that passes `checkHeader` has a known type, a length within that type's limits, and zero where nothing is said.
 
+import { ID_LENGTH_MAX } from '@evastream/core/ids'
 import {
   BITFIELD_PAYLOAD_MAX_BYTES,
   CHUNK_ID_MAX,
@@ -68,8 +69,8 @@ const rules: ReadonlyMap<number, FrameRule> = new Map(
   [
     // A HELLO is read by versions to come and past ones: past its first six bytes nothing is required here.
     rule('hello', 'dialer', { payloadBytes: [6, HELLO_FRAME_MAX_BYTES - HEADER_SIZE_BYTES] }),
-    rule('hello-ok', 'listener', { payloadBytes: [HELLO_FIXED_SIZE_BYTES + 1, CONTROL_PAYLOAD_MAX_BYTES] }),
-    rule('subscribe', 'dialer', { payloadBytes: [1, 128], required: ['handle'] }),
+    rule('hello-ok', 'listener', { payloadBytes: [HELLO_FIXED_SIZE_BYTES + 1, HELLO_FIXED_SIZE_BYTES + ID_LENGTH_MAX] }),
+    rule('subscribe', 'dialer', { payloadBytes: [1, ID_LENGTH_MAX], required: ['handle'] }),
     rule('unsubscribe', 'dialer', { required: ['handle'] }),
     rule('bitfield', 'listener', {
       payloadBytes: [0, BITFIELD_PAYLOAD_MAX_BYTES],

@@ -80,7 +80,7 @@ describe('docs/protocol-vectors.json', () => {
 
 describe('docs/protocol.md', () => {
   it('manual: the table of frames: is the one in the code', () => {
-    const rows = [...manual.matchAll(/^\| `0x([0-9a-f]{2})` \| ([A-Z_]+) \|/gm)].map(([, type, name]) => [
+    const rows = [...manual.matchAll(/^\|\s*`0x([0-9a-f]{2})`\s*\|\s*([A-Z_]+)\s*\|/gm)].map(([, type, name]) => [
       (name as string).toLowerCase().replace('_', '-'),
       Number.parseInt(type as string, 16),
     ])
@@ -88,12 +88,12 @@ describe('docs/protocol.md', () => {
   })
 
   it('manual: the table of refusals: is the one in the code', () => {
-    const rows = [...manual.matchAll(/^\| (\d+) \| ([a-z-]+) \|/gm)].map(([, number, code]) => [code, Number(number)])
+    const rows = [...manual.matchAll(/^\|\s*(\d+)\s*\|\s*([a-z-]+)\s*\|/gm)].map(([, number, code]) => [code, Number(number)])
     expect(Object.fromEntries(rows)).toEqual({ ...words.REJECT_CODES })
   })
 
   it('manual: the table of limits: is the one in the code', () => {
-    const rows = [...manual.matchAll(/^\| `([A-Z_]+)` \| (\d+) \|/gm)].map(([, name, value]) => [name, Number(value)])
+    const rows = [...manual.matchAll(/^\|\s*`([A-Z_]+)`\s*\|\s*(\d+)\s*\|/gm)].map(([, name, value]) => [name, Number(value)])
     const limits = Object.entries(words).filter(([, value]) => typeof value === 'number')
     expect(Object.fromEntries(rows)).toEqual(Object.fromEntries(limits))
   })
