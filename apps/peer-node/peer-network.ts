@@ -21,6 +21,8 @@ const DEFAULT_KNOWN_MAX = 1000
 /** A connection that nobody used for this long may make room for one that is wanted now. */
 const SPARE_AFTER_MS = 5 * SECOND_MS
 const TICK_MS = 250
+/** Forbidden addresses remembered as told. */
+const REPORTED_MAX = 100
 /** What a fetch is told for which there is no room. */
 const CROWDED_RETRY_AFTER_MS = SECOND_MS
 
@@ -62,6 +64,7 @@ export class PeerNetwork implements PeerNetworkPort {
   readonly #book: PeerBook
   readonly #songs = new Map<SongId, SongShape>()
   readonly #neighbours = new Map<PeerId, Neighbour>()
+  readonly #reported = new Set<string>()
   #listener = nobody
   #stopTicking: (() => void) | undefined
   #isClosed = false
@@ -84,7 +87,7 @@ export class PeerNetwork implements PeerNetworkPort {
   introduce({ peerId, host, port }: ListedPeer): void {
     if (this.#isClosed) return
     if (!this.#deps.mayDial(host) || port < 1 || port > 65_535) {
-      this.#deps.log.warn({ peerId, host: host.slice(0, 64), port }, 'the tracker listed an address that may not be dialled')
+      this.#reportForbidden(peerId, `${host.slice(0, 64)} port ${port}`)
       return
     }
     const peer = this.#book.learn({ peerId, host, port })
@@ -172,6 +175,14 @@ export class PeerNetwork implements PeerNetworkPort {
       if (!this.#hasRoom) return
       this.#dialIfRoom(peer)
     }
+  }
+
+  /** Once for each address: the tracker lists it again at every poll. */
+  #reportForbidden(peerId: PeerId, address: string): void {
+    if (this.#reported.has(address)) return
+    if (this.#reported.size >= REPORTED_MAX) this.#reported.clear()
+    this.#reported.add(address)
+    this.#deps.log.warn({ peerId, address }, 'the tracker listed an address that may not be dialled')
   }
 
   #dial({ peerId, host, port }: KnownPeer): Neighbour {
