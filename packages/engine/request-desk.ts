@@ -41,7 +41,7 @@ export class RequestDesk {
     pace.asked(sizeBytes, now)
     chunk.activeAt = now
     if (asking.hedgeOf !== undefined) hedges.reserve(sizeBytes)
-    else request.hedgeAt = hedgeDueAt(request, this.#state.spreads[source.kind])
+    else request.hedgeAt = hedgeDueAt(request, this.#state.spreads[source.kind], this.#state.config)
     this.#state.emit({
       kind: 'request-blocks',
       requestId: request.requestId,

@@ -128,12 +128,16 @@ describe('request patience: slow links are not given up for ever', () => {
 
 describe('request patience: hedging', () => {
   test('the usual time and a deviation: then a second source is thought of', () => {
-    expect(hedgeDueAt(aRequest(), new CompletionSpread())).toBe(1300)
+    expect(hedgeDueAt(aRequest(), new CompletionSpread(), defaultEngineConfig)).toBe(1300)
   })
 
   test('sources of this class that keep their word: sooner', () => {
     const spread = new CompletionSpread()
     for (let index = 0; index < 40; index++) spread.finished(200, 200)
-    expect(hedgeDueAt(aRequest(), spread)).toBeLessThan(1210)
+    expect(hedgeDueAt(aRequest(), spread, defaultEngineConfig)).toBeLessThan(1210)
+  })
+
+  test('a source so slow that hours are usual: two seconds all the same', () => {
+    expect(hedgeDueAt(aRequest({ expectedMs: 9_000_000 }), new CompletionSpread(), defaultEngineConfig)).toBe(3000)
   })
 })

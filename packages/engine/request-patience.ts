@@ -23,9 +23,12 @@ export function giveUpAt(request: OpenRequest, source: SourceExpectation, config
   return Math.min(silentAt(request, source, config), overdueAt(request, source, config))
 }
 
-/** When to think of asking a second source: the time a request of its kind usually takes, and a deviation more. */
-export function hedgeDueAt(request: OpenRequest, spread: CompletionSpread): Millis {
-  return request.askedAt + request.expectedMs * spread.usualRatio(1)
+/**
+ * When to think of asking a second source: the time a request of its kind usually takes, and a deviation more; but no later than a
+ * silent one would be given up, for of a source that is known to be slow hours may be usual.
+ */
+export function hedgeDueAt(request: OpenRequest, spread: CompletionSpread, config: Pick<EngineConfig, 'silenceMs'>): Millis {
+  return request.askedAt + Math.min(config.silenceMs, request.expectedMs * spread.usualRatio(1))
 }
 
 function silentAt(request: OpenRequest, source: SourceExpectation, config: EngineConfig): Millis {
