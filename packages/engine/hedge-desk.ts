@@ -22,7 +22,7 @@ export interface HedgeDeskDeps {
   readonly sourceSelection: SourceSelection
 }
 
-/** A request that is left as it is comes up again after half the time it should take, within these bounds. */
+/** A request that is left as it is comes up again after half the time it should take, within these bounds; late if nobody waits for it. */
 const RECONSIDER_MIN_MS = 100
 const RECONSIDER_MAX_MS = 1000
 /** A deadline is at risk when twice the time that the second source needs would miss it. */
@@ -40,8 +40,9 @@ export class HedgeDesk {
   /** @returns whether blocks became free, so that there is something to plan. */
   consider(request: OpenRequest): boolean {
     const { state, survey, desk, blame } = this.#deps
-    request.hedgeAt = state.now + Math.min(RECONSIDER_MAX_MS, Math.max(RECONSIDER_MIN_MS, request.expectedMs / 2))
     const wanted = this.#wanted(request)
+    const pauseMs = wanted === undefined ? RECONSIDER_MAX_MS : request.expectedMs / 2
+    request.hedgeAt = state.now + Math.min(RECONSIDER_MAX_MS, Math.max(RECONSIDER_MIN_MS, pauseMs))
     const second = wanted && this.#secondSource(wanted)
     if (wanted === undefined || second === undefined) return false
     const { song, chunk, priority } = request

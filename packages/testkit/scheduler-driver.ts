@@ -3,6 +3,7 @@
 // Invariant: events reach the Scheduler in the order of their times, each command's outcome comes back as an event, and a seed
 // decides all chance.
 
+import { assert } from '@evastream/core/assert'
 import type { ErrorCode } from '@evastream/core/errors'
 import { type ChunkId, type PeerId, parsePeerId, parseSongId, type SongId } from '@evastream/core/ids'
 import { blockLengthBytes, type SongShape } from '@evastream/core/manifest'
@@ -12,6 +13,7 @@ import type { CompleteChunk, RequestBlocks, SchedulerCommand, Source } from '@ev
 import { type EngineConfig, engineConfig } from '@evastream/engine/config'
 import type { SchedulerEvent, SongAdded } from '@evastream/engine/events'
 import { Scheduler } from '@evastream/engine/scheduler'
+import { SchedulerWitness } from './scheduler-witness.ts'
 
 /** What becomes of a request at a source: bytes in time, nothing ever, or a failure with its code. */
 export type Conduct =
@@ -60,6 +62,8 @@ export function aShape(chunkCount: number, chunkSize = 256 * 1024, fileSize = ch
 
 export class SchedulerDriver {
   readonly scheduler: Scheduler
+  /** Watches every step; the first broken promise ends the run. */
+  readonly witness: SchedulerWitness
   readonly origin: FakeSource = { rateBytesPerSecond: 10_000_000, roundTripMs: 20, conduct: 'serves' }
   readonly events: SchedulerEvent[] = []
   readonly commands: SchedulerCommand[] = []
@@ -80,7 +84,9 @@ export class SchedulerDriver {
   #order = 0
 
   constructor(options: SchedulerDriverOptions = {}) {
-    this.scheduler = new Scheduler(engineConfig(options.config), seededRandom(options.seed ?? 1))
+    const config = engineConfig(options.config)
+    this.scheduler = new Scheduler(config, seededRandom(options.seed ?? 1))
+    this.witness = new SchedulerWitness(config)
     this.trackerMs = 'trackerMs' in options ? options.trackerMs : 5
   }
 
@@ -121,6 +127,8 @@ export class SchedulerDriver {
     if (event.kind === 'peer-lost') this.#stopServing(event.peerId)
     const commands = this.scheduler.handle(event)
     this.commands.push(...commands)
+    this.witness.saw(event, commands, this.scheduler)
+    assert(this.witness.violations.length === 0, this.witness.violations.join('; '))
     this.observe(event, commands)
     for (const command of commands) this.#carryOut(command)
     return commands
