@@ -177,6 +177,20 @@ describe('source survey: predicted finish', () => {
     expect(factsOf(parts, song, { run }).candidates[0]?.finishMs).toBeCloseTo(before + 2000)
   })
 
+  test('one that was only ever busy for a while: as if it stayed so as long again, until it delivers', () => {
+    const parts = new EngineParts()
+    const song = parts.addSong()
+    const peerId = parts.addPeer('anna', song)
+    const run = { firstBlock: 0, blockCount: 2 }
+    const before = factsOf(parts, song, { run }).candidates[0]?.finishMs ?? 0
+    parts.state.health.busy(peerId, 0, 100)
+    parts.state.now = 700
+    parts.state.health.busy(peerId, 700, 100)
+    expect(factsOf(parts, song, { run }).candidates[0]?.finishMs).toBeCloseTo(before + 700)
+    parts.state.health.delivered(peerId)
+    expect(factsOf(parts, song, { run }).candidates[0]?.finishMs).toBeCloseTo(before)
+  })
+
   test('a slow peer: only as much as it would be asked for at a time', () => {
     const parts = new EngineParts({ roundTripAssumedMs: 0, rateAssumedBytesPerSecond: 50_000 })
     const song = parts.addSong()

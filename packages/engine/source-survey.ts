@@ -104,9 +104,10 @@ export class SourceSurvey {
     const record = health.recordOf(holding.peerId)
     const rate = health.expectedRate(record, now)
     const sizeBytes = this.#batchBytes(wanted, this.#peerBatchBlocks(record, rate, wanted))
-    // One that failed last time is expected to keep silent first.
+    // One that failed last time is expected to keep silent first, and a busy one to stay so as long again as it has been.
     const doubtMs = record.failures > 0 ? config.silenceMs : 0
-    const finishMs = doubtMs + this.finishMs(record.pace, rate, sizeBytes)
+    const busyMs = record.busySince === undefined ? 0 : now - record.busySince
+    const finishMs = doubtMs + busyMs + this.finishMs(record.pace, rate, sizeBytes)
     const markedUntil = wanted.song.markOf(wanted.chunkId, holding.peerId)
     if (markedUntil > now) return { peerId: holding.peerId, standing: 'failed', retryAt: markedUntil, finishMs }
     return { peerId: holding.peerId, ...this.standingOf(record), finishMs }

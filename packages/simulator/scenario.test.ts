@@ -34,6 +34,17 @@ test.each(MANNERS)(
   },
 )
 
+test.each(MANNERS)('swarm: a listener beside an adversary that "%s", the origin well: waits three seconds at most', manner => {
+  for (const hasBlockHashes of [true, false]) {
+    const world = scenario().song({ chunkCount: 20, hasBlockHashes }).adversary(manner)
+    const listens = [{ startsAfterMs: 0, fromBytes: 0 }]
+    const outcome = world.peer('peer-1', { joinsAt: SECOND_MS, interest: 'idle', listens }).run()
+    expectGood(outcome)
+    expect(outcome.waitedMs).toBeLessThan(3 * SECOND_MS)
+    expect(outcome.stallCount).toBeLessThanOrEqual(2)
+  }
+})
+
 test('swarm: the only holder comes back after a crash, the origin dead: the rest follows within half a minute', () => {
   const seeder = parsePeerId('seeder')
   const crash = { kind: 'peer-crash', peerId: seeder, at: 2 * SECOND_MS, until: MINUTE_MS, isSilent: true, keepsStore: true } as const
