@@ -49,7 +49,7 @@ describe('chunk progress: which blocks are free', () => {
   test('a block that is claimed twice: a mistake of ours', () => {
     const progress = progressOf(4)
     progress.claim(1, run(0, 2))
-    expect(() => progress.claim(2, run(1, 2))).toThrowError(expect.objectContaining({ code: 'EVA_INTERNAL' }))
+    expect(() => progress.claim(2, run(1, 2))).toThrow(expect.objectContaining({ code: 'EVA_INTERNAL' }))
   })
 })
 

@@ -28,6 +28,6 @@ describe('engine config', () => {
     ['a lookup that is stale before the next is due', { findPeersFreshMs: 1000 }],
     ['a time out that is longer at least than at most', { requestTimeoutMinMs: 20_000 }],
   ])('%s: refused as a mistake of ours', (_, changes) => {
-    expect(() => engineConfig(changes)).toThrowError(expect.objectContaining({ code: 'EVA_INTERNAL' }))
+    expect(() => engineConfig(changes)).toThrow(expect.objectContaining({ code: 'EVA_INTERNAL' }))
   })
 })

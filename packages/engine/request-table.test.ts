@@ -41,7 +41,7 @@ describe('request table: opening', () => {
   test('blocks that somebody was asked for already: a mistake of ours', () => {
     const table = new RequestTable()
     const { chunk } = table.open(opening())
-    expect(() => table.open(opening({ chunk, run: { firstBlock: 7, blockCount: 2 } }))).toThrowError(
+    expect(() => table.open(opening({ chunk, run: { firstBlock: 7, blockCount: 2 } }))).toThrow(
       expect.objectContaining({ code: 'EVA_INTERNAL' }),
     )
   })
