@@ -131,7 +131,7 @@ export function cleanText(text: string | undefined): string | undefined {
   if (text === undefined) return undefined
   const wellFormed = Buffer.from(text).toString()
   const line = wellFormed.replace(/[\p{Cc}\u2028\u2029]+/gu, ' ').trim()
-  const short = [...line].slice(0, TEXT_LENGTH_MAX).join('').trim()
+  const short = Array.from(line).slice(0, TEXT_LENGTH_MAX).join('').trim()
   return short === '' ? undefined : short
 }
 
