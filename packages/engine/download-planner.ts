@@ -30,6 +30,10 @@ export interface DownloadPlannerDeps {
 
 /** Chunks of one song that are tried in a row before the next song has its turn. */
 const START_TRIES_MAX = 8
+/** Songs that are tried in vain before the rest must wait for the next time, so that a thousand songs do not cost a thousand looks. */
+const SONG_TRIES_MAX = 8
+/** The rest is looked at again after this time (ms), if nothing else happens. */
+const SONG_TRIES_PAUSE_MS = 250
 
 export class DownloadPlanner {
   readonly #deps: DownloadPlannerDeps
@@ -98,16 +102,18 @@ export class DownloadPlanner {
     for (const { song, chunk } of urgent) while (this.#ask(song, chunk.chunkId, { priority: 'play', urgent: chunk }));
   }
 
-  /** Songs of one class in turns, one request each. */
+  /** Songs of one class in turns, one request each; one that nothing can be asked for now has had its turn as well. */
   #planRest(songs: readonly SongState[], priority: 'prefetch' | 'seed'): void {
     const { state } = this.#deps
-    let inTurn = songs.filter(song => song.wantedCount > 0 && song.hasReaders === (priority === 'prefetch'))
-    while (inTurn.length > 0 && this.#hasPlace(priority)) {
-      inTurn = inTurn.filter(song => {
-        if (!this.#askNext(song, priority)) return false
-        state.songs.hadTurn(song)
-        return true
-      })
+    const inTurn = songs.filter(song => song.wantedCount > 0 && song.hasReaders === (priority === 'prefetch'))
+    let triesLeft = SONG_TRIES_MAX
+    for (let song = inTurn.shift(); song !== undefined && this.#hasPlace(priority); song = inTurn.shift()) {
+      if (this.#askNext(song, priority)) inTurn.push(song)
+      else if (--triesLeft === 0 && inTurn.length > 0) {
+        this.#noteWake(state.now + SONG_TRIES_PAUSE_MS)
+        inTurn.length = 0
+      }
+      state.songs.hadTurn(song)
     }
   }
 
@@ -115,11 +121,8 @@ export class DownloadPlanner {
   #askNext(song: SongState, priority: 'prefetch' | 'seed'): boolean {
     const { state, startable, prefetchOrder } = this.#deps
     for (const chunkId of song.progress.keys()) if (this.#ask(song, chunkId, { priority })) return true
-    if (song.hasUnstored || !this.#hasPlace(priority)) return false
-    if (!this.#hasRoom(priority)) {
-      this.#makeRoom(priority)
-      if (!this.#hasRoom(priority)) return false
-    }
+    this.#dropEmpty([song])
+    if (song.hasUnstored || !this.#makeRoom(priority)) return false
     const { chunkIds, wakeAt } = startable.of(song, this.#isListenedTo)
     this.#noteWake(wakeAt)
     const copies = state.peers.copiesOf(song.songId)
@@ -143,10 +146,6 @@ export class DownloadPlanner {
       this.#noteWake(song.chunkPauseOf(chunkId))
       return false
     }
-    if (chunk === undefined && !this.#hasRoom(need.priority)) {
-      this.#makeRoom(need.priority)
-      if (!this.#hasRoom(need.priority)) return false
-    }
     const deadlineAt = need.urgent && this.#deadlineOf(song, need.urgent, run)
     const verify = chunk?.verify ?? song.verify
     const wanted = { song, chunkId, run, verify, deadlineAt, isYielding: this.#isListenedTo && need.priority !== 'play' }
@@ -156,7 +155,10 @@ export class DownloadPlanner {
       if (choice.until !== undefined) this.#noteWake(choice.until)
       return false
     }
-    if (chunk === undefined) this.#chunksInProgress++
+    if (chunk === undefined) {
+      if (!this.#makeRoom(need.priority)) return false
+      this.#chunksInProgress++
+    }
     const batch = { firstBlock: run.firstBlock, blockCount: survey.batchBlocks(choice.source, wanted) }
     desk.open({
       song,
@@ -197,8 +199,12 @@ export class DownloadPlanner {
     return Math.max(1, Math.floor(bound * (1 - this.#deps.state.config.urgentReserveRatio)))
   }
 
-  /** A chunk that no source was found for, or that the disk refuses, gives way: for an urgent one at once, else after a time. */
-  #makeRoom(priority: PriorityClass): void {
+  /**
+   * Room for one more chunk, if need be at the cost of one that no source was found for or that the disk refuses: for an urgent one
+   * at once, else after a time. @returns whether there is room.
+   */
+  #makeRoom(priority: PriorityClass): boolean {
+    if (this.#hasRoom(priority)) return true
     const { state, desk } = this.#deps
     const { now, config } = state
     let victim: { song: SongState; chunk: ChunkProgress } | undefined
@@ -212,15 +218,20 @@ export class DownloadPlanner {
         else if (victim === undefined || chunk.blocksHere < victim.chunk.blocksHere) victim = { song, chunk }
       }
     }
-    if (victim === undefined) return
+    if (victim === undefined) return false
     desk.discard(victim.song, victim.chunk)
     this.#chunksInProgress--
+    return this.#hasRoom(priority)
   }
 
   /** A chunk of which nothing is here and nothing on its way is not in progress. */
   #dropEmpty(songs: readonly SongState[]): void {
-    for (const song of songs)
-      for (const chunk of [...song.progress.values()])
-        if (chunk.phase === 'fetching' && chunk.isIdle && chunk.blocksHere === 0) this.#deps.desk.discard(song, chunk)
+    for (const song of songs) {
+      for (const chunk of [...song.progress.values()]) {
+        if (chunk.phase !== 'fetching' || !chunk.isIdle || chunk.blocksHere > 0) continue
+        this.#deps.desk.discard(song, chunk)
+        this.#chunksInProgress--
+      }
+    }
   }
 }
