@@ -1,7 +1,7 @@
 // The simulator's command: arguments, exit codes, and where the text goes.
 // Not the simulator: packages/simulator.
 
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Outcome, type SimulationOptions, simulate } from '@evastream/simulator/simulation'
@@ -78,6 +78,25 @@ test('sim: a story: is played and told like a seed', async () => {
   expect(code).toBe(0)
   expect(stdout).toContain('1 peer (peer-1 from 0.0 s fetching)')
   expect(stdout).toContain('10.0 MiB from the origin')
+})
+
+test('sim: a trace replayed: says that nothing changed, or names the first line that did', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'evastream-sim-'))
+  try {
+    const path = join(directory, 'trace.jsonl')
+    await run(['--seed', '3', '--trace', path])
+    const same = await run(['--replay', path])
+    expect(same).toMatchObject({ code: 0, stderr: '' })
+    expect(same.stdout).toMatch(/^seed 3: \d+ lines, and every step gives the same commands\n$/)
+    writeFileSync(path, readFileSync(path, 'utf8').replace('"find-peers"', '"find-fault"'))
+    const other = await run(['--replay', path])
+    expect(other.code).toBe(1)
+    expect(other.stdout).toMatch(/^line \d+ differs\n {2}then .*find-fault.*\n {2}now .*find-peers/)
+    writeFileSync(path, 'no trace\n')
+    for (const bad of [path, join(directory, 'none')]) expect(await run(['--replay', bad])).toMatchObject({ code: 2, stdout: '' })
+  } finally {
+    rmSync(directory, { recursive: true })
+  }
 })
 
 test.each([

@@ -2,18 +2,19 @@
 // Not the simulator (packages/simulator, which is pure) and not the process (scripts/sim.ts).
 // Invariant: answers 0 only if every seed was good, 1 if one was not, 2 if the arguments make no sense.
 
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { EvaError, toEvaError } from '@evastream/core/errors'
 import { summaryLine, summaryOf } from '@evastream/simulator/run-summary'
-import { type Outcome, type SimulationOptions, simulate } from '@evastream/simulator/simulation'
+import { type Outcome, productionScheduler, type SimulationOptions, simulate } from '@evastream/simulator/simulation'
 import { isStoryName, STORIES, type StoryName } from '@evastream/simulator/stories'
-import { Trace } from '@evastream/simulator/trace'
+import { replayTrace, Trace, type TraceEntry } from '@evastream/simulator/trace'
 
 const USAGE = `Plays simulated worlds through the production Scheduler, on virtual time.
 
   npm run sim -- --seed 7               one world, told in words
   npm run sim -- --seed 7 --trace FILE  and its every step as JSON lines (- for standard output)
+  npm run sim -- --replay FILE          feeds a trace's events to new Schedulers: do the same commands come out?
   npm run sim -- --seeds 1..1000        many worlds, a line each
   npm run sim -- --count 1000           the same; with --seed N it begins at N
   npm run sim -- --story NAME           a world with a point, instead of one by chance:
@@ -29,18 +30,22 @@ export interface SimIo {
   readonly play?: (options: SimulationOptions) => Outcome
 }
 
-interface SimArguments {
+interface PlayArguments {
+  readonly kind: 'play'
   readonly first: number
   readonly last: number
   readonly tracePath: string | undefined
   readonly story: StoryName | undefined
 }
 
+type SimArguments = PlayArguments | { readonly kind: 'replay'; readonly path: string } | { readonly kind: 'help' }
+
 /** Runs the command. @returns the exit code. */
 export async function simCommand(argv: readonly string[], io: SimIo): Promise<number> {
   try {
     const parsed = parseArguments(argv)
-    if (parsed !== 'help') return await playAll(parsed, io)
+    if (parsed.kind === 'play') return await playAll(parsed, io)
+    if (parsed.kind === 'replay') return await replay(parsed.path, io)
     io.stdout(USAGE)
     return 0
   } catch (thrown) {
@@ -50,7 +55,7 @@ export async function simCommand(argv: readonly string[], io: SimIo): Promise<nu
   }
 }
 
-async function playAll(given: SimArguments, io: SimIo): Promise<number> {
+async function playAll(given: PlayArguments, io: SimIo): Promise<number> {
   const { first, last, tracePath } = given
   const isSingle = first === last
   // With the trace on standard output, the words go where they do not disturb it.
@@ -65,7 +70,7 @@ async function playAll(given: SimArguments, io: SimIo): Promise<number> {
   return badCount === 0 ? 0 : 1
 }
 
-async function playOne(seed: number, { tracePath, story }: SimArguments, io: SimIo): Promise<Outcome> {
+async function playOne(seed: number, { tracePath, story }: PlayArguments, io: SimIo): Promise<Outcome> {
   const { play = simulate } = io
   const world = story === undefined ? { seed } : { seed, plan: STORIES[story]().plan() }
   if (tracePath === undefined) return play(world)
@@ -76,9 +81,32 @@ async function playOne(seed: number, { tracePath, story }: SimArguments, io: Sim
   return outcome
 }
 
-function parseArguments(argv: readonly string[]): SimArguments | 'help' {
+async function replay(path: string, io: SimIo): Promise<number> {
+  const text = await readFile(path, 'utf8').catch(cause => {
+    throw new EvaError('EVA_USAGE', { details: { reason: `The trace ${path} cannot be read.` }, cause })
+  })
+  const lines = text.trimEnd().split('\n')
+  const header = parseHeader(lines[0])
+  if (header === undefined) throw usage(`${path} is not a trace: its first line is not a world.`)
+  const difference = replayTrace(lines, productionScheduler(header.plan))
+  if (difference === undefined) io.stdout(`seed ${header.seed}: ${lines.length} lines, and every step gives the same commands\n`)
+  else io.stdout(`line ${difference.line} differs\n  then ${difference.expected}\n  now  ${difference.actual}\n`)
+  return difference === undefined ? 0 : 1
+}
+
+function parseHeader(line: string | undefined): Extract<TraceEntry, { readonly kind: 'world' }> | undefined {
+  try {
+    const entry = JSON.parse(line ?? '') as TraceEntry
+    return entry.kind === 'world' ? entry : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function parseArguments(argv: readonly string[]): SimArguments {
   const { values } = parseStrictly(argv)
-  if (values.help === true) return 'help'
+  if (values.help === true) return { kind: 'help' }
+  if (values.replay !== undefined) return { kind: 'replay', path: values.replay }
   const range = /^(\d+)\.\.(\d+)$/.exec(values.seeds ?? '')
   if (values.seeds !== undefined && range === null) throw usage(`--seeds takes A..B, not "${values.seeds}".`)
   const first = wholeNumber('--seed', values.seed ?? range?.[1] ?? '1')
@@ -86,12 +114,12 @@ function parseArguments(argv: readonly string[]): SimArguments | 'help' {
   if (last < first) throw usage('There is no seed in that range.')
   if (values.trace !== undefined && last !== first) throw usage('--trace takes one seed.')
   if (values.story !== undefined && !isStoryName(values.story)) throw usage(`There is no story "${values.story}".`)
-  return { first, last, tracePath: values.trace, story: values.story }
+  return { kind: 'play', first, last, tracePath: values.trace, story: values.story }
 }
 
 function parseStrictly(argv: readonly string[]) {
   const text = { type: 'string' } as const
-  const options = { seed: text, seeds: text, count: text, trace: text, story: text, help: { type: 'boolean' } } as const
+  const options = { seed: text, seeds: text, count: text, trace: text, story: text, replay: text, help: { type: 'boolean' } } as const
   try {
     return parseArgs({ args: [...argv], options, strict: true })
   } catch (thrown) {
