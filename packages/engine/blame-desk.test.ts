@@ -102,6 +102,72 @@ describe('blame desk: a peer fails', () => {
   })
 })
 
+describe('blame desk: a request takes too long', () => {
+  test('of a peer: cancelled, the peer left alone and waited for longer the next time, marked for the chunk', () => {
+    const { parts, song } = swarm()
+    const request = parts.ask(song, fromPeer('anna'))
+    parts.commands()
+    parts.state.now = 1000
+    parts.blame.requestTimedOut(request)
+    expect(parts.commands()).toEqual([{ kind: 'cancel-request', requestId: request.requestId, reason: 'timed-out' }])
+    expect(parts.state.health.recordOf(anna)).toMatchObject({ failures: 1, timeouts: 1, pausedUntil: 1500 })
+    expect(song.markOf(0, anna)).toBe(6000)
+    expect(parts.state.origin.failures).toBe(0)
+  })
+
+  test('of the origin: cancelled, the origin left alone and waited for longer the next time, no peer blamed', () => {
+    const { parts, song } = swarm()
+    const request = parts.ask(song, fromOrigin)
+    parts.commands()
+    parts.blame.requestTimedOut(request)
+    expect(parts.commands()).toMatchObject([{ kind: 'cancel-request', reason: 'timed-out' }])
+    expect(parts.state.origin).toMatchObject({ failures: 1, patience: 2 })
+    expect(parts.state.health.recordOf(anna).failures).toBe(0)
+  })
+
+  test('what was asked of the peer later and has not begun to come: cancelled with it, and marked; all else stays', () => {
+    const { parts, song } = swarm()
+    const earlier = parts.ask(song, fromPeer('anna'), { chunkId: 1 })
+    const late = parts.ask(song, fromPeer('anna'), { chunkId: 2 })
+    const behind = parts.ask(song, fromPeer('anna'), { chunkId: 3 })
+    const begun = parts.ask(song, fromPeer('anna'), { chunkId: 4 })
+    const elsewhere = parts.ask(song, fromPeer('boris'), { chunkId: 5 })
+    parts.desk.arrived(begun, 10)
+    parts.commands()
+    parts.blame.requestTimedOut(late)
+    expect(parts.commands()).toEqual([late, behind].map(({ requestId }) => ({ kind: 'cancel-request', requestId, reason: 'timed-out' })))
+    expect([...parts.state.requests.all()]).toEqual([earlier, begun, elsewhere])
+    expect([1, 2, 3, 4].map(chunkId => song.markOf(chunkId, anna) > 0)).toEqual([false, true, true, false])
+    expect(parts.state.health.recordOf(anna).failures).toBe(1)
+  })
+})
+
+describe('blame desk: what is missing moves to another source', () => {
+  test('its peer had fallen silent: left alone for a moment and marked, but waited for no longer the next time', () => {
+    const { parts, song } = swarm()
+    const request = parts.ask(song, fromPeer('anna'))
+    parts.commands()
+    parts.blame.requestMoved(request, true)
+    expect(parts.commands()).toEqual([{ kind: 'cancel-request', requestId: request.requestId, reason: 'superseded' }])
+    expect(parts.state.health.recordOf(anna)).toMatchObject({ failures: 1, timeouts: 0 })
+    expect(song.markOf(0, anna)).toBe(5000)
+  })
+
+  test('its peer was slow: not blamed', () => {
+    const { parts, song } = swarm()
+    parts.blame.requestMoved(parts.ask(song, fromPeer('anna')), false)
+    expect(parts.state.health.recordOf(anna).failures).toBe(0)
+    expect(song.markOf(0, anna)).toBe(0)
+  })
+
+  test('the origin had fallen silent: not blamed', () => {
+    const { parts, song } = swarm()
+    parts.blame.requestMoved(parts.ask(song, fromOrigin), true)
+    expect(parts.state.origin.failures).toBe(0)
+    expect(parts.state.requests.size).toBe(0)
+  })
+})
+
 describe('blame desk: a peer is gone', () => {
   test('its requests: to others at once, without a command', () => {
     const { parts, song } = swarm()
@@ -149,6 +215,30 @@ describe('blame desk: the origin fails', () => {
 
   test('overloaded: it is left alone as long as it asked', () => {
     expect(originFails('EVA_ORIGIN_OVERLOADED', 7000).parts.state.origin.retryAt).toBe(8000)
+  })
+
+  test('overloaded while others are out: it is known how many it bears', () => {
+    const { parts, song } = swarm()
+    const requests = [0, 1, 2].map(chunkId => parts.ask(song, fromOrigin, { chunkId, blockCount: 1 }))
+    const [refused, ...others] = requests
+    if (refused !== undefined) parts.blame.requestFailed(refused, 'EVA_ORIGIN_OVERLOADED')
+    for (const request of others) parts.desk.finished(request)
+    for (const chunkId of [3, 4]) parts.ask(song, fromOrigin, { chunkId, blockCount: 1 })
+    expect(parts.state.origin.hasRoom(60_000)).toBe(false)
+  })
+
+  test('many chunks in a row are missing there: it is left alone as a whole', () => {
+    const { parts, song } = swarm()
+    for (const chunkId of [0, 1, 2, 3]) parts.blame.requestFailed(parts.ask(song, fromOrigin, { chunkId }), 'EVA_ORIGIN_CHUNK_MISSING')
+    expect(parts.state.origin.failures).toBe(1)
+  })
+
+  test('a whole chunk of it is bad: the origin is left alone, and longer for that chunk', () => {
+    const { parts, song } = swarm()
+    parts.state.now = 1000
+    parts.blame.originSentBadChunk(song, 2)
+    expect(parts.state.origin.failures).toBe(1)
+    expect(song.originPauseOf(2)).toBe(1250)
   })
 
   test('one chunk is missing there: that chunk is left alone, the others are not', () => {
