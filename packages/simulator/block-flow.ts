@@ -19,7 +19,7 @@ export interface SendingManner {
   isGood(block: number): boolean
   /** Stop for ever this many bytes before the end of the run. */
   readonly stopBeforeEndBytes?: number
-  /** Bytes per parcel; a quarter second of the slower link, but one block at most, when absent. */
+  /** Bytes per parcel; when absent, a quarter second of this flow's share of the links, one block at most. */
   readonly parcelBytesMax?: number
 }
 
@@ -28,6 +28,8 @@ export interface BlockFlowEnds {
   readonly to: Host
   arrived(parcel: Parcel): void
 }
+
+const PARCEL_BYTES_MIN = 1024
 
 export class BlockFlow implements Flow {
   inFlightCount = 0
@@ -83,7 +85,8 @@ export class BlockFlow implements Flow {
   }
 
   #parcelBytesMax(): number {
-    const rate = Math.min(this.from.link.upBytesPerSecond, this.to.link.downBytesPerSecond)
-    return this.#manner.parcelBytesMax ?? Math.max(1024, Math.floor(rate / 4))
+    const { from, to } = this.#ends
+    const share = Math.min(from.link.upBytesPerSecond / from.flows.length, to.link.downBytesPerSecond / to.inboundCount)
+    return this.#manner.parcelBytesMax ?? Math.max(PARCEL_BYTES_MIN, Math.floor(share / 4))
   }
 }

@@ -42,7 +42,7 @@ test('network: two flows on one uplink: take turns, so each takes twice as long'
   const ends: number[] = []
   for (const to of askers) network.start(aFlow({ from: server, to }, parcel => parcel.block === 3 && ends.push(Math.round(clock.now()))))
   clock.runUntil(10_000)
-  expect(ends).toEqual([1795, 2045])
+  expect(ends).toEqual([1783, 2045])
 })
 
 test('network: a stopped flow: leaves the uplink to the other and tells nothing more', () => {
@@ -112,4 +112,35 @@ test('network: a slow downlink and two fast senders: holds them back, so that a 
   clock.runUntil(1500)
   for (const flow of flows) network.stop(flow)
   expect(receiver.downFreeAt - clock.now()).toBeLessThan(800)
+})
+
+test('network: twelve senders on one slow downlink: each shows life at least every two seconds', () => {
+  const { clock, network } = aNetwork()
+  const receiver = network.addHost('receiver', { ...link, downBytesPerSecond: 32_768 })
+  const lastAt = new Map<number, number>()
+  let longestMs = 0
+  for (let index = 0; index < 12; index++)
+    network.start(
+      aFlow({ from: network.addHost(`sender-${index}`, link), to: receiver }, () => {
+        longestMs = Math.max(longestMs, clock.now() - (lastAt.get(index) ?? 0))
+        lastAt.set(index, clock.now())
+      }),
+    )
+  clock.runUntil(60_000)
+  expect(lastAt.size).toBe(12)
+  expect(longestMs).toBeLessThan(2000)
+})
+
+test('network: a far receiver with a slow downlink: is kept busy all the same', () => {
+  const { clock, network, server } = aNetwork()
+  const receiver = network.addHost('receiver', { ...link, downBytesPerSecond: 16_384, latencyMs: 400 })
+  let endedAt = 0
+  network.start(
+    aFlow({ from: server, to: receiver }, () => {
+      endedAt = clock.now()
+    }),
+  )
+  clock.runUntil(60_000)
+  // 4 s of bytes, 0.4 s of latency, and what the first parcel takes up.
+  expect(endedAt).toBeLessThan(4600)
 })

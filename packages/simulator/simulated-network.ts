@@ -19,6 +19,8 @@ export interface Host {
   group: number
   readonly flows: Flow[]
   turn: number
+  /** Flows on their way to here: they share the downlink. */
+  inboundCount: number
   isSending: boolean
   /** A look at flows that wait for their receivers' downlinks is planned. */
   isHoldingBack: boolean
@@ -62,7 +64,7 @@ export class SimulatedNetwork {
 
   addHost(name: string, link: LinkPlan): Host {
     assert(!this.#hosts.has(name), `two hosts are named ${name}`)
-    const host: Host = { name, link, group: 0, flows: [], turn: 0, isSending: false, isHoldingBack: false, downFreeAt: 0 }
+    const host: Host = { name, link, group: 0, flows: [], turn: 0, inboundCount: 0, isSending: false, isHoldingBack: false, downFreeAt: 0 }
     this.#hosts.set(name, host)
     return host
   }
@@ -89,6 +91,7 @@ export class SimulatedNetwork {
 
   start(flow: Flow): void {
     flow.from.flows.push(flow)
+    flow.to.inboundCount++
     this.#pump(flow.from)
   }
 
@@ -109,6 +112,7 @@ export class SimulatedNetwork {
     const index = flow.from.flows.indexOf(flow)
     if (index < 0) return
     flow.from.flows.splice(index, 1)
+    flow.to.inboundCount--
     if (index < flow.from.turn) flow.from.turn--
   }
 
@@ -120,7 +124,7 @@ export class SimulatedNetwork {
       const flow = host.flows[host.turn] as Flow
       host.turn++
       if (flow.inFlightCount >= PARCELS_IN_FLIGHT_MAX) continue
-      const flowRoomAt = flow.to.downFreeAt - DOWNLINK_BACKLOG_MAX_MS
+      const flowRoomAt = flow.to.downFreeAt - this.latencyMs(flow.from, flow.to) - DOWNLINK_BACKLOG_MAX_MS
       if (flowRoomAt > this.#clock.now()) {
         roomAt = Math.min(roomAt, flowRoomAt)
         continue
