@@ -39,6 +39,8 @@ describe('on the command line', () => {
   test.each<[string, string[], number, RegExp]>([
     ['an unknown verb', ['per'], 2, /There is no verb "per"\. Did you mean "peer"\?/],
     ['no verb', [], 2, /Usage: evastream/],
+    ['a word after version', ['version', '--foo'], 2, /"--foo" is not expected/],
+    ['a colour in a verb', ['\u001b[31mred'], 2, /^evastream \\u001b\[31mred: There is no verb/],
     ['an unknown flag', ['tracker', '--prot=1'], 2, /The flag --prot is not known; did you mean --port\?/],
     ['a flag without its value', ['peer', '--peer.id='], 2, /--peer\.id needs a value/],
     ['a flag given twice', ['origin', '--port=1', '--port=2'], 2, /--port is given more than once/],
@@ -50,7 +52,7 @@ describe('on the command line', () => {
     ['get without an output', ['get', 'song-1'], 2, /--output is missing/],
     ['get into a directory', ['get', 'song-1', '--output={town}/directory'], 2, /it names a directory/],
     ['get into a directory that is not there', ['get', 'song-1', '--output={town}/none/x.mp3'], 2, /does not exist/],
-    ['get of a path', ['get', '../../etc/passwd', '--output={town}/x'], 1, /The song id "\.\.\/\.\.\/etc\/passwd" is not allowed/],
+    ['get of a path', ['get', '../../etc/passwd', '--output={town}/x'], 2, /"\.\.\/\.\.\/etc\/passwd" is not a song id/],
     ['a peer id that is a path', ['peer', '--peer.id=../../etc/passwd'], 2, /--peer\.id is not valid/],
     ['too few peers in the demo', ['demo', '--peers=0'], 2, /--peers is not valid/],
     ['a service address that is none', ['tracker', '--metadata=localhost'], 2, /--metadata is not valid/],

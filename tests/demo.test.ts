@@ -62,9 +62,10 @@ describe('evastream demo', () => {
     const pids = (/^Stop them with: kill ([\d ]+)$/m.exec(stderr)?.[1] ?? '').split(' ').map(Number)
     try {
       const urls = [...stderr.matchAll(/^ {2}(\S+) +(http:\S+) {2}pid \d+$/gm)].map(([, name, url]) => ({ name, url }))
-      expect(urls.map(({ name }) => name)).toEqual(
-        ['metadata', 'tracker', 'origin-again', 'peer-2', 'peer-3', 'peer-4'].filter(name => urls.some(one => one.name === name)),
-      )
+      const names = urls.map(({ name }) => name ?? '')
+      expect(names).toEqual(expect.arrayContaining(['metadata', 'tracker', 'origin-again', 'peer-3', 'peer-4']))
+      // One of the first two was the busiest sender, and was killed.
+      expect(names.filter(name => name === 'peer-1' || name === 'peer-2')).toHaveLength(1)
       expect(urls).toHaveLength(6)
       for (const { url } of urls) expect((await fetch(`${url}/readyz`)).status).toBe(200)
       expect(exitCode).toBe(0)

@@ -59,14 +59,13 @@ export function defineServiceCommand<const T extends OptionTable>({ start, ...sp
   return defineCommand({
     ...spec,
     isService: true,
-    run: async ({ values, warnings }) => {
+    run: async ({ values }) => {
       const [{ createLogger }, { runService }] = await Promise.all([
         import('@evastream/service-kit/logger'),
         import('@evastream/service-kit/run-service'),
       ])
       const { json, 'log.level': level } = values as { json: boolean; 'log.level': 'info' }
       const logger = createLogger({ name: spec.verb, level, json })
-      for (const warning of warnings) logger.warn(warning)
       await runService({ service: spec.verb, json, logger, start: () => start(values, logger) })
       return 0
     },

@@ -4,6 +4,7 @@
 
 import type { LoadedConfig, OptionTable } from '@evastream/service-kit/config'
 import type { OptionValue } from '@evastream/service-kit/config-value'
+import { OPERATOR_TOKEN_VARIABLE } from '@evastream/service-kit/operator-token'
 import Table from 'cli-table3'
 import { NO_LINES_BETWEEN_ROWS } from './table-style.ts'
 
@@ -13,9 +14,11 @@ interface Row {
   readonly from: string
 }
 
-export function configListing(options: OptionTable, { values, origins }: LoadedConfig<OptionTable>): Row[] {
+export function configListing(options: OptionTable, { values, origins }: LoadedConfig<OptionTable>, env: NodeJS.ProcessEnv): Row[] {
   return Object.entries(options).map(([key, { secret }]) => {
     const value = values[key]
+    // The one setting with a variable of its own name, which stands below the flag as any other.
+    if (key === 'token' && value === undefined && env[OPERATOR_TOKEN_VARIABLE]) return { key, value: '(secret)', from: 'environment' }
     return { key, value: secret === true && value !== undefined ? '(secret)' : (value ?? null), from: origins[key] ?? 'default' }
   })
 }

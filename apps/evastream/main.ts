@@ -30,8 +30,8 @@ async function dispatch(): Promise<void> {
   if (verb === '') {
     process.stderr.write(overview(await loadAllCommands(), process.stderr.isTTY))
     process.exitCode = EXIT_CODE_USAGE
-  } else if (verb === 'version' || verb === '--version' || verb === '-v') process.stdout.write(`${PROGRAM_VERSION}\n`)
-  else if (verb === 'help' || verb === '--help' || verb === '-h') await help(argv[0])
+  } else if (verb === 'version' || verb === '--version' || verb === '-v') printVersion(argv)
+  else if (verb === 'help' || verb === '--help' || verb === '-h') await help(argv[0], argv[1])
   else if (verb === 'config') await listConfig(argv)
   else if (argv.includes('--help') || argv.includes('-h')) await help(verb)
   else await runVerb(await commandOf(verb))
@@ -45,15 +45,37 @@ async function runVerb(command: Command): Promise<void> {
   if (exitCode !== 0) process.exitCode = exitCode
 }
 
-async function help(name: string | undefined): Promise<void> {
+async function help(name: string | undefined, word?: string): Promise<void> {
+  if (word !== undefined) throw usage(`"${word.slice(0, 64)}" is not expected after help.`)
   if (name === undefined || BUILT_IN_VERBS.includes(name)) process.stdout.write(overview(await loadAllCommands(), process.stdout.isTTY))
   else process.stdout.write(await verbHelp(await commandOf(name)))
 }
 
-async function listConfig([name = '', ...flags]: readonly string[]): Promise<void> {
-  const command = await commandOf(name)
-  const rows = configListing(command.options, await load(command, flags))
-  process.stdout.write(flags.includes('--json') ? `${JSON.stringify(rows)}\n` : renderConfigListing(rows))
+function printVersion([word]: readonly string[]): void {
+  if (word !== undefined) throw usage(`"${word.slice(0, 64)}" is not expected after version.`)
+  process.stdout.write(`${PROGRAM_VERSION}\n`)
+}
+
+/** Of one verb, with the flags it would be given; without one, of every verb. */
+async function listConfig(words: readonly string[]): Promise<void> {
+  const [name, ...flags] = words
+  const isJson = words.includes('--json')
+  if (name !== undefined && !name.startsWith('-')) {
+    const command = await commandOf(name)
+    const rows = configListing(command.options, await load(command, flags), process.env)
+    process.stdout.write(isJson ? `${JSON.stringify(rows)}\n` : renderConfigListing(rows))
+    return
+  }
+  const stranger = words.find(word => word !== '--json')
+  if (stranger !== undefined) throw usage(`The flag ${stranger.slice(0, 64)} needs its verb before it, as in "evastream config peer".`)
+  const listings: Record<string, ReturnType<typeof configListing>> = {}
+  for (const command of await loadAllCommands()) {
+    const lenient = Object.fromEntries(Object.entries(command.options).map(([key, spec]) => [key, { ...spec, required: false }]))
+    const config = await load({ ...command, options: lenient, positionals: command.positionals.map(word => `${word}?`) }, [])
+    listings[command.verb] = configListing(command.options, config, process.env)
+  }
+  if (isJson) process.stdout.write(`${JSON.stringify(listings)}\n`)
+  else for (const [verbName, rows] of Object.entries(listings)) process.stdout.write(`${verbName}\n${renderConfigListing(rows)}\n`)
 }
 
 async function load(command: Command, flags: readonly string[]): Promise<LoadedConfig<OptionTable>> {
@@ -69,5 +91,9 @@ async function commandOf(name: string): Promise<Command> {
   if (command !== undefined) return command
   const near = nearestName(name, [...VERBS, ...BUILT_IN_VERBS])
   const hint = near === undefined ? '' : ` Did you mean "${near}"?`
-  throw new EvaError('EVA_USAGE', { details: { reason: name === '' ? 'Which verb?' : `There is no verb "${name.slice(0, 64)}".${hint}` } })
+  throw usage(`There is no verb "${name.slice(0, 64)}".${hint}`)
+}
+
+function usage(reason: string): EvaError {
+  return new EvaError('EVA_USAGE', { details: { reason } })
 }

@@ -89,7 +89,8 @@ export class Publisher {
     await this.#checkService(signal)
     listener.reached('checked')
     const sweptCount = await sweepStaging(this.#wish.storageDir, owner, { nowMs, isAlive: isProcessAlive })
-    if (sweptCount > 0) listener.noted(`swept away what ${sweptCount} unfinished publications had left`)
+    if (sweptCount > 0)
+      listener.noted(`swept away what ${sweptCount === 1 ? 'an unfinished publication' : `${sweptCount} unfinished publications`} had left`)
     const tags = await readTags(input.path, signal)
     for (const note of tags.notes) listener.noted(note)
     const description = { ...tags.description, ...this.#wish.overrides }

@@ -65,7 +65,7 @@ export const ERROR_TABLE = Object.freeze({
     403,
     false,
     'The token that was sent is not the right one.',
-    "Check the token; operators find theirs in the metadata service's data directory.",
+    "Check it: an operator's is in the metadata service's data directory, a peer's came with its registration.",
   ),
   EVA_ORIGIN_FORBIDDEN: row(
     'caller',
@@ -321,7 +321,7 @@ export const ERROR_TABLE = Object.freeze({
     502,
     true,
     'The {service} at {url} cannot be reached ({reason}).',
-    'Start it, or correct the address; it is asked again meanwhile.',
+    'Start it, or correct the address.',
   ),
   EVA_SERVICE_TIMEOUT: row(
     'service',

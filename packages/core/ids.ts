@@ -35,5 +35,5 @@ export function parsePeerId(value: unknown): PeerId {
 }
 
 function excerpt(value: unknown): string {
-  return String(value).slice(0, 64)
+  return value === undefined ? '(missing)' : String(value).slice(0, 64)
 }

@@ -49,6 +49,7 @@ const CHUNK_ID_EXPRESSION = /^(0|[1-9][0-9]{0,15})$/
  */
 export function parseChunkId(text: unknown): ChunkId {
   const chunkId = typeof text === 'string' && CHUNK_ID_EXPRESSION.test(text) ? Number(text) : Number.NaN
-  if (!Number.isSafeInteger(chunkId)) throw new EvaError('EVA_CHUNK_ID_INVALID', { details: { value: String(text).slice(0, 64) } })
+  if (!Number.isSafeInteger(chunkId))
+    throw new EvaError('EVA_CHUNK_ID_INVALID', { details: { value: text === undefined ? '(missing)' : String(text).slice(0, 64) } })
   return chunkId
 }

@@ -68,8 +68,12 @@ function judged(spec: ValueSpec, value: OptionValue): ValueOutcome {
   return reason === undefined ? { kind: 'value', value: freeze(value) } : notThis(spec, reason, value)
 }
 
+/** A reason that quotes something has said what is wrong already. */
 function notThis(spec: ValueSpec & { readonly secret?: boolean }, reason: string, value: OptionValue): ValueOutcome {
-  return { kind: 'fault', reason: spec.secret === true ? reason : `${reason}, not "${String(value).slice(0, 64)}"` }
+  return {
+    kind: 'fault',
+    reason: spec.secret === true ? reason : reason.includes('"') ? reason : `${reason}, not "${String(value).slice(0, 64)}"`,
+  }
 }
 
 function freeze(value: OptionValue): OptionValue {

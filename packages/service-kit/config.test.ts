@@ -92,12 +92,14 @@ describe('config: sources', () => {
     expect(load([], { EVASTREAM_PORT: '', EVASTREAM_CONFIG: '' }).values.port).toBe(8081)
   })
 
-  it('the environment: a slip in a name: is a warning, another verb’s name is none', () => {
-    const env = { EVASTREAM_PROT: '1', EVASTREAM_STORAGE: 'x', EVASTREAM_ADMIN_TOKEN: 't', EVASTREAM_TOKENS: 'x', PORT: '3' }
-    const other = { tokens: { type: 'string', describe: 'another verb’s' } } as const
-    expect(loadConfig(table, { argv: [], env, otherTables: [other] }).warnings).toEqual([
-      'The variable EVASTREAM_PROT is not known; did you mean EVASTREAM_PORT?',
-    ])
+  it('the environment: a slip in a name: is refused with a suggestion, another verb’s name and a stranger’s are none', () => {
+    const other = { 'peer.maxPeers': { type: 'number', describe: 'Of another verb' } } as const
+    const load = (env: Record<string, string>) =>
+      loadConfig({ port: { type: 'number', describe: 'A port' } }, { argv: [], env, otherTables: [other] })
+    expect(() => load({ EVASTREAM_PROT: '1' })).toThrow('EVASTREAM_PROT is not valid: it is not known; did you mean EVASTREAM_PORT?')
+    expect(load({ EVASTREAM_PEER__MAXPEERS: '3', EVASTREAM_DEPLOYED_BY: 'x', EVASTREAM_ADMIN_TOKEN: 't' }).values).toEqual({
+      port: undefined,
+    })
   })
 
   it('a file: nested tables and dotted keys, TOML or JSON: mean the same', () => {

@@ -43,8 +43,6 @@ export interface LoadedConfig<T extends OptionTable> {
   readonly origins: Readonly<Record<keyof T, ConfigOrigin>>
   /** The words that are no flags, by the names asked for. */
   readonly positionals: Readonly<Record<string, string>>
-  /** EVASTREAM_ variables that look like a misspelt one of this verb: worth a line in the log, no reason to stop. */
-  readonly warnings: readonly string[]
 }
 
 export interface ConfigSources {
@@ -57,6 +55,8 @@ export interface ConfigSources {
   /** The tables of the other verbs: their keys may stand in a shared file or environment, and are passed over. */
   readonly otherTables?: readonly OptionTable[]
 }
+
+const VARIABLE_PREFIX = 'EVASTREAM_'
 
 /** The options of every service. */
 export const commonOptions = {
@@ -73,6 +73,7 @@ export function loadConfig<const T extends OptionTable>(table: T, sources: Confi
   const path = flags.get('config') ?? (Object.hasOwn(table, 'config') ? setVariable(sources.env, variableOf('config')) : undefined)
   const file = path === undefined ? new Map<string, unknown>() : readConfigFile(path)
   refuseUnknownKeys(file, table, sources)
+  refuseMisspeltVariables(sources.env, variables, sources.otherTables ?? [])
 
   const values: Record<string, OptionValue | undefined> = {}
   const origins: Record<string, ConfigOrigin> = {}
@@ -86,7 +87,6 @@ export function loadConfig<const T extends OptionTable>(table: T, sources: Confi
     values: Object.freeze(values) as ConfigValues<T>,
     origins: Object.freeze(origins) as Readonly<Record<keyof T, ConfigOrigin>>,
     positionals,
-    warnings: misspeltVariables(sources.env, variables, sources.otherTables ?? []),
   })
 }
 
@@ -142,23 +142,19 @@ function refuseUnknownKeys(file: ReadonlyMap<string, unknown>, table: OptionTabl
   }
 }
 
-function misspeltVariables(
+/** A variable that resembles none of ours may well belong to somebody else's program. */
+function refuseMisspeltVariables(
   env: ConfigSources['env'],
   variables: ReadonlyMap<string, string>,
   otherTables: readonly OptionTable[],
-): readonly string[] {
+): void {
   const known = new Set([...variables.keys(), 'EVASTREAM_ADMIN_TOKEN', ...otherTables.flatMap(table => Object.keys(table).map(variableOf))])
-  const warnings: string[] = []
-  for (const name of Object.keys(env)
-    .filter(candidate => candidate.startsWith('EVASTREAM_') && !known.has(candidate))
-    .sort()) {
-    const near = nearestName(
-      name.slice('EVASTREAM_'.length),
-      [...variables.keys()].map(variable => variable.slice('EVASTREAM_'.length)),
-    )
-    if (near !== undefined) warnings.push(`The variable ${name} is not known; did you mean EVASTREAM_${near}?`)
+  const names = [...variables.keys()].map(variable => variable.slice(VARIABLE_PREFIX.length))
+  for (const name of Object.keys(env).sort()) {
+    if (!name.startsWith(VARIABLE_PREFIX) || known.has(name)) continue
+    const near = nearestName(name.slice(VARIABLE_PREFIX.length), names)
+    if (near !== undefined) throw invalid(name, `it is not known; did you mean ${VARIABLE_PREFIX}${near}?`)
   }
-  return Object.freeze(warnings)
 }
 
 function usage(reason: string): EvaError {

@@ -17,7 +17,7 @@ export function reportFailure(thrown: unknown, program = 'evastream'): FailureRe
   const isUsage = error.code === 'EVA_USAGE' || error.code === 'EVA_CONFIG_INVALID'
   // Our own table's sentence for the unforeseen says nothing of what happened; its cause does.
   const cause = error.code === 'EVA_INTERNAL' ? ` (${causeOf(error)})` : ''
-  const text = `${program}: ${printable(error.message + cause)}\n${printable(error.nextStep)} [${error.code}]\n`
+  const text = `${printable(program)}: ${printable(error.message + cause)}\n${printable(error.nextStep)} [${error.code}]\n`
   return { text, exitCode: isUsage ? 2 : 1 }
 }
 

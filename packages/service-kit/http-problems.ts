@@ -63,7 +63,7 @@ function asEvaError(thrown: unknown, request: FastifyRequest): EvaError {
     case 'FST_ERR_CTP_EMPTY_JSON_BODY':
       return refused('the body is empty', thrown)
     case 'FST_ERR_CTP_INVALID_JSON_BODY':
-      return refused('the body is not JSON', thrown)
+      return refused('the body is not JSON, or has a field that no body may have', thrown)
     default:
       if (statusCode === undefined || statusCode < 400 || statusCode >= 500) return toEvaError(thrown)
       return refused(thrown instanceof SyntaxError ? 'the body is not acceptable JSON' : lowerFirst(thrown.message), thrown)

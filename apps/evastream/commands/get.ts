@@ -6,7 +6,7 @@ import { mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { EvaError } from '@evastream/core/errors'
-import { parseSongId, type SongId } from '@evastream/core/ids'
+import { isId, parseSongId, type SongId } from '@evastream/core/ids'
 import { peerNodeOptions } from '@evastream/peer-node/config'
 import type { PeerNode } from '@evastream/peer-node/peer-node'
 import { loadConfig } from '@evastream/service-kit/config'
@@ -39,7 +39,7 @@ export const getCommand = defineCommand({
     'log.level': { ...peerNodeOptions['log.level'], default: 'warn' },
   },
   run: async ({ values, positionals }, host) => {
-    const songId = parseSongId(positionals.songId)
+    const songId = songIdOf(positionals.songId)
     const output = resolve(values.output)
     await refuseDirectory(output)
     const store = await mkdtemp(join(tmpdir(), 'evastream-get-'))
@@ -104,13 +104,18 @@ function tellResult({ node, songId, output, fileSize, json }: Result, { stdout, 
     )
 }
 
+function songIdOf(word: string | undefined): SongId {
+  if (isId(word)) return parseSongId(word)
+  throw new EvaError('EVA_USAGE', { details: { reason: `"${String(word).slice(0, 64)}" is not a song id.` } })
+}
+
 async function refuseDirectory(output: string): Promise<void> {
   const reason = 'it names a directory; add a file name, such as song.mp3'
   if ((await stat(output).catch(missing))?.isDirectory() === true)
-    throw new EvaError('EVA_CONFIG_INVALID', { details: { key: '--output', reason } })
+    throw new EvaError('EVA_USAGE', { details: { reason: `The flag --output is not valid: ${reason}.` } })
   const parent = dirname(output)
   if ((await stat(parent).catch(missing))?.isDirectory() !== true)
-    throw new EvaError('EVA_CONFIG_INVALID', { details: { key: '--output', reason: `the directory ${parent} does not exist` } })
+    throw new EvaError('EVA_USAGE', { details: { reason: `The flag --output is not valid: the directory ${parent} does not exist.` } })
 }
 
 function missing(): undefined {
