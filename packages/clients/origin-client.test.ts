@@ -312,10 +312,31 @@ describe('OriginClient: refusals', () => {
       (request, response) => {
         if (request.url?.includes('chunkId=1')) response.writeHead(206, partialHead).write(wanted.subarray(0, 100))
       },
-      { timeoutMs: 150 },
+      { silenceTimeoutMs: 150 },
     )
     expect((await fetchRun(client)).error.code).toBe('EVA_ORIGIN_TIMEOUT')
     expect((await fetchRun(client, { chunkId: 1 })).error.code).toBe('EVA_ORIGIN_TIMEOUT')
+  })
+
+  it('an origin that drips for much longer than it may be silent: is not given up', async () => {
+    const { client } = await originThat(
+      (_, response) => {
+        response.writeHead(206, { ...partialHead, 'content-length': wanted.length })
+        let sentBytes = 0
+        const drip = setInterval(() => {
+          const next = sentBytes + wanted.length / 16
+          response.write(wanted.subarray(sentBytes, next))
+          sentBytes = next
+          if (sentBytes < wanted.length) return
+          clearInterval(drip)
+          response.end()
+        }, 50)
+      },
+      { silenceTimeoutMs: 400 },
+    )
+    const { target, error } = await fetchRun(client)
+    expect(error).toBeUndefined()
+    expect(target.equals(wanted)).toBe(true)
   })
 
   it('a target that does not fit the run: a bug of ours, told before anything is sent', async () => {

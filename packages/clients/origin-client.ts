@@ -1,5 +1,6 @@
 // The origin's HTTP interface as a peer uses it: runs of blocks, read straight into the buffer that wants them.
-// Not a judge of bytes: it knows lengths, no hashes. Not a retry policy: the scheduler backs off.
+// Not a judge of bytes: it knows lengths, no hashes. Not a retry policy: the scheduler backs off, and cancels what takes too long
+// for what it is needed for; here only silence ends a run, for a slow line that goes on delivering is not at fault.
 // Invariant: nothing is ever written outside `target`, and a resolved fetch has filled all of it.
 
 import { EvaError } from '@evastream/core/errors'
@@ -8,14 +9,13 @@ import { blockRunLengthBytes, chunkLengthBytes, type SongShape } from '@evastrea
 import { BLOCK_SIZE_BYTES, SECOND_MS } from '@evastream/core/units'
 import { chunkPathOf } from '@evastream/protocol/origin-http'
 import type { Agent } from 'undici'
-import { callDeadline } from './call-deadline.ts'
 import { makeAgent, parseServiceAddress, type ServiceAddress, wireFailureOf } from './http-agent.ts'
 import { OriginReply } from './origin-reply.ts'
 
 export interface OriginClientOptions {
   readonly baseUrl: string
-  /** One whole run of blocks, from connecting to the last byte. */
-  readonly timeoutMs?: number
+  /** The longest that the origin may keep silent, before its answer and within it. A run may take as long as it takes. */
+  readonly silenceTimeoutMs?: number
   /** More fetches than this wait for a connection. */
   readonly maxConnections?: number
 }
@@ -30,20 +30,17 @@ export interface OriginBlocksRequest {
   readonly target: Uint8Array
 }
 
-const TIMEOUT_DEFAULT_MS = 30 * SECOND_MS
-const SILENCE_TIMEOUT_MS = 10 * SECOND_MS
+const SILENCE_TIMEOUT_DEFAULT_MS = 10 * SECOND_MS
 const CONNECTIONS_DEFAULT = 8
 
 export class OriginClient {
   readonly #base: ServiceAddress
-  readonly #timeoutMs: number
   readonly #agent: Agent
 
   constructor(options: OriginClientOptions) {
     this.#base = parseServiceAddress('origin', options.baseUrl)
-    this.#timeoutMs = options.timeoutMs ?? TIMEOUT_DEFAULT_MS
     this.#agent = makeAgent({
-      silenceTimeoutMs: Math.min(SILENCE_TIMEOUT_MS, this.#timeoutMs),
+      silenceTimeoutMs: options.silenceTimeoutMs ?? SILENCE_TIMEOUT_DEFAULT_MS,
       connectionsMax: options.maxConnections ?? CONNECTIONS_DEFAULT,
       replyMaxBytes: -1,
     })
@@ -59,16 +56,17 @@ export class OriginClient {
     if (firstBlock < 0 || lengthBytes < 1 || target.length !== lengthBytes)
       throw new EvaError('EVA_INTERNAL', { cause: `a run of ${lengthBytes} bytes does not fit a target of ${target.length}` })
     const run = { offsetBytes: firstBlock * BLOCK_SIZE_BYTES, chunkBytes: chunkLengthBytes(shape, chunkId), target }
-    const deadline = callDeadline(this.#timeoutMs, signal)
+    if (signal.aborted) throw cancelled(signal)
     const reply = new OriginReply(run, onBytes)
-    deadline.signal.addEventListener('abort', () => reply.abort(deadline.signal.reason), { once: true })
+    const cancel = () => reply.abort(cancelled(signal))
+    signal.addEventListener('abort', cancel, { once: true })
     try {
       this.#send(chunkPathOf(songId, chunkId), reply)
       await reply.settled()
     } catch (thrown) {
       throw asOriginError(thrown)
     } finally {
-      deadline.release()
+      signal.removeEventListener('abort', cancel)
     }
   }
 
@@ -80,6 +78,10 @@ export class OriginClient {
     const headers = { accept: 'application/octet-stream', ...reply.rangeHeader }
     this.#agent.dispatch({ origin: this.#base.origin, path: `${this.#base.path}${path}`, method: 'GET', headers }, reply)
   }
+}
+
+function cancelled(signal: AbortSignal): EvaError {
+  return new EvaError('EVA_CANCELLED', { cause: signal.reason })
 }
 
 function asOriginError(thrown: unknown): EvaError {
