@@ -4,6 +4,7 @@ import { parsePeerId, parseSongId } from '@evastream/core/ids'
 import { createLogger } from '@evastream/service-kit/logger'
 import { eventually } from '@evastream/testkit/eventually'
 import { fakeClock } from '@evastream/testkit/fake-clock'
+import { RecordedLog } from '@evastream/testkit/recorded-log'
 import { songFixture } from '@evastream/testkit/song-fixture'
 import { describe, expect, it } from 'vitest'
 import { startHousekeeping } from './housekeeping.ts'
@@ -26,7 +27,7 @@ async function aHouse() {
     },
   }
   const registry = new SwarmRegistry({ expiresAfterMs: EXPIRES_MS, peersMax: 10, songsPerPeerMax: 10, holdingsMaxBytes: 1e6 })
-  const directory = new SongDirectory({ metadata, clock })
+  const directory = new SongDirectory({ metadata, clock, log: new RecordedLog() }, { metadataUrl: 'http://metadata' })
   const address = { host: '127.0.0.1', observedHost: '127.0.0.1', port: 9001 }
   const peer = registry.admit({ peerId: parsePeerId('peer-1'), ...address, tokenDigest: new Uint8Array(32) }, clock.now())
   registry.acquire(peer, { songId, chunkCount: await directory.chunkCountOf(songId) }, [0])

@@ -30,7 +30,7 @@ export async function startTrackerService(values: ConfigValues<typeof trackerOpt
   const clock = systemClock
   const metadata = new MetadataClient({ baseUrl: config.metadataUrl, timeoutMs: METADATA_TIMEOUT_MS })
   const registry = new SwarmRegistry(config)
-  const directory = new SongDirectory({ metadata, clock })
+  const directory = new SongDirectory({ metadata, clock, log: logger }, config)
   const policy = new HandoutPolicy(config)
   const traffic = new ReportedTraffic({ peersKeptMax: 2 * config.peersMax })
   const random = seededRandom(Math.floor(Math.random() * Number.MAX_SAFE_INTEGER))

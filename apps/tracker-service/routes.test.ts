@@ -8,6 +8,7 @@ import { createHttpService } from '@evastream/service-kit/http-service'
 import { listen } from '@evastream/service-kit/listen'
 import { createLogger } from '@evastream/service-kit/logger'
 import { fakeClock } from '@evastream/testkit/fake-clock'
+import { RecordedLog } from '@evastream/testkit/recorded-log'
 import { songFixture } from '@evastream/testkit/song-fixture'
 import { Registry } from 'prom-client'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
@@ -54,7 +55,7 @@ async function aTracker(limits: { readonly peersMax?: number; readonly songsPerP
   const desk = new TrackerDesk(
     {
       registry,
-      directory: new SongDirectory({ metadata, clock }),
+      directory: new SongDirectory({ metadata, clock, log: new RecordedLog() }, { metadataUrl: 'http://metadata' }),
       policy: new HandoutPolicy({ heartbeatIntervalMs: HEARTBEAT_MS }),
       traffic: new ReportedTraffic({ peersKeptMax: 100 }),
       clock,

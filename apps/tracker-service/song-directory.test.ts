@@ -2,6 +2,7 @@ import type { SongLookup } from '@evastream/clients/metadata-client'
 import { EvaError } from '@evastream/core/errors'
 import { parseSongId, type SongId } from '@evastream/core/ids'
 import { fakeClock } from '@evastream/testkit/fake-clock'
+import { RecordedLog } from '@evastream/testkit/recorded-log'
 import { songFixture } from '@evastream/testkit/song-fixture'
 import { describe, expect, it } from 'vitest'
 import { SongDirectory } from './song-directory.ts'
@@ -23,7 +24,8 @@ class FakeMetadata {
   async lookUpSong(songId: SongId, knownVersion?: string): Promise<SongLookup> {
     this.asked.push(knownVersion === undefined ? songId : `${songId} unless ${knownVersion}`)
     await this.gate
-    if (this.isDown) throw new EvaError('EVA_SERVICE_UNREACHABLE')
+    const details = { service: 'metadata service', url: 'http://127.0.0.1:1/', reason: 'ECONNREFUSED' }
+    if (this.isDown) throw new EvaError('EVA_SERVICE_UNREACHABLE', { details })
     const song = this.songs.get(songId)
     if (song === undefined) return { kind: 'missing' }
     if (song.version === knownVersion) return { kind: 'unchanged' }
@@ -38,8 +40,9 @@ const FOUR_CHUNKS = 3 * 16_384 + 1
 function aDirectory() {
   const clock = fakeClock()
   const metadata = new FakeMetadata()
+  const log = new RecordedLog()
   metadata.songs.set(songId, { fileSize: FOUR_CHUNKS, version: '"1"' })
-  return { clock, metadata, directory: new SongDirectory({ metadata, clock }) }
+  return { clock, metadata, log, directory: new SongDirectory({ metadata, clock, log }, { metadataUrl: 'http://127.0.0.1:1' }) }
 }
 
 const refusedWith = (code: string) => expect.objectContaining({ code })
@@ -79,6 +82,25 @@ describe('SongDirectory: looking up', () => {
     expect(await directory.chunkCountOf(songId)).toBe(4)
     metadata.isDown = false
     expect(await directory.chunkCountOf(other)).toBe(1)
+  })
+
+  it('an outage of the metadata service: one line with address and reason however many ask, the reason for each, and a line at its end', async () => {
+    const { metadata, log, directory } = aDirectory()
+    for (let outage = 0; outage < 2; outage++) {
+      log.lines.length = 0
+      metadata.isDown = true
+      for (let call = 0; call < 3; call++)
+        await expect(directory.chunkCountOf(parseSongId(`new-${outage}`))).rejects.toMatchObject({
+          code: 'EVA_NOT_READY',
+          message: expect.stringContaining('EVA_SERVICE_UNREACHABLE: ECONNREFUSED'),
+        })
+      await directory.revalidate([songId])
+      expect(log.messages('warn')).toEqual([expect.stringMatching(/http:\/\/127\.0\.0\.1:1.*ECONNREFUSED/)])
+      metadata.isDown = false
+      await directory.chunkCountOf(songId)
+      await directory.revalidate([songId])
+      expect(log.lines.slice(1)).toMatchObject([{ level: 'info', message: 'the metadata service answers again' }])
+    }
   })
 
   it('a flood of made-up songs: is refused beyond a bound, and leaves room afterwards', async () => {

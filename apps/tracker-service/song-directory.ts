@@ -1,11 +1,11 @@
 // Which songs exist, as the metadata service says: only those are tracked.
 // Not the swarms: the registry has them, and its owner forgets the songs that `revalidate` names.
 // Invariant: one question at a time per song, a bounded number at once; a known song stays known while the metadata service is
-// down, and a deleted or replaced one is known for at most two intervals of revalidation.
+// down, and a deleted or replaced one is known for at most two intervals of revalidation. An outage costs one line, its end another.
 
 import { hash } from 'node:crypto'
 import type { MetadataClient } from '@evastream/clients/metadata-client'
-import { EvaError, toEvaError } from '@evastream/core/errors'
+import { type ErrorCode, EvaError, toEvaError } from '@evastream/core/errors'
 import type { SongId } from '@evastream/core/ids'
 import type { Manifest } from '@evastream/core/manifest'
 import { type Millis, SECOND_MS } from '@evastream/core/units'
@@ -13,6 +13,12 @@ import { type Millis, SECOND_MS } from '@evastream/core/units'
 export interface SongDirectoryDeps {
   readonly metadata: Pick<MetadataClient, 'lookUpSong'>
   readonly clock: { now(): Millis }
+  readonly log: { info(fields: object, message: string): void; warn(fields: object, message: string): void }
+}
+
+export interface SongDirectoryOptions {
+  /** Where the metadata service is asked, for the log. */
+  readonly metadataUrl: string
 }
 
 /** Twice this, and the minute in which a deleted song is to be forgotten is not over. */
@@ -35,13 +41,17 @@ interface KnownSong {
 
 export class SongDirectory {
   readonly #deps: SongDirectoryDeps
+  readonly #options: SongDirectoryOptions
   readonly #known = new Map<SongId, KnownSong>()
   /** When each was last found missing, the longest ago first. */
   readonly #missing = new Map<SongId, Millis>()
   readonly #lookups = new Map<SongId, Promise<KnownSong | undefined>>()
+  /** What the metadata service failed with last, while it does. */
+  #outageCode: ErrorCode | undefined
 
-  constructor(deps: SongDirectoryDeps) {
+  constructor(deps: SongDirectoryDeps, options: SongDirectoryOptions) {
     this.#deps = deps
+    this.#options = options
   }
 
   /** @throws EvaError `EVA_SONG_NOT_FOUND`, `EVA_NOT_READY` when nobody can say, `EVA_LIMIT_REACHED` when too many ask. */
@@ -100,15 +110,34 @@ export class SongDirectory {
 
   async #ask(songId: SongId, known: KnownSong | undefined): Promise<KnownSong | undefined> {
     const answer = await this.#deps.metadata.lookUpSong(songId, known?.version).catch((cause: unknown) => {
-      const reason = 'the metadata service cannot say whether the song exists'
+      const failure = toEvaError(cause)
+      this.#noteFailure(failure)
+      const reason = `the metadata service cannot say whether the song exists (${reasonOf(failure)})`
       throw new EvaError('EVA_NOT_READY', { details: { reason, retryAfterMs: RETRY_AFTER_MS }, cause })
     })
+    this.#noteAnswer()
     const checkedAt = this.#deps.clock.now()
     if (answer.kind === 'found') return this.#remember(songId, knownSong(answer.manifest, answer.version, checkedAt))
     if (answer.kind === 'unchanged' && known !== undefined) return this.#remember(songId, { ...known, checkedAt })
     this.#known.delete(songId)
     this.#rememberMissing(songId, checkedAt)
     return undefined
+  }
+
+  #noteFailure(failure: EvaError): void {
+    const { code, message, nextStep } = failure
+    if (code === 'EVA_CANCELLED' || this.#outageCode !== undefined) return
+    this.#outageCode = code
+    const { metadataUrl } = this.#options
+    const text = `No new song can be looked up at the metadata service (${metadataUrl}): ${message} ${nextStep}`
+    this.#deps.log.warn({ code, metadataUrl, reason: reasonOf(failure), nextStep }, text)
+  }
+
+  #noteAnswer(): void {
+    if (this.#outageCode === undefined) return
+    const { metadataUrl } = this.#options
+    this.#deps.log.info({ code: this.#outageCode, metadataUrl }, 'the metadata service answers again')
+    this.#outageCode = undefined
   }
 
   #remember(songId: SongId, song: KnownSong): KnownSong {
@@ -135,6 +164,11 @@ function knownSong(manifest: Manifest, version: string | undefined, checkedAt: M
   const { fileSize, chunkSize, chunkCount, chunks } = manifest
   const fingerprint = hash('sha256', `${fileSize} ${chunkSize} ${chunks.map(chunk => chunk.hash).join(' ')}`)
   return { chunkCount, version, fingerprint, checkedAt }
+}
+
+/** Without the address: it goes to strangers. */
+function reasonOf({ code, details: { reason } }: EvaError): string {
+  return reason === undefined ? code : `${code}: ${reason}`
 }
 
 function notFound(songId: SongId): EvaError {
