@@ -25,7 +25,7 @@ describe('PeerBook', () => {
     const waits: number[] = []
     book.learn(ann)
     for (let failure = 0; failure < 9; failure++) {
-      book.lost(ann.peerId, 0)
+      book.lost(ann.peerId, { livedMs: 0 })
       waits.push(book.waitMs(book.get(ann.peerId) as KnownPeer))
       clock.advance(waits.at(-1) as number)
       expect(book.waitMs(book.get(ann.peerId) as KnownPeer)).toBe(0)
@@ -33,18 +33,47 @@ describe('PeerBook', () => {
     expect(waits).toEqual([500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000])
   })
 
+  it('peer book: a failure that names a time to come back: waits that long, if the backoff is not longer', () => {
+    const { book } = aBook()
+    book.learn(ann)
+    book.lost(ann.peerId, { livedMs: 0, retryAfterMs: 7000 })
+    expect(book.waitMs(book.get(ann.peerId) as KnownPeer)).toBe(7000)
+    book.lost(ann.peerId, { livedMs: 0, retryAfterMs: 10 })
+    expect(book.waitMs(book.get(ann.peerId) as KnownPeer)).toBe(1000)
+  })
+
+  it('peer book: somebody else at its address: is hidden until introduced anew, and the wait stays', () => {
+    const { book } = aBook()
+    book.learn(ann)
+    book.lost(ann.peerId, { livedMs: 0 })
+    book.misplaced(ann.peerId)
+    expect(book.get(ann.peerId)).toBeUndefined()
+    expect([...book.dialable()]).toEqual([])
+    expect(book.waitMs(book.learn(ann) as KnownPeer)).toBe(500)
+    expect(book.get(ann.peerId)).toMatchObject(ann)
+  })
+
+  it('peer book: many bans over a long time: those that have passed are not kept', () => {
+    const { book, clock } = aBook()
+    for (let count = 0; count < 100; count++) {
+      book.ban(`peer-${count}` as PeerId, 1000)
+      clock.advance(500)
+    }
+    expect(book.banCount).toBeLessThanOrEqual(2)
+  })
+
   it('peer book: a connection that lasted: its end counts as a first failure', () => {
     const { book } = aBook()
     book.learn(ann)
-    for (let failure = 0; failure < 5; failure++) book.lost(ann.peerId, 0)
-    book.lost(ann.peerId, 60_000)
+    for (let failure = 0; failure < 5; failure++) book.lost(ann.peerId, { livedMs: 0 })
+    book.lost(ann.peerId, { livedMs: 60_000 })
     expect(book.waitMs(book.get(ann.peerId) as KnownPeer)).toBe(500)
   })
 
   it('peer book: learned again at another address: starts afresh; at the same one it does not', () => {
     const { book } = aBook()
     book.learn(ann)
-    book.lost(ann.peerId, 0)
+    book.lost(ann.peerId, { livedMs: 0 })
     expect(book.waitMs(book.learn(ann) as KnownPeer)).toBe(500)
     expect(book.waitMs(book.learn({ ...ann, port: 9009 }) as KnownPeer)).toBe(0)
   })
@@ -90,9 +119,9 @@ describe('PeerBook', () => {
     book.learn(ann)
     book.learn(bob)
     book.learn({ ...bob, peerId: 'carol' as PeerId, port: 9003 })
-    book.lost(ann.peerId, 0)
-    book.lost(bob.peerId, 0)
-    book.lost(bob.peerId, 0)
+    book.lost(ann.peerId, { livedMs: 0 })
+    book.lost(bob.peerId, { livedMs: 0 })
+    book.lost(bob.peerId, { livedMs: 0 })
     expect([...book.dialable()].map(peer => peer.peerId)).toEqual(['carol'])
     clock.advance(1000)
     expect([...book.dialable()].map(peer => peer.peerId)).toEqual(['carol', 'ann', 'bob'])

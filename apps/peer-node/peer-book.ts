@@ -18,6 +18,8 @@ export interface KnownPeer {
   readonly port: number
   /** Whether it answered as this peer at this address. */
   readonly hasGreeted: boolean
+  /** Somebody else answered at its address: not dialled until it is introduced anew. */
+  readonly isMisplaced: boolean
   readonly failures: number
   readonly dialAfter: Millis
 }
@@ -45,7 +47,8 @@ export class PeerBook {
     if (peerId === this.#options.ownPeerId || this.#isBanned(peerId) || this.#isBanned(addressKey(host, port))) return undefined
     const old = this.#known.get(peerId)
     const isSame = old?.host === host && old.port === port
-    const peer = old !== undefined && isSame ? old : { peerId, host, port, hasGreeted: false, failures: 0, dialAfter: 0 }
+    const fresh = { peerId, host, port, hasGreeted: false, isMisplaced: false, failures: 0, dialAfter: 0 }
+    const peer = old !== undefined && isSame ? { ...old, isMisplaced: false } : fresh
     this.#known.delete(peerId)
     this.#known.set(peerId, peer)
     const [oldest] = this.#known.keys()
@@ -53,10 +56,11 @@ export class PeerBook {
     return peer
   }
 
-  /** Undefined for who is unknown or banned. */
+  /** Undefined for who is unknown, misplaced or banned. */
   get(peerId: PeerId): KnownPeer | undefined {
     const peer = this.#known.get(peerId)
-    return peer === undefined || this.#isBanned(peerId) || this.#isBanned(addressKey(peer.host, peer.port)) ? undefined : peer
+    if (peer === undefined || peer.isMisplaced) return undefined
+    return this.#isBanned(peerId) || this.#isBanned(addressKey(peer.host, peer.port)) ? undefined : peer
   }
 
   /** How long not to dial it; 0 for now. */
@@ -74,21 +78,33 @@ export class PeerBook {
     this.#change(peerId, { hasGreeted: true })
   }
 
-  /** A connection that could not be made, or that ended by itself. */
-  lost(peerId: PeerId, livedMs: number): void {
+  /** Its address is somebody else's by now. */
+  misplaced(peerId: PeerId): void {
+    this.#change(peerId, { hasGreeted: false, isMisplaced: true })
+  }
+
+  /** A connection that could not be made, or that ended by itself; at the earliest after `retryAfterMs` there is another. */
+  lost(peerId: PeerId, { livedMs, retryAfterMs = 0 }: { readonly livedMs: number; readonly retryAfterMs?: number }): void {
     const peer = this.#known.get(peerId)
     if (peer === undefined) return
     const failures = livedMs >= LASTING_MS ? 1 : peer.failures + 1
     const backoffMs = Math.min(BACKOFF_MAX_MS, BACKOFF_BASE_MS * 2 ** (failures - 1))
-    this.#change(peerId, { failures, dialAfter: this.#clock.now() + backoffMs })
+    this.#change(peerId, { failures, dialAfter: this.#clock.now() + Math.max(backoffMs, retryAfterMs) })
   }
 
   /** The id, and the address if the peer has answered there: a stale address may be somebody else's by now. */
   ban(peerId: PeerId, durationMs: number): void {
-    const until = this.#clock.now() + durationMs
+    const now = this.#clock.now()
+    for (const [key, end] of this.#bans) if (end <= now) this.#bans.delete(key)
+    const until = now + durationMs
     const peer = this.#known.get(peerId)
     this.#bans.set(peerId, until)
     if (peer?.hasGreeted) this.#bans.set(addressKey(peer.host, peer.port), until)
+  }
+
+  /** Bans remembered, of ids and of addresses. */
+  get banCount(): number {
+    return this.#bans.size
   }
 
   clear(): void {

@@ -256,7 +256,7 @@ describe('PeerConnection: dialling and greeting', () => {
   })
 
   it.each<[string, string, PeerFrame[]]>([
-    ['another peer', 'EVA_PEER_PROTOCOL', [{ kind: 'hello-ok', requestsMax: 1, subscriptionsMax: 1, peerId: 'somebody' as PeerId }]],
+    ['another peer', 'EVA_PEER_UNREACHABLE', [{ kind: 'hello-ok', requestsMax: 1, subscriptionsMax: 1, peerId: 'somebody' as PeerId }]],
     ['a frame before the hello', 'EVA_PEER_PROTOCOL', [{ kind: 'have', handle: 1, chunkIds: [1] }]],
     [
       'a refusal: another version',

@@ -192,7 +192,11 @@ export class PeerConnection implements ChunkSource, PeerLinkListener {
   }
 
   #greeted({ peerId, requestsMax }: HelloOk): void {
-    if (peerId !== this.#options.peerId) throw protocolError('another peer answered than the one that was dialled')
+    if (peerId !== this.#options.peerId) {
+      // Whoever answers did nothing wrong, nor did the one we meant: only the address is old.
+      this.#fail(new EvaError('EVA_PEER_UNREACHABLE', { details: { reason: 'another peer answered there', answeredBy: peerId } }))
+      return
+    }
     this.#state = 'open'
     this.#deps.listener.opened()
     this.#desk.open(requestsMax)

@@ -156,14 +156,37 @@ describe('PeerNetwork: dialling', () => {
     expect((await listener.accept()).socket.bytesRead).toBe(0)
   })
 
-  it('network: another peer answers than was listed: is left, and is not taken for the one we meant', async () => {
+  it('network: another peer answers than was listed: is left, not taken for the one we meant, and not dialled until it is introduced anew', async () => {
     const impostor = await aListener('impostor')
-    const { network, wasLost, lines } = aNetwork()
+    const { network, clock, wasLost, lines, dialled } = aNetwork()
+    const ann = { ...impostor.listed, peerId: 'ann' as PeerId }
     network.follow(songId, song.manifest)
-    network.introduce({ ...impostor.listed, peerId: 'ann' as PeerId })
+    network.introduce(ann)
     await impostor.listener.welcome()
-    await wasLost('ann' as PeerId, 'EVA_PEER_PROTOCOL')
+    await wasLost(ann.peerId, 'EVA_PEER_UNREACHABLE')
     expect(lines.at(-1)).toContain('another peer answered')
+    clock.advance(60_000)
+    expect(network.sourceOf(ann.peerId)).toBeUndefined()
+    network.follow(songId, song.manifest)
+    expect(dialled).toHaveLength(1)
+    network.introduce(ann)
+    expect(dialled).toHaveLength(2)
+  })
+
+  it('network: a connection refused as busy: is not dialled again before the time it was told', async () => {
+    const { listener, listed } = await aListener('ann')
+    const { network, clock, wasLost, dialled } = aNetwork()
+    network.follow(songId, song.manifest)
+    network.introduce(listed)
+    const peer = await listener.accept()
+    peer.send({ kind: 'reject', handle: 0, requestId: 0, code: 'busy', version: 0, retryAfterMs: 7000 })
+    await wasLost(listed.peerId, 'EVA_PEER_BUSY')
+    clock.advance(6999)
+    network.introduce(listed)
+    expect(dialled).toHaveLength(1)
+    clock.advance(1)
+    network.introduce(listed)
+    expect(dialled).toHaveLength(2)
   })
 
   it('network: nobody answers the dial, or the hello: is lost after 2 s', async () => {

@@ -84,14 +84,15 @@ export class PeerNetwork implements PeerNetworkPort {
     this.#listener = listener
   }
 
-  introduce({ peerId, host, port }: ListedPeer): void {
-    if (this.#isClosed) return
+  introduce({ peerId, host, port }: ListedPeer): boolean {
+    if (this.#isClosed) return false
     if (!this.#deps.mayDial(host) || port < 1 || port > 65_535) {
       this.#reportForbidden(peerId, `${host.slice(0, 64)} port ${port}`)
-      return
+      return false
     }
     const peer = this.#book.learn({ peerId, host, port })
     if (peer !== undefined && this.#songs.size > 0) this.#dialIfRoom(peer)
+    return peer !== undefined
   }
 
   follow(songId: SongId, shape: SongShape): void {
@@ -221,7 +222,10 @@ export class PeerNetwork implements PeerNetworkPort {
     const neighbour = this.#neighbours.get(peerId)
     if (neighbour === undefined) return
     this.#neighbours.delete(peerId)
-    if (!neighbour.isDismissed) this.#book.lost(peerId, this.#deps.clock.now() - neighbour.dialledAt)
+    const { retryAfterMs, answeredBy } = error.details
+    const livedMs = this.#deps.clock.now() - neighbour.dialledAt
+    if (!neighbour.isDismissed) this.#book.lost(peerId, { livedMs, ...(typeof retryAfterMs === 'number' && { retryAfterMs }) })
+    if (answeredBy !== undefined) this.#book.misplaced(peerId)
     const isStrange = error.code === 'EVA_PEER_PROTOCOL' || error.code === 'EVA_PEER_ADDRESS_FORBIDDEN'
     const line = { peerId, code: error.code }
     if (isStrange) this.#deps.log.warn(line, `a peer was left: ${error.message}`)
