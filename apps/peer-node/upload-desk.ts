@@ -1,7 +1,7 @@
 // The open requests of one connection: taken in, put in the queue for a slot, served, ended.
 // Not the conversation around them (upload-session), nor the order among connections (upload-slots).
-// Invariant: every request ends once: all its blocks acknowledged, or one REJECT, or the connection's end;
-// and its slot is given back at that moment.
+// Invariant: every request ends once: all its blocks acknowledged, or one REJECT (never when its last block was sent), or given up
+// or the connection's end; its slot is given back at that moment, and only requests in service hold audio.
 
 import { toEvaError } from '@evastream/core/errors'
 import type { ChunkId, SongId } from '@evastream/core/ids'
@@ -49,6 +49,10 @@ export class UploadDesk implements UploadOwner {
     this.#options = options
   }
 
+  get isStuck(): boolean {
+    return this.#deps.pump.isStuck
+  }
+
   /** `songId` is undefined for a handle that is no longer, or was never let be, subscribed. */
   take(wish: Request, songId: SongId | undefined): void {
     const { requestId, chunkId } = wish
@@ -69,42 +73,40 @@ export class UploadDesk implements UploadOwner {
   acknowledge({ requestId, blocksReceived }: Ack): void {
     const request = this.#find(requestId)
     if (request === undefined) return
-    if (!this.#deps.pump.acknowledge(request, blocksReceived)) throw protocolError('an ack of what was not sent')
+    const { pump, slots } = this.#deps
+    const wasStuck = pump.isStuck
+    if (!pump.acknowledge(request, blocksReceived)) throw protocolError('an ack of what was not sent')
     if (request.isAcknowledged) this.#forget(request)
-    this.#deps.pump.run()
+    if (wasStuck) slots.review()
+    pump.run()
   }
 
   cancel(requestId: number): void {
     const request = this.#find(requestId)
     if (request === undefined) return
-    if (!request.isSent) this.#deps.reject(requestId, 'cancelled')
-    this.#forget(request)
+    this.#giveUp(request, 'cancelled')
     this.#deps.pump.run()
   }
 
   serve(request: UploadRequest): void {
     const { pump, store } = this.#deps
     pump.begin(request)
-    if (request.isLoaded) pump.run()
-    else
-      store.loadChunk(request.songId, request.wish.chunkId).then(
-        chunk => this.#loaded(request, chunk),
-        error => this.#loadFailed(request, error),
-      )
+    store.loadChunk(request.songId, request.wish.chunkId).then(
+      chunk => this.#loaded(request, chunk),
+      error => this.#loadFailed(request, error),
+    )
   }
 
   displaced(request: UploadRequest): void {
     this.#deps.pump.pause(request)
+    request.unload()
   }
 
   tick(now: Millis): void {
-    if (this.#deps.pump.silentForMs(now) < this.#options.silenceMaxMs) return
+    if (this.#deps.pump.silentForMs(now, this.#requests.size > 0) < this.#options.silenceMaxMs) return
     this.#deps.log.debug({ requests: this.#requests.size }, 'a silent receiver loses its place')
     this.#busyUntil = now + this.#options.busyRetryAfterMs
-    for (const request of [...this.#requests.values()]) {
-      this.#deps.reject(request.wish.requestId, 'busy')
-      this.#forget(request)
-    }
+    for (const request of [...this.#requests.values()]) this.#giveUp(request, 'busy')
   }
 
   close(): void {
@@ -113,6 +115,7 @@ export class UploadDesk implements UploadOwner {
   }
 
   #loaded(request: UploadRequest, chunk: Uint8Array): void {
+    if (!this.#awaitsLoad(request)) return
     if (request.load(chunk)) this.#deps.pump.run()
     else this.#deps.onBroken('a run past the end of its chunk')
   }
@@ -122,15 +125,19 @@ export class UploadDesk implements UploadOwner {
     const { songId, wish } = request
     const isMissing = code === 'EVA_CHUNK_NOT_FOUND' || code === 'EVA_STORED_CHUNK_ROTTEN' || code === 'EVA_SONG_NOT_FOUND'
     this.#deps.log.warn({ songId, chunkId: wish.chunkId, code }, `a chunk cannot be uploaded: ${message}`)
-    if (this.#isOpen(request)) {
-      this.#deps.reject(wish.requestId, isMissing ? 'chunk-missing' : 'busy')
-      this.#forget(request)
-    }
+    if (this.#awaitsLoad(request)) this.#giveUp(request, isMissing ? 'chunk-missing' : 'busy')
     if (isMissing) this.#deps.onChunkLost(songId, wish.chunkId)
   }
 
-  #isOpen(request: UploadRequest): boolean {
-    return this.#requests.get(request.wish.requestId) === request
+  /** Not when it ended or lost its slot meanwhile, nor when it had the slot back and was loaded for that. */
+  #awaitsLoad(request: UploadRequest): boolean {
+    return this.#deps.pump.isServing(request) && !request.isLoaded
+  }
+
+  /** Once its last block is sent the other side may hold it as ended, and a REJECT would break the protocol. */
+  #giveUp(request: UploadRequest, code: RejectCode): void {
+    if (!request.isSent) this.#deps.reject(request.wish.requestId, code)
+    this.#forget(request)
   }
 
   /** Undefined for one that has ended: its CANCEL or ACK was on its way already. */

@@ -12,6 +12,9 @@ import { LinkMeter } from './link-meter.ts'
 import type { PeerLink } from './peer-link.ts'
 import type { UploadRequest } from './upload-request.ts'
 
+/** A receiver that has acknowledged nothing for this long is stuck: under half a megabit a second, one is between any two blocks. */
+const STUCK_AFTER_MS = 250
+
 export interface UploadPumpDeps {
   readonly link: PeerLink
   readonly clock: Clock
@@ -40,6 +43,15 @@ export class UploadPump {
     this.#deps = deps
     this.#dataBytesMax = options.dataBytesMax
     this.#heardAt = deps.clock.now()
+  }
+
+  /** What was sent lies for so long that others should have the slot. */
+  get isStuck(): boolean {
+    return this.#owes && this.#deps.clock.now() - this.#heardAt >= STUCK_AFTER_MS
+  }
+
+  isServing(request: UploadRequest): boolean {
+    return this.#inService.includes(request)
   }
 
   begin(request: UploadRequest): void {
@@ -107,11 +119,14 @@ export class UploadPump {
     })
   }
 
-  /** For how long the other side has let bytes lie; 0 when it owes nothing. */
-  silentForMs(now: Millis): number {
-    const owes = this.#inService.length > 0 && (this.#meter.inFlightBytes > 0 || this.#deps.link.bufferedBytes > 0)
-    if (!owes) this.#heardAt = now
+  /** For how long the other side has let bytes lie; 0 when it owes nothing. Nobody acknowledges what ended: without `hasRequests` it owes none. */
+  silentForMs(now: Millis, hasRequests: boolean): number {
+    if (!hasRequests || !this.#owes) this.#heardAt = now
     return now - this.#heardAt
+  }
+
+  get #owes(): boolean {
+    return this.#meter.inFlightBytes > 0 || this.#deps.link.bufferedBytes > 0
   }
 }
 

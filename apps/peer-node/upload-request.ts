@@ -1,6 +1,6 @@
 // One request that another peer made of us: which blocks, how many were sent, how many arrived.
 // Not a queue and not a sender: upload-slots says when, upload-pump sends.
-// Invariant: 0 <= blocks acknowledged <= blocks sent <= block count.
+// Invariant: 0 <= blocks acknowledged <= blocks sent <= block count, and audio is held only from `load` to `unload`.
 
 import type { SongId } from '@evastream/core/ids'
 import { BLOCK_SIZE_BYTES } from '@evastream/core/units'
@@ -14,9 +14,11 @@ export interface Acknowledgement {
 
 /** Whose requests they are: one for each connection. */
 export interface UploadOwner {
+  /** What was sent lies unacknowledged: more cannot be sent now. */
+  readonly isStuck: boolean
   /** A slot is there: send. */
   serve(request: UploadRequest): void
-  /** The slot went to somebody more urgent; it comes back. */
+  /** The slot went to another; unless all is sent, one comes back. */
   displaced(request: UploadRequest): void
 }
 
@@ -26,6 +28,8 @@ export class UploadRequest {
   readonly owner: UploadOwner
   readonly #framesInFlight: { readonly endBlock: number; readonly sent: SentFrame }[] = []
   #run: Uint8Array | undefined
+  /** Known since it was loaded first. */
+  #runSizeBytes = 0
   #sentBlocks = 0
   #ackedBlocks = 0
 
@@ -37,6 +41,10 @@ export class UploadRequest {
 
   get priority(): WirePriority {
     return this.wish.priority
+  }
+
+  get isStuck(): boolean {
+    return this.owner.isStuck
   }
 
   get isLoaded(): boolean {
@@ -52,7 +60,7 @@ export class UploadRequest {
   }
 
   get unacknowledgedBytes(): number {
-    return this.#bytesBetween(this.#ackedBlocks, this.#sentBlocks).length
+    return this.#sizeBetween(this.#ackedBlocks, this.#sentBlocks)
   }
 
   /** Takes the bytes from the whole chunk. @returns false when the run lies past the chunk's end. */
@@ -61,7 +69,13 @@ export class UploadRequest {
     const start = firstBlock * BLOCK_SIZE_BYTES
     if (start + (blockCount - 1) * BLOCK_SIZE_BYTES >= chunk.length) return false
     this.#run = chunk.subarray(start, start + blockCount * BLOCK_SIZE_BYTES)
+    this.#runSizeBytes = this.#run.length
     return true
+  }
+
+  /** Lets go of the bytes; to be loaded again to go on. */
+  unload(): void {
+    this.#run = undefined
   }
 
   /** The next blocks that fit `sizeBytesMax`, at least one. Loaded and not all sent, or it is a mistake of ours. */
@@ -81,11 +95,15 @@ export class UploadRequest {
   /** @returns undefined when that many blocks were never sent, or fewer are said to have arrived than before. */
   acknowledge(blocksReceived: number): Acknowledgement | undefined {
     if (blocksReceived < this.#ackedBlocks || blocksReceived > this.#sentBlocks) return undefined
-    const sizeBytes = this.#bytesBetween(this.#ackedBlocks, blocksReceived).length
+    const sizeBytes = this.#sizeBetween(this.#ackedBlocks, blocksReceived)
     this.#ackedBlocks = blocksReceived
     const arrived = this.#framesInFlight.findIndex(frame => frame.endBlock > blocksReceived)
     const frames = this.#framesInFlight.splice(0, arrived === -1 ? this.#framesInFlight.length : arrived)
     return { sizeBytes, frames: frames.map(frame => frame.sent) }
+  }
+
+  #sizeBetween(fromBlock: number, toBlock: number): number {
+    return Math.min(toBlock * BLOCK_SIZE_BYTES, this.#runSizeBytes) - Math.min(fromBlock * BLOCK_SIZE_BYTES, this.#runSizeBytes)
   }
 
   #bytesBetween(fromBlock: number, toBlock: number): Uint8Array {

@@ -232,7 +232,7 @@ describe('UploadServer: slots', () => {
     expect(sentBytes()).toBe(4 * BLOCK_SIZE_BYTES)
   })
 
-  it('upload: a receiver silent for 2 s: loses its slot, is told busy for a while, and the next one is served', async () => {
+  it('upload: a receiver silent: soon lets the next one pass; after 2 s it loses its place, and is told busy for a while', async () => {
     const { greet, clock, server } = await serve(await filledStore(longSong), { uploadsMax: 1 })
     const [silent, other] = [await greet(), await greet()]
     await silent.subscribe(longSong.manifest.id)
@@ -243,19 +243,73 @@ describe('UploadServer: slots', () => {
     await silent.next('data')
     other.ask({ requestId: 1 })
     await other.settle()
-    clock.advance(1760)
-    await other.settle()
     expect([other.received, server.snapshot().inServiceCount]).toEqual([[], 1])
+    clock.advance(300)
+    await other.take({ requestId: 1 })
+    clock.advance(1450)
+    await silent.settle()
+    expect(silent.received.filter(frame => frame.kind === 'reject')).toEqual([])
     clock.advance(500)
     expect(await silent.next('reject')).toMatchObject({ requestId: 1, code: 'busy', retryAfterMs: 1000 })
     expect(await silent.next('reject')).toMatchObject({ requestId: 2, code: 'busy' })
-    await other.take({ requestId: 1 })
     silent.ask({ requestId: 3 })
     expect(await silent.next('reject')).toMatchObject({ requestId: 3, code: 'busy' })
     clock.advance(1000)
     silent.received.length = 0
     silent.ask({ requestId: 4 })
     await silent.take({ requestId: 4 })
+  })
+
+  it('upload: a receiver silent for 2 s with a request all sent: is told nothing of that one, only of the others', async () => {
+    const { greet, clock, server } = await serve(await filledStore(longSong), { uploadsMax: 1 })
+    const silent = await greet()
+    await silent.subscribe(longSong.manifest.id)
+    silent.ask({ requestId: 1 })
+    silent.ask({ requestId: 2 })
+    await silent.next('data')
+    clock.advance(2500)
+    await silent.settle()
+    expect(silent.received).toEqual([expect.objectContaining({ kind: 'reject', requestId: 2, code: 'busy' })])
+    expect(server.snapshot()).toMatchObject({ inServiceCount: 0, waitingCount: 0 })
+    silent.send({ kind: 'ack', requestId: 1, blocksReceived: 1 })
+    await silent.settle()
+  })
+
+  it('upload: as many slow receivers as slots, and more: a fast one is served in between, and each slow one goes on', async () => {
+    const { greet, clock, server } = await serve(await filledStore(longSong), { uploadsMax: 2 })
+    const slow = [await greet(), await greet(), await greet()]
+    for (const peer of slow) {
+      await peer.subscribe(longSong.manifest.id)
+      for (const requestId of [1, 2]) peer.ask({ requestId, blockCount: 8 })
+      await peer.settle()
+    }
+    const fast = await greet()
+    await fast.subscribe(longSong.manifest.id)
+    fast.ask({ requestId: 1, blockCount: 64 })
+    let taken = 0
+    const given = slow.map(() => 0)
+    const took = fast.take({ requestId: 1, blockCount: 64 }).then(bytes => {
+      taken = bytes.length
+    })
+    for (let second = 0; second < 3 * 16; second++) {
+      for (const [index, peer] of slow.entries()) {
+        for (const frame of peer.received.splice(0)) {
+          if (frame.kind !== 'data') continue
+          const { requestId, firstBlock, blockCount } = frame.head
+          given[index] = (given[index] ?? 0) + blockCount
+          peer.send({ kind: 'ack', requestId, blocksReceived: firstBlock + blockCount })
+        }
+        await peer.settle()
+      }
+      for (let step = 0; step < 4; step++) {
+        clock.advance(250)
+        await Promise.all([fast, ...slow].map(peer => peer.settle()))
+        expect(server.snapshot().inServiceCount).toBeLessThanOrEqual(2)
+      }
+      if (second === 2) await eventually('the fast one is done', () => taken === 64 * BLOCK_SIZE_BYTES)
+    }
+    await took
+    expect(given).toEqual([16, 16, 16])
   })
 
   it('upload: a receiver that acknowledges slowly: keeps its slot', async () => {

@@ -195,5 +195,6 @@ export class UploadServer {
   #tick(): void {
     const now = this.#deps.clock.now()
     for (const session of this.#sessions) session.tick(now)
+    this.#slots.review()
   }
 }

@@ -55,6 +55,7 @@ describe('UploadSession', () => {
   it.each<[string, PeerFrame[]]>([
     ['SUBSCRIBE ../../etc/passwd', [{ kind: 'subscribe', handle: 2, songId: '../../etc/passwd' as SongId }]],
     ['a handle given twice', [{ kind: 'subscribe', handle: 1, songId: song.manifest.id }]],
+    ['a song subscribed to under two handles', [{ kind: 'subscribe', handle: 2, songId: song.manifest.id }]],
     ['a request for a handle never given', [{ ...request, handle: 2 }]],
     ['an unsubscribe of a handle never given', [{ kind: 'unsubscribe', handle: 2 }]],
     ['a request id given twice', [{ ...request, chunkId: 5 }, request]],

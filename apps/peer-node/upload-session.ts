@@ -172,6 +172,7 @@ export class UploadSession implements PeerLinkListener {
 
   #subscribe({ handle, songId }: Subscribe): void {
     if (handle <= this.#lastHandle) throw protocolError('a handle that does not grow')
+    if ([...this.#songs.values()].includes(songId)) throw protocolError('a song subscribed to twice')
     this.#lastHandle = handle
     if (this.#songs.size >= this.#options.subscriptionsMax) this.#reject({ handle }, 'busy')
     else {

@@ -9,6 +9,7 @@ interface Job {
   readonly priority: WirePriority
   readonly owner: object
   isSent: boolean
+  isStuck: boolean
 }
 
 const alice = { name: 'alice' }
@@ -16,7 +17,7 @@ const bob = { name: 'bob' }
 const carol = { name: 'carol' }
 
 function job(name: string, priority: WirePriority = 'prefetch', owner: object = alice): Job {
-  return { name, priority, owner, isSent: false }
+  return { name, priority, owner, isSent: false, isStuck: false }
 }
 
 function slotsOf(slotsMax: number) {
@@ -62,13 +63,71 @@ describe('UploadSlots', () => {
     expect(served).toEqual(['a1', 'b1', 'c1', 'a2', 'b2', 'a3', 'a4'])
   })
 
-  it('slots: all taken by one connection: the next free one goes to another', () => {
-    const { slots, served } = slotsOf(2)
-    const jobs = ['a1', 'a2', 'a3'].map(name => job(name))
-    for (const one of jobs) slots.enqueue(one)
+  it('slots: all taken by one connection: gives one to another that has none, and not the last', () => {
+    const { slots, served, displaced } = slotsOf(2)
+    for (const name of ['a1', 'a2', 'a3']) slots.enqueue(job(name))
     slots.enqueue(job('b1', 'prefetch', bob))
+    expect([served, displaced]).toEqual([['a1', 'a2', 'b1'], ['a1']])
+    slots.enqueue(job('c1', 'prefetch', carol))
+    slots.enqueue(job('b2', 'prefetch', bob))
+    expect(displaced).toEqual(['a1'])
+  })
+
+  it('slots: all taken by one connection with more urgent requests, or with such that are all sent: gives none', () => {
+    for (const [priority, isSent] of [
+      ['play', false],
+      ['prefetch', true],
+    ] as const) {
+      const { slots, displaced } = slotsOf(2)
+      for (const name of ['a1', 'a2']) {
+        const one = job(name, priority)
+        one.isSent = isSent
+        slots.enqueue(one)
+      }
+      slots.enqueue(job('b1', 'prefetch', bob))
+      expect(displaced).toEqual([])
+    }
+  })
+
+  it('slots: a stuck connection: lets another pass at the next review, and goes on when it is loose again', () => {
+    const { slots, served, displaced } = slotsOf(1)
+    const [slow, fast] = [job('slow'), job('fast', 'prefetch', bob)]
+    slots.enqueue(slow)
+    slots.enqueue(fast)
+    expect(displaced).toEqual([])
+    slow.isStuck = true
+    slots.review()
+    slots.review()
+    expect([served, displaced]).toEqual([['slow', 'fast'], ['slow']])
+    expect([slots.inServiceCount, slots.waitingCount]).toEqual([1, 1])
+    slow.isStuck = false
+    slots.release(fast)
+    expect(served).toEqual(['slow', 'fast', 'slow'])
+  })
+
+  it('slots: a stuck connection with a request all sent: loses the slot and waits for none', () => {
+    const { slots, served } = slotsOf(1)
+    const sent = job('sent')
+    slots.enqueue(sent)
+    Object.assign(sent, { isSent: true, isStuck: true })
+    const other = job('other', 'prefetch', bob)
+    slots.enqueue(other)
+    expect([slots.inServiceCount, slots.waitingCount]).toEqual([1, 0])
+    slots.release(sent)
+    slots.release(other)
+    expect([served, slots.inServiceCount]).toEqual([['sent', 'other'], 0])
+  })
+
+  it('slots: everybody is stuck: nobody takes a slot of another, and no slot idles', () => {
+    const { slots, served, displaced } = slotsOf(1)
+    const jobs = [job('a', 'seed'), job('b', 'prefetch', bob), job('c', 'play', carol)]
+    for (const one of jobs) {
+      one.isStuck = true
+      slots.enqueue(one)
+    }
+    expect([served, displaced]).toEqual([['a'], []])
     slots.release(jobs[0] as Job)
-    expect(served).toEqual(['a1', 'a2', 'b1'])
+    expect(served).toEqual(['a', 'c'])
   })
 
   it('slots: a connection with fewer in service than another: comes first, though it was granted one later', () => {
@@ -129,9 +188,9 @@ describe('UploadSlots', () => {
     expect(slots.inServiceCount).toBe(1)
   })
 
-  it('slots: any sequence of arrivals, ends and sendings: the bound holds, no slot idles while somebody waits, nobody is lost', () => {
+  it('slots: any sequence of arrivals, ends, sendings and stuck receivers: the bound holds, no slot idles while somebody waits, nobody is lost', () => {
     const step = fc.record({
-      act: fc.constantFrom('enqueue', 'release', 'sent'),
+      act: fc.constantFrom('enqueue', 'release', 'sent', 'stuck'),
       pick: fc.nat(1000),
       priority: fc.constantFrom<WirePriority>('play', 'prefetch', 'seed'),
       owner: fc.constantFrom(alice, bob, carol),
@@ -140,21 +199,31 @@ describe('UploadSlots', () => {
       fc.property(fc.integer({ min: 1, max: 5 }), fc.array(step, { maxLength: 80 }), (slotsMax, steps) => {
         const inService = new Set<Job>()
         const open: Job[] = []
-        const slots = new UploadSlots<Job>({ granted: one => inService.add(one), displaced: one => inService.delete(one) }, { slotsMax })
+        /** All sent, and without a slot. */
+        const put = new Set<Job>()
+        const displaced = (one: Job) => {
+          inService.delete(one)
+          if (one.isSent) put.add(one)
+        }
+        const slots = new UploadSlots<Job>({ granted: one => inService.add(one), displaced }, { slotsMax })
         for (const { act, pick, priority, owner } of steps) {
           const chosen = open[pick % Math.max(1, open.length)]
           if (act === 'enqueue') {
             open.push(job(`${open.length}`, priority, owner))
             slots.enqueue(open.at(-1) as Job)
           } else if (act === 'sent' && chosen !== undefined && inService.has(chosen)) chosen.isSent = true
-          else if (act === 'release' && chosen !== undefined) {
+          else if (act === 'stuck') {
+            for (const one of open) if (one.owner === owner) one.isStuck = pick % 2 === 0
+            slots.review()
+          } else if (act === 'release' && chosen !== undefined) {
             open.splice(open.indexOf(chosen), 1)
             inService.delete(chosen)
+            put.delete(chosen)
             slots.release(chosen)
           }
           expect(inService.size).toBeLessThanOrEqual(slotsMax)
           expect(slots.inServiceCount).toBe(inService.size)
-          expect(slots.waitingCount).toBe(open.length - inService.size)
+          expect(slots.waitingCount).toBe(open.length - inService.size - put.size)
           if (slots.waitingCount > 0) expect(slots.inServiceCount).toBe(slotsMax)
         }
       }),

@@ -1,5 +1,7 @@
 // Who is served next, over all connections: the upload slots and the queue in front of them.
 // Not the serving: a request that is granted a slot is sent by its connection, which gives the slot back.
+// Who takes a slot from whom: the more urgent from the less; and among equals, who has none from who has several, and who can
+// send from who is stuck (its receiver has acknowledged nothing for a while). A stuck request never takes another's slot.
 // Invariant: at most `slotsMax` requests are in service, and none waits while a slot is free.
 
 import { PRIORITY_CLASSES, type WirePriority } from '@evastream/protocol/peer-frames'
@@ -10,11 +12,13 @@ export interface SlotRequest {
   readonly owner: object
   /** Nothing is left to send: only the other side's word is awaited. */
   readonly isSent: boolean
+  /** Its owner cannot send: what was sent before lies unacknowledged. */
+  readonly isStuck: boolean
 }
 
 export interface UploadSlotsDeps<T extends SlotRequest> {
   readonly granted: (request: T) => void
-  /** The slot went to a request of a more urgent class; this one waits again, in front of its equals, and goes on where it was. */
+  /** The slot went to another request; this one, unless all sent, waits again in front of its equals, and goes on where it was. */
   readonly displaced: (request: T) => void
 }
 
@@ -57,6 +61,11 @@ export class UploadSlots<T extends SlotRequest> {
     this.#fill()
   }
 
+  /** To be called when somebody may have got stuck, or come loose. */
+  review(): void {
+    this.#fill()
+  }
+
   #fill(): void {
     for (let next = this.#first(); next !== undefined; next = this.#first()) {
       if (this.#inService.size >= this.#slotsMax && !this.#displaceFor(next)) break
@@ -74,13 +83,29 @@ export class UploadSlots<T extends SlotRequest> {
   }
 
   #displaceFor(next: T): boolean {
-    const yielding = [...this.#inService].filter(request => !request.isSent).sort((a, b) => classOf(b) - classOf(a))[0]
-    if (yielding === undefined || classOf(yielding) <= classOf(next)) return false
+    if (next.isStuck) return false
+    const yielding = [...this.#inService].filter(request => this.#yieldsTo(request, next)).sort((a, b) => this.#compareYielding(a, b))[0]
+    if (yielding === undefined) return false
     this.#inService.delete(yielding)
     this.#turnsOf(yielding.owner).inServiceCount--
-    this.#requeueInFront(yielding)
+    if (!yielding.isSent) this.#requeueInFront(yielding)
     this.#deps.displaced(yielding)
     return true
+  }
+
+  #yieldsTo(request: T, next: T): boolean {
+    if (classOf(request) < classOf(next)) return false
+    if (request.isStuck) return true
+    if (request.isSent) return false
+    if (classOf(request) > classOf(next)) return true
+    return this.#turnsOf(request.owner).inServiceCount > 1 && this.#turnsOf(next.owner).inServiceCount === 0
+  }
+
+  /** The least urgent first, then who is stuck, then whose owner has most. */
+  #compareYielding(a: T, b: T): number {
+    const byClass = classOf(b) - classOf(a)
+    const byStuck = Number(b.isStuck) - Number(a.isStuck)
+    return byClass || byStuck || this.#turnsOf(b.owner).inServiceCount - this.#turnsOf(a.owner).inServiceCount
   }
 
   #requeueInFront(request: T): void {
@@ -89,7 +114,7 @@ export class UploadSlots<T extends SlotRequest> {
     for (const one of [request, ...behind]) this.#waiting.add(one)
   }
 
-  /** The most urgent class first; in it the owner with the fewest in service, then the one that waited longest for its turn. */
+  /** The most urgent class first; in it who can send, then the owner with the fewest in service, then the one that waited longest for its turn. */
   #first(): T | undefined {
     let best: T | undefined
     for (const request of this.#waiting) if (best === undefined || this.#isBefore(request, best)) best = request
@@ -99,6 +124,7 @@ export class UploadSlots<T extends SlotRequest> {
   #isBefore(a: T, b: T): boolean {
     if (classOf(a) !== classOf(b)) return classOf(a) < classOf(b)
     if (a.owner === b.owner) return false
+    if (a.isStuck !== b.isStuck) return b.isStuck
     const [turnsOfA, turnsOfB] = [this.#turnsOf(a.owner), this.#turnsOf(b.owner)]
     if (turnsOfA.inServiceCount !== turnsOfB.inServiceCount) return turnsOfA.inServiceCount < turnsOfB.inServiceCount
     return turnsOfA.lastGrant < turnsOfB.lastGrant
