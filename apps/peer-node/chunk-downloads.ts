@@ -11,6 +11,7 @@ import { HASH_SIZE_BYTES } from '@evastream/core/units'
 import type { CancelRequest, CompleteChunk, DiscardChunk, RequestBlocks } from '@evastream/engine/commands'
 import type { SchedulerEvent } from '@evastream/engine/events'
 import { type AssemblyRun, ChunkAssembly, type SourceSplit } from './chunk-assembly.ts'
+import type { OriginOutageLog } from './origin-outage-log.ts'
 import type { ChunkSource, ChunkStorePort, Clock, PeerNetworkPort } from './ports.ts'
 import type { TransferLedger, WasteReason } from './transfer-ledger.ts'
 
@@ -20,6 +21,7 @@ export interface ChunkDownloadsDeps {
   readonly network: Pick<PeerNetworkPort, 'sourceOf'>
   readonly store: Pick<ChunkStorePort, 'saveChunk'>
   readonly ledger: TransferLedger
+  readonly outages: Pick<OriginOutageLog, 'failed' | 'answered' | 'stored'>
   feed(event: SchedulerEvent): void
   /** A chunk was verified and is on disk; told before the Scheduler hears of it. */
   chunkStored(stored: StoredChunk): void
@@ -85,7 +87,9 @@ export class ChunkDownloads {
 
   cancel(command: CancelRequest): void {
     const request = this.#requests.get(command.requestId)
-    if (request !== undefined) this.#drop(request)
+    if (request === undefined) return
+    this.#drop(request)
+    if (command.reason === 'timed-out') this.#noteFailure(request, new EvaError('EVA_ORIGIN_TIMEOUT'))
   }
 
   discard(command: DiscardChunk): void {
@@ -154,6 +158,7 @@ export class ChunkDownloads {
     request.run.finished()
     request.waste = 'duplicate'
     this.#requests.delete(requestId)
+    if (request.command.source.kind === 'origin') this.#deps.outages.answered()
     this.#deps.feed({ kind: 'request-finished', at: this.#deps.clock.now(), requestId })
   }
 
@@ -161,9 +166,15 @@ export class ChunkDownloads {
     if (!this.#isOpen(request)) return
     const { requestId } = request.command
     this.#requests.delete(requestId)
+    this.#noteFailure(request, error)
     const failure = { kind: 'request-failed', at: this.#deps.clock.now(), requestId, code: error.code } as const
     const { retryAfterMs } = error.details
     this.#deps.feed(typeof retryAfterMs === 'number' ? { ...failure, retryAfterMs } : failure)
+  }
+
+  #noteFailure({ command }: OpenRequest, error: EvaError): void {
+    const { source, songId, chunkId } = command
+    if (source.kind === 'origin') this.#deps.outages.failed(error, { songId, chunkId })
   }
 
   /** Whether the Scheduler still waits for the request: not finished, failed, cancelled or lost with its peer. */
@@ -190,12 +201,15 @@ export class ChunkDownloads {
     const at = this.#deps.clock.now()
     const split = assembly.split()
     if (failure === undefined) {
+      this.#deps.outages.stored({ songId, chunkId })
       this.#deps.ledger.chunkStored(split)
       this.#deps.chunkStored({ songId, chunkId, split })
       this.#deps.feed({ kind: 'chunk-stored', at, songId, chunkId })
       return
     }
     this.#deps.ledger.chunkRefused(split, isRejected ? 'rejected' : 'unstored')
+    const isOriginAlone = split.peerBytes === 0 && split.originBytes > 0
+    if (isRejected && isOriginAlone) this.#deps.outages.failed(new EvaError('EVA_ORIGIN_HASH_MISMATCH'), { songId, chunkId })
     if (isRejected || !isStillWanted) this.#throwAway(assembly, isRejected ? 'bad' : 'thrown-away')
     if (isRejected) this.#deps.feed({ kind: 'chunk-rejected', at, songId, chunkId })
     else this.#deps.feed({ kind: 'chunk-unstored', at, songId, chunkId, code: failure.code })

@@ -13,7 +13,7 @@ import { RecordedLog } from '@evastream/testkit/recorded-log'
 import { ScriptedSource } from '@evastream/testkit/scripted-source'
 import { type SongFixture, songFixture } from '@evastream/testkit/song-fixture'
 import { Registry } from 'prom-client'
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { DownloadCoordinator } from './download-coordinator.ts'
 import type { BlockRequest, ListedPeer } from './ports.ts'
 import { TransferLedger } from './transfer-ledger.ts'
@@ -21,10 +21,14 @@ import { DeadlineTimer } from './wake-timer.ts'
 
 const BLOCK = 16 * KIB
 const PEER = parsePeerId('peer-1')
+/** The network refuses it. */
+const FORBIDDEN_HOST = '203.0.113.9'
 
 /** A scheduler that notes every event and answers as the test says. */
 class WrittenScheduler {
   readonly events: SchedulerEvent[] = []
+  /** Thrown by `handle` at an event of that kind. */
+  bug: { readonly kind: SchedulerEvent['kind']; readonly thrown: Error } | undefined
   readonly #answers: [(event: SchedulerEvent) => boolean, readonly SchedulerCommand[]][] = []
   wakeAt: number | undefined
   #isHandling = false
@@ -37,6 +41,7 @@ class WrittenScheduler {
     expect(this.#isHandling).toBe(false)
     this.#isHandling = true
     this.events.push(event)
+    if (this.bug?.kind === event.kind) throw this.bug.thrown
     const answer = this.#answers.findIndex(([fits]) => fits(event))
     this.#isHandling = false
     return answer === -1 ? [] : (this.#answers.splice(answer, 1)[0]?.[1] ?? [])
@@ -79,7 +84,7 @@ class Stage {
       origin: this.origin,
       network: {
         sourceOf: peerId => (peerId === PEER ? this.peer : undefined),
-        introduce: peer => void this.introduced.push(peer),
+        introduce: peer => peer.host !== FORBIDDEN_HOST && this.introduced.push(peer) > 0,
         ban: (peerId, durationMs) => void this.bans.push([peerId, durationMs]),
       },
       tracker: { getPeers: (_songId, signal) => this.answerSearch(signal) },
@@ -126,6 +131,8 @@ class Stage {
 }
 
 describe('download coordinator', () => {
+  afterEach(() => void vi.restoreAllMocks())
+
   it('a run of blocks: arrives, is verified block by block, finished and stored: in that order, with the right figures', async () => {
     const stage = new Stage()
     stage.scheduler.on('song-added', stage.request(1))
@@ -257,6 +264,64 @@ describe('download coordinator', () => {
     expect(stage.scheduler.events.at(-1)).toMatchObject({ kind: 'request-failed', code: 'EVA_INTERNAL' })
   })
 
+  it.each(['bytes-arrived', 'request-finished', 'request-failed'] as const)(
+    'the engine breaks down over a word of a source (%s): one error line, no event after it, and the process hears of it, not the source',
+    async kind => {
+      const stage = new Stage()
+      const thrown = new EvaError('EVA_INTERNAL', { details: { reason: 'a broken invariant' } })
+      stage.scheduler.bug = { kind, thrown }
+      stage.scheduler.on('song-added', stage.request(1))
+      await stage.open()
+      const microtasks = vi.spyOn(globalThis, 'queueMicrotask').mockImplementation(() => undefined)
+      const fetch = stage.peer.fetch(0)
+      if (kind === 'request-failed') fetch.fail(new EvaError('EVA_PEER_CLOSED'))
+      else expect(() => fetch.deliver(stage.song.chunkBytes(0))).not.toThrow()
+      fetch.succeed()
+      await stage.settle()
+      expect(stage.scheduler.kinds().at(-1)).toBe(kind)
+      expect(stage.log.lines).toMatchObject([{ level: 'error', fields: { code: 'EVA_INTERNAL', err: thrown } }])
+      expect(microtasks).toHaveBeenCalledOnce()
+      expect(microtasks.mock.calls[0]?.[0]).toThrow(thrown)
+      stage.coordinator.setInterest(stage.song.manifest.id, 'seed')
+      expect(stage.scheduler.kinds().at(-1)).toBe(kind)
+      await stage.coordinator.stop()
+    },
+  )
+
+  it('the origin fails, times out, lies, and serves again: the log says so, and nothing of what peers do', async () => {
+    const stage = new Stage()
+    const origin = { kind: 'origin' } as const
+    const ask = (requestId: number, wish: Partial<RequestBlocks>) => {
+      stage.scheduler.on('interest-changed', stage.request(requestId, wish))
+      stage.coordinator.setInterest(stage.song.manifest.id, 'seed')
+    }
+    await stage.open('none')
+    ask(1, {})
+    stage.peer.fetch(0).fail(new EvaError('EVA_PEER_CLOSED'))
+    ask(2, { source: origin, verify: 'chunk' })
+    stage.origin.fetch(0).fail(new EvaError('EVA_ORIGIN_UNREACHABLE', { details: { reason: 'ECONNREFUSED' } }))
+    await stage.settle()
+    ask(3, { source: origin, verify: 'chunk' })
+    stage.scheduler.on('interest-changed', { kind: 'cancel-request', requestId: 3, reason: 'timed-out' })
+    stage.coordinator.setInterest(stage.song.manifest.id, 'seed')
+    const rounds = [stage.song.chunkBytes(1), stage.song.chunkBytes(0)]
+    for (const [round, bytes] of rounds.entries()) {
+      ask(4 + round, { source: origin, verify: 'chunk' })
+      stage.scheduler.on('request-finished', stage.completeFirst)
+      stage.origin.fetch(2 + round).deliver(bytes)
+      stage.origin.fetch(2 + round).succeed()
+      await stage.settle()
+    }
+    expect(stage.scheduler.kinds().at(-1)).toBe('chunk-stored')
+    expect(stage.log.lines.map(({ level, fields, message }) => (level === 'warn' && 'code' in fields ? fields.code : message))).toEqual([
+      'EVA_ORIGIN_UNREACHABLE',
+      'EVA_ORIGIN_TIMEOUT',
+      'the origin answers again',
+      'EVA_ORIGIN_HASH_MISMATCH',
+      'the chunks that the origin lacked or sent wrong are here now',
+    ])
+  })
+
   it('a peer that is not known: the request fails at once, after the event that caused it', async () => {
     const stage = new Stage()
     stage.scheduler.on('song-added', stage.request(1, { source: { kind: 'peer', peerId: parsePeerId('nobody') } }))
@@ -370,10 +435,10 @@ describe('download coordinator', () => {
     expect(stage.scheduler.events[0]).toMatchObject({ hasBlockHashes: false })
   })
 
-  it('find-peers: who was found is introduced, listed, and then the search is told to have ended', async () => {
+  it('find-peers: who was found is introduced, listed if the network took it, and then the search is told to have ended', async () => {
     const stage = new Stage()
     const found: ListedPeer = { peerId: PEER, host: '127.0.0.1', port: 9001, chunks: [0, 1] }
-    stage.answerSearch = async () => [found]
+    stage.answerSearch = async () => [{ ...found, peerId: parsePeerId('peer-2'), host: FORBIDDEN_HOST }, found]
     stage.scheduler.on('song-added', { kind: 'find-peers', songId: stage.song.manifest.id })
     await stage.open()
     await stage.settle()

@@ -1,6 +1,7 @@
 // The hands of the Scheduler: one loop that feeds it events one at a time, and runs what it wants through ports.
 // Not a place for judgement: which chunk, from whom, and what a failure means, is decided in the engine alone.
-// Invariant: events reach the Scheduler in the order in which they were fed, each with all commands of the one before it carried out.
+// Invariant: events reach the Scheduler in the order in which they were fed, each with all commands of the one before it carried out;
+// when handling one throws, none follows, and the process hears of it.
 
 import { EvaError, toEvaError } from '@evastream/core/errors'
 import type { SongId } from '@evastream/core/ids'
@@ -8,6 +9,7 @@ import type { Millis } from '@evastream/core/units'
 import type { BanPeer, FindPeers, ReportTrouble, SchedulerCommand } from '@evastream/engine/commands'
 import type { Interest, SchedulerEvent } from '@evastream/engine/events'
 import { ChunkDownloads, type DownloadedSong, type StoredChunk } from './chunk-downloads.ts'
+import { OriginOutageLog } from './origin-outage-log.ts'
 import type { ChunkSource, ChunkStorePort, Clock, NodeLog, PeerNetworkListener, PeerNetworkPort, TrackerPort, WakeTimer } from './ports.ts'
 import type { TransferLedger } from './transfer-ledger.ts'
 
@@ -50,7 +52,7 @@ export class DownloadCoordinator {
   constructor(deps: CoordinatorDeps) {
     this.#deps = deps
     const feed = (event: SchedulerEvent) => this.#feed(event)
-    this.#downloads = new ChunkDownloads({ ...deps, feed })
+    this.#downloads = new ChunkDownloads({ ...deps, feed, outages: new OriginOutageLog(deps) })
     this.#timer = deps.makeTimer(() => this.#feed({ kind: 'woke', at: deps.clock.now() }))
   }
 
@@ -103,9 +105,25 @@ export class DownloadCoordinator {
       for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift())
         for (const command of this.#deps.scheduler.handle(next)) this.#carryOut(command)
       this.#timer.wakeAt(this.#isStopped ? undefined : this.#deps.scheduler.nextWakeAt())
+    } catch (thrown) {
+      this.#breakDown(thrown)
     } finally {
       this.#isFeeding = false
     }
+  }
+
+  /**
+   * A broken invariant here is no fault of the source, timer or socket whose word was being handled, and none of them may swallow it:
+   * it ends the process, as an exception that nobody catches.
+   */
+  #breakDown(thrown: unknown): void {
+    this.#isStopped = true
+    this.#queue.length = 0
+    const { code, message, nextStep } = toEvaError(thrown)
+    this.#deps.log.error({ code, nextStep, err: thrown }, `The download engine broke down, so the peer ends: ${message}`)
+    queueMicrotask(() => {
+      throw thrown
+    })
   }
 
   #carryOut(command: SchedulerCommand): void {
@@ -151,7 +169,7 @@ export class DownloadCoordinator {
       return
     }
     for (const peer of found) {
-      this.#deps.network.introduce(peer)
+      if (!this.#deps.network.introduce(peer)) continue
       this.#feed({ kind: 'peer-listed', at: this.#now, songId, peerId: peer.peerId, chunkIds: peer.chunks, told: 'tracker' })
     }
     this.#feed({ kind: 'peers-found', at: this.#now, songId })

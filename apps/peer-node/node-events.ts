@@ -14,7 +14,8 @@ export interface NodeEventsDeps {
 }
 
 const BUFFER_MAX_BYTES = 256 * KIB
-const WATCHERS_MAX = 64
+/** Watchers at a time. */
+export const WATCHERS_MAX = 64
 /** Totals are told this often, if they changed. */
 const TOTALS_INTERVAL_MS = SECOND_MS / 2
 /** Without events a comment keeps the connection, so that either end notices when the other is gone. */

@@ -10,6 +10,7 @@ import type { Random } from '@evastream/core/random'
 import { SECOND_MS } from '@evastream/core/units'
 import { engineConfig } from '@evastream/engine/config'
 import { Scheduler } from '@evastream/engine/scheduler'
+import { LISTED_PEERS_MAX } from '@evastream/protocol/tracker-http'
 import type { Logger } from '@evastream/service-kit/logger'
 import type { Clock, Timers } from '@evastream/service-kit/system-clock'
 import { Registry } from 'prom-client'
@@ -47,8 +48,6 @@ export type NodeParts = Awaited<ReturnType<typeof makeNodeParts>>
 
 /** Services are asked again soon, so one answer is not waited for long. */
 const SERVICE_TIMEOUT_MS = 5 * SECOND_MS
-/** Peers asked of the tracker at a time: as many as are worth connecting to. */
-const LISTED_PEERS_MAX = 200
 
 /** @throws EvaError `EVA_DIRECTORY_LOCKED`, `EVA_STORAGE_FULL` or `EVA_STORAGE_FAILED`; nothing is left open then. */
 export async function makeNodeParts(deps: PeerNodeDeps, { config, identity, peerUnknown }: NodePartsOptions) {

@@ -134,7 +134,7 @@ describe('PeerNetwork: dialling', () => {
   ])('network: the tracker lists %s:%s: it is refused with one log line, and is no source', (host, port) => {
     const { network, dialled, lines } = aNetwork()
     network.follow(songId, song.manifest)
-    for (let poll = 0; poll < 3; poll++) network.introduce({ peerId: 'ann' as PeerId, host, port, chunks: [] })
+    for (let poll = 0; poll < 3; poll++) expect(network.introduce({ peerId: 'ann' as PeerId, host, port, chunks: [] })).toBe(false)
     expect([dialled, network.sourceOf('ann' as PeerId)]).toEqual([[], undefined])
     expect(lines).toEqual([expect.stringContaining('warn the tracker listed an address')])
   })

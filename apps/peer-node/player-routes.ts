@@ -2,7 +2,7 @@
 // Not reachable from elsewhere: it listens on loopback, and the guard refuses what other web pages send.
 // Invariant: a route decides nothing; it asks the library, the ledger or the store and shapes the answer.
 
-import { EvaError, type EvaError as Failure, toEvaError } from '@evastream/core/errors'
+import { EvaError, toEvaError } from '@evastream/core/errors'
 import { parseSongId, type SongId } from '@evastream/core/ids'
 import type { Manifest } from '@evastream/core/manifest'
 import { SECOND_MS } from '@evastream/core/units'
@@ -10,7 +10,7 @@ import { PeerSongs, PeerStatus, SongParams, SongProgress, StreamParams } from '@
 import type { HttpApp } from '@evastream/service-kit/http-app'
 import { loopbackGuard } from '@evastream/service-kit/loopback-guard'
 import { Type } from 'typebox'
-import type { NodeEvents } from './node-events.ts'
+import { type NodeEvents, WATCHERS_MAX } from './node-events.ts'
 import type { SongLibrary } from './song-library.ts'
 import { type RangeReader, streamReply } from './song-stream.ts'
 
@@ -62,7 +62,7 @@ function addEventRoute(app: HttpApp, { events }: PlayerRoutesDeps): void {
   app.get('/api/events', { schema }, async (_request, reply) => {
     const stream = events.watch()
     if (stream === undefined)
-      throw new EvaError('EVA_LIMIT_REACHED', { details: { what: 'watchers', limit: 64, retryAfterMs: RETRY_AFTER_MS } })
+      throw new EvaError('EVA_LIMIT_REACHED', { details: { what: 'watchers', limit: WATCHERS_MAX, retryAfterMs: RETRY_AFTER_MS } })
     return reply.headers({ ...NO_STORE, 'content-type': 'text/event-stream' }).send(stream)
   })
   app.addHook('preClose', async () => events.close())
@@ -98,7 +98,7 @@ async function findSong(library: PlayerRoutesDeps['library'], name: string): Pro
     const known = library.manifestOf(parseSongId(candidate))
     if (known !== undefined) return known
   }
-  let failure: Failure | undefined
+  let failure: EvaError | undefined
   for (const candidate of names) {
     const opened = await library.openSong(parseSongId(candidate)).catch(toEvaError)
     if (!(opened instanceof EvaError)) return opened
@@ -119,7 +119,7 @@ function streamPathOf(songId: SongId): string {
 }
 
 /** Another service's trouble is, to this node's caller, a reason to come back later. */
-function asUnavailable(error: Failure): Failure {
+function asUnavailable(error: EvaError): EvaError {
   if (error.blames !== 'service') return error
   const reason = error.message.replace(/\.$/, '')
   return new EvaError('EVA_NOT_READY', { details: { reason, retryAfterMs: RETRY_AFTER_MS }, cause: error })

@@ -87,8 +87,11 @@ export interface PeerNetworkListener {
 
 /** Every peer this node may download from: addresses known, connections kept, bans kept. */
 export interface PeerNetworkPort {
-  /** Learn a peer's address (from the tracker) and dial it if there is room; a forbidden address is refused with a log line. */
-  introduce(peer: ListedPeer): void
+  /**
+   * Learn a peer's address (from the tracker) and dial it if there is room; a forbidden address is refused with a log line.
+   * @returns whether the peer was taken: not for a forbidden address, a banned peer or this node itself.
+   */
+  introduce(peer: ListedPeer): boolean
   /** Subscribe to a song on every connection, present and to come. */
   follow(songId: SongId, shape: SongShape): void
   unfollow(songId: SongId): void

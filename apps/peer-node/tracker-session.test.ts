@@ -173,6 +173,28 @@ describe('tracker session', () => {
     await stage.session.stop()
   })
 
+  it('a tracker that registers it and has forgotten it a moment later, for ever: is asked at growing pauses, and one line says so', async () => {
+    const stage = new Stage()
+    await stage.session.start()
+    for (let moment = 0; moment < 600; moment++) {
+      stage.session.renew()
+      await stage.pass(100)
+    }
+    const registrations = stage.calls.filter(call => call === 'register').length
+    expect(registrations).toBeGreaterThan(4)
+    expect(registrations).toBeLessThan(15)
+    expect(stage.log.messages('warn')).toEqual([expect.stringContaining('not registered')])
+    await stage.pass(30_000)
+    expect(stage.calls.at(-1)).toBe('heartbeat')
+    expect(stage.log.messages('info')).toHaveLength(1)
+    const before = stage.calls.length
+    stage.session.renew()
+    await settle()
+    expect(stage.calls.slice(before)).toEqual(['register'])
+    await stage.session.stop()
+    expect(stage.clock.pendingCount).toBe(0)
+  })
+
   it('an id lost to another while the tracker was away: tries on, and says so once', async () => {
     const stage = new Stage()
     stage.fault = down()

@@ -2,7 +2,7 @@
 // Not the announcing of chunks (chunk-announcer.ts), which it tells when to begin anew.
 // Invariant: nothing but a clear refusal at the start ends it; a tracker that is down costs one line and is tried until it is back.
 
-import { type EvaError, toEvaError } from '@evastream/core/errors'
+import { EvaError, toEvaError } from '@evastream/core/errors'
 import type { PeerId } from '@evastream/core/ids'
 import type { Random } from '@evastream/core/random'
 import { SECOND_MS } from '@evastream/core/units'
@@ -64,8 +64,12 @@ export class TrackerSession {
   readonly #deps: TrackerSessionDeps
   readonly #options: TrackerSessionOptions
   readonly #pace: RetryPace
+  readonly #renewalPace: RetryPace
   readonly #abort = new AbortController()
   #registration: RegistrationReply | undefined
+  /** Renewed since the last heartbeat that was answered. */
+  #isRenewed = false
+  #renewalPauseMs = 0
   /** Ends the wait for the next heartbeat or try. */
   #hurry: () => void = () => undefined
   #life: Promise<void> = Promise.resolve()
@@ -74,6 +78,7 @@ export class TrackerSession {
     this.#deps = deps
     this.#options = options
     this.#pace = new RetryPace(deps, { subject: 'Keeping in touch with the tracker' })
+    this.#renewalPace = new RetryPace(deps, { subject: 'Staying known to the tracker' })
   }
 
   get isRegistered(): boolean {
@@ -87,9 +92,16 @@ export class TrackerSession {
     this.#life = this.#live(failure === undefined ? this.#nextBeatMs : this.#pace.failed(failure))
   }
 
-  /** Somebody else heard from the tracker that it does not know this node. */
+  /**
+   * Somebody else heard from the tracker that it does not know this node: it registers at once the first time, and after growing
+   * pauses with a tracker that accepts every registration and knows nothing of it a moment later.
+   */
   renew(): void {
+    if (this.#registration === undefined) return
     this.#forget()
+    const error = new EvaError('EVA_PEER_UNKNOWN', { details: { peerId: this.#options.peerId } })
+    this.#renewalPauseMs = this.#isRenewed ? this.#renewalPace.failed(error) : 0
+    this.#isRenewed = true
     this.#hurry()
   }
 
@@ -104,6 +116,8 @@ export class TrackerSession {
   async #live(firstPauseMs: number): Promise<void> {
     for (let pauseMs = firstPauseMs; !this.#abort.signal.aborted; ) {
       if (pauseMs > 0) await this.#wait(pauseMs)
+      if (this.#renewalPauseMs > 0) await this.#wait(this.#renewalPauseMs)
+      this.#renewalPauseMs = 0
       if (this.#abort.signal.aborted) return
       pauseMs = await this.#step()
     }
@@ -152,6 +166,8 @@ export class TrackerSession {
     const reply = await this.#deps.tracker.heartbeat(this.#deps.stats(), this.#abort.signal)
     // Another life of the tracker, which took this node's word for who it is but holds nothing of what it was told.
     if (reply.bootId !== bootId) this.#forget()
+    this.#isRenewed = false
+    this.#renewalPace.succeeded()
   }
 
   #forget(): void {
