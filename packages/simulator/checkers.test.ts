@@ -273,6 +273,15 @@ describe('checkers: of facts', () => {
     expect(rulesBrokenBy([received, wasted, wasted])).toEqual(['every byte is accounted for once'])
   })
 
+  test('a byte that was received and came to nothing: is caught when the process is over', () => {
+    const checkers = new Checkers({ world: { config: engineConfig(), isHonest: () => true } })
+    checkers.fact(0, peerId, { kind: 'received', from: 'origin', sizeBytes: 10 })
+    checkers.fact(0, peerId, { kind: 'wasted', reason: 'cut-short', sizeBytes: 9 })
+    expect(checkers.violations).toEqual([])
+    checkers.ended(1, peerId)
+    expect(checkers.violations).toMatchObject([{ at: 1, rule: 'every byte is accounted for once' }])
+  })
+
   test.each(['stored', 'served', 'played'] as const)('wrong bytes %s: are caught', kind => {
     const fact = (isGood: boolean): Fact => ({ kind, songId, chunkId: 0, sizeBytes: 1, isGood })
     expect(rulesBrokenBy([fact(true)])).not.toContain('nothing unverified is stored, served or played')

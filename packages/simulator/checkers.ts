@@ -40,8 +40,9 @@ export class Checkers implements SimulationObserver {
     this.#watched.set(peerId, { books: new PeerBooks(), rules: stepRules(process) })
   }
 
-  ended(_at: Millis, peerId: PeerId): void {
+  ended(at: Millis, peerId: PeerId): void {
     this.#watched.delete(peerId)
+    for (const rule of this.#factRules) this.#note(rule.name, rule.ended?.(peerId), { at, peerId })
   }
 
   handled(peerId: PeerId, event: SchedulerEvent, commands: readonly SchedulerCommand[]): void {

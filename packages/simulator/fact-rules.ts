@@ -22,7 +22,7 @@ const SLOTS: FactRule = {
       : undefined,
 }
 
-/** Every byte received is stored, wasted for a reason, or still in a buffer: never fewer than the first two together. */
+/** Every byte received is stored, wasted for a reason, or still in a buffer; when the process is over there are no buffers. */
 function accounted(): FactRule {
   const spareBytes = new Map<PeerId, number>()
   const add = (peerId: PeerId, bytes: number): number => {
@@ -35,6 +35,11 @@ function accounted(): FactRule {
     check: (fact, peerId) => {
       const sum = add(peerId, balanceOf(fact))
       return sum < 0 ? `${-sum} more bytes were stored or wasted than received` : undefined
+    },
+    ended: peerId => {
+      const sum = spareBytes.get(peerId) ?? 0
+      spareBytes.delete(peerId)
+      return sum > 0 ? `${sum} bytes were received and neither stored nor wasted` : undefined
     },
   }
 }

@@ -40,4 +40,6 @@ export interface StepRule {
 export interface FactRule {
   readonly name: string
   check(fact: Fact, peerId: PeerId): string | undefined
+  /** Looks once more when a peer's process is over, and forgets it. */
+  ended?(peerId: PeerId): string | undefined
 }
