@@ -35,5 +35,6 @@ export function parsePeerId(value: unknown): PeerId {
 }
 
 function excerpt(value: unknown): string {
-  return value === undefined ? '(missing)' : String(value).slice(0, 64)
+  if (value === undefined) return '(missing)'
+  return (typeof value === 'string' ? value : `a ${typeof value}`).slice(0, 64)
 }

@@ -47,9 +47,8 @@ const CHUNK_ID_EXPRESSION = /^(0|[1-9][0-9]{0,15})$/
  * A chunk id from a query string: plain decimal digits, no sign, exponent, blank or leading zero.
  * @throws EvaError `EVA_CHUNK_ID_INVALID`
  */
-export function parseChunkId(text: unknown): ChunkId {
-  const chunkId = typeof text === 'string' && CHUNK_ID_EXPRESSION.test(text) ? Number(text) : Number.NaN
-  if (!Number.isSafeInteger(chunkId))
-    throw new EvaError('EVA_CHUNK_ID_INVALID', { details: { value: text === undefined ? '(missing)' : String(text).slice(0, 64) } })
+export function parseChunkId(text: string | undefined): ChunkId {
+  const chunkId = text !== undefined && CHUNK_ID_EXPRESSION.test(text) ? Number(text) : Number.NaN
+  if (!Number.isSafeInteger(chunkId)) throw new EvaError('EVA_CHUNK_ID_INVALID', { details: { value: (text ?? '(missing)').slice(0, 64) } })
   return chunkId
 }

@@ -59,9 +59,10 @@ const SECURITY_HEADERS = Object.freeze({
 /** A server without routes of its own yet; it listens when `listen` says so. */
 export async function createHttpService(deps: HttpServiceDeps, options: HttpServiceOptions): Promise<HttpApp> {
   const { logger } = deps
+  // Fastify's own chatter (requests, addresses) is said better elsewhere; its warnings are kept.
+  const loggerInstance: FastifyBaseLogger = logger.child({}, { level: 'warn' })
   const app: HttpApp = fastify({
-    // Fastify's own chatter (requests, addresses) is said better elsewhere; its warnings are kept.
-    loggerInstance: logger.child({}, { level: 'warn' }) as FastifyBaseLogger,
+    loggerInstance,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: options.bodyLimitBytes ?? BODY_LIMIT_BYTES,
     trustProxy: options.trustProxy ?? false,
