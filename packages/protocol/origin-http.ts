@@ -47,8 +47,9 @@ const CHUNK_ID_EXPRESSION = /^(0|[1-9][0-9]{0,15})$/
  * A chunk id from a query string: plain decimal digits, no sign, exponent, blank or leading zero.
  * @throws EvaError `EVA_CHUNK_ID_INVALID`
  */
-export function parseChunkId(text: string | undefined): ChunkId {
-  const chunkId = text !== undefined && CHUNK_ID_EXPRESSION.test(text) ? Number(text) : Number.NaN
-  if (!Number.isSafeInteger(chunkId)) throw new EvaError('EVA_CHUNK_ID_INVALID', { details: { value: (text ?? '(missing)').slice(0, 64) } })
+export function parseChunkId(value: unknown): ChunkId {
+  const text = typeof value === 'string' ? value : '(missing)'
+  const chunkId = CHUNK_ID_EXPRESSION.test(text) ? Number(text) : Number.NaN
+  if (!Number.isSafeInteger(chunkId)) throw new EvaError('EVA_CHUNK_ID_INVALID', { details: { value: text.slice(0, 64) } })
   return chunkId
 }
