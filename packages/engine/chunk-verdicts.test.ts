@@ -61,6 +61,26 @@ describe('chunk verdicts: stored', () => {
     expect(parts.commands()).toEqual([])
   })
 
+  test('a request for it is still open, all of whose blocks another brought: cancelled', () => {
+    const { parts, song, chunk } = completing([fromOrigin])
+    const late = parts.state.requests.open({
+      song,
+      chunk: song.startChunk(3, 0),
+      run: { firstBlock: 0, blockCount: 1 },
+      sizeBytes: 1,
+      source: fromOrigin,
+      priority: 'seed',
+      askedAt: 0,
+      expectedMs: 1,
+      patience: 1,
+      deadlineAt: undefined,
+      hedgeOf: undefined,
+    })
+    Object.assign(late, { chunk })
+    parts.verdicts.stored(song, 2)
+    expect(parts.commands()).toEqual([{ kind: 'cancel-request', requestId: late.requestId, reason: 'superseded' }])
+  })
+
   test('a chunk that was begun anew meanwhile: what is out for it is cancelled and its buffer given back', () => {
     const parts = new EngineParts()
     const song = parts.addSong()

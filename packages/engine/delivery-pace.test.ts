@@ -43,6 +43,39 @@ describe('delivery pace: the rate', () => {
     expect(pace.rateBytesPerSecond(at + 3000, TRUST_MS)).toBeGreaterThan(0.65 * 1024 * 1000)
   })
 
+  test('a tiny remainder that came at an odd rate: teaches hardly anything', () => {
+    const pace = new DeliveryPace()
+    const at = deliver(pace, 0, { count: 10, sizeBytes: 128 * KIB, bytesPerMs: 1024 })
+    deliver(pace, at, { count: 1, sizeBytes: 640, bytesPerMs: 64 })
+    expect(pace.rateBytesPerSecond(at + 10, TRUST_MS)).toBeGreaterThan(0.96 * 1024 * 1000)
+  })
+
+  test('a large one that came in no time: teaches as much as a long one', () => {
+    const pace = new DeliveryPace()
+    const at = deliver(pace, 0, { count: 10, sizeBytes: 128 * KIB, bytesPerMs: 1024 })
+    deliver(pace, at, { count: 1, sizeBytes: 128 * KIB, bytesPerMs: 64 * 1024 })
+    expect(pace.rateBytesPerSecond(at + 2, TRUST_MS)).toBeGreaterThan(15 * 1024 * 1000)
+  })
+
+  test('whether it ever sent a byte: known from the first on', () => {
+    const pace = new DeliveryPace()
+    pace.asked(1000, 0)
+    expect(pace.hasSent).toBe(false)
+    pace.arrived(1, 5)
+    expect(pace.hasSent).toBe(true)
+    pace.ended(999, 10)
+    expect(pace.hasSent).toBe(true)
+  })
+
+  test('bytes that come after the last request ended: do not make the next look fast', () => {
+    const pace = new DeliveryPace()
+    pace.arrived(1_000_000, 0)
+    pace.asked(10_000, 1000)
+    pace.arrived(10_000, 1100)
+    pace.ended(0, 1100)
+    expect(pace.rateBytesPerSecond(1100, TRUST_MS)).toBe(100_000)
+  })
+
   test('long idle between requests: not counted as slowness', () => {
     const pace = new DeliveryPace()
     deliver(pace, 0, { count: 1, sizeBytes: 128 * KIB, bytesPerMs: 1024 })

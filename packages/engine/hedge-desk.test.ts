@@ -76,6 +76,22 @@ describe('hedge desk: a second source for what is about to be heard', () => {
     expect(checkAt(parts, 950)).toEqual([])
   })
 
+  test('it belongs to a chunk further on: late once the music is near', () => {
+    const { parts, song } = listening()
+    song.readerMoved('reader', 3 * 16 * BLOCK_SIZE_BYTES, 0)
+    // Chunk 4 is due at 7,554 ms.
+    parts.state.now = 6800
+    parts.ask(song, anna, { chunkId: 4, blockCount: 2 })
+    expect(checkAt(parts, 7100)).toEqual([])
+    expect(checkAt(parts, 7400)[0]).toMatchObject({ kind: 'request-blocks', source: boris, chunkId: 4 })
+  })
+
+  test('it is far from being heard: nobody', () => {
+    const { parts, song } = listening()
+    parts.ask(song, anna, { chunkId: 7, blockCount: 2 })
+    expect(checkAt(parts, 1900)).toEqual([])
+  })
+
   test('a second is asked already: not a third', () => {
     const { parts } = late()
     expect(checkAt(parts, 950)).toHaveLength(1)

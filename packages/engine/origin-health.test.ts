@@ -105,6 +105,13 @@ describe('origin health: how many requests it bears', () => {
     expect(origin.hasRoom(20_000)).toBe(true)
   })
 
+  test('it refuses: a failure, with the pause that it asks for', () => {
+    const origin = originWith()
+    origin.overloaded(1000, 900, 4000)
+    expect(origin.failures).toBe(1)
+    expect(origin.retryAt).toBe(5000)
+  })
+
   test('it refuses the only one: one from then on', () => {
     const origin = overloadedAt(0)
     origin.delivered()

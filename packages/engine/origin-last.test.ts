@@ -143,6 +143,13 @@ describe('origin last: what is urgent', () => {
     expect(choose({ deadlineAt: NOW + 1000, candidates: [peer('anna', 'busy', 400, NOW + 300)] })).toEqual(waits(NOW + 300))
   })
 
+  test('all holders are busy, and one can just be done in time if it is asked early: looked at again while it can', () => {
+    expect(choose({ deadlineAt: NOW + 1000, candidates: [peer('anna', 'busy', 800, NOW + 200)] })).toEqual(waits(NOW + 200))
+    expect(choose({ deadlineAt: NOW + 1000, candidates: [peer('anna', 'busy', 900, NOW + 400)], origin: origin('full') })).toEqual(
+      waits(NOW + 100),
+    )
+  })
+
   test('of two busy ones: the one that would be done first decides', () => {
     const candidates = [peer('anna', 'busy', 900, NOW + 100), peer('boris', 'busy', 100, NOW + 300)]
     expect(choose({ deadlineAt: NOW + 500, candidates })).toEqual(waits(NOW + 300))

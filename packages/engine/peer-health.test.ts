@@ -175,9 +175,9 @@ describe('peer health: the rate to expect', () => {
 
   test('others measured: the median of theirs', () => {
     const health = healthWith()
-    measure(health, anna, 500_000)
-    measure(health, boris, 900_000)
-    measure(health, clara, 8_000_000)
+    measure(health, anna, 8_000_000)
+    measure(health, boris, 500_000)
+    measure(health, clara, 900_000)
     expect(health.expectedRate(health.recordOf(peerNamed('new')), 300)).toBeCloseTo(900_000)
   })
 
