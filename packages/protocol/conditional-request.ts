@@ -2,6 +2,8 @@
 // Not I/O and not a framework: header values go in, a decision comes out; for files that never change under their tag.
 // Invariant: a decision never names a byte outside the file, and a range that is not understood is answered with the whole.
 
+import { parseByteRanges, type RangeAnswer } from './byte-ranges.ts'
+
 export interface RequestConditions {
   readonly method: string
   readonly range?: string | undefined
@@ -13,16 +15,13 @@ export interface FileFacts {
   readonly sizeBytes: number
   /** A strong entity tag, with its quotation marks. */
   readonly entityTag: string
+  /** Ranges that one answer may have; a request of more is answered with the whole. Default 1. */
+  readonly partsMax?: number
 }
 
-export type FileAnswer =
-  | { readonly kind: 'whole' }
-  | { readonly kind: 'part'; readonly firstByte: number; readonly lengthBytes: number }
-  | { readonly kind: 'unsatisfiable' }
-  | { readonly kind: 'not-modified' }
+export type FileAnswer = RangeAnswer | { readonly kind: 'not-modified' }
 
 const WHOLE: FileAnswer = Object.freeze({ kind: 'whole' })
-const UNSATISFIABLE: FileAnswer = Object.freeze({ kind: 'unsatisfiable' })
 const NOT_MODIFIED: FileAnswer = Object.freeze({ kind: 'not-modified' })
 
 /** Decides between 200, 206, 304 and 416, in the order RFC 9110 lays down (13.2.2). */
@@ -32,28 +31,7 @@ export function answerFor(conditions: RequestConditions, file: FileFacts): FileA
   // Ranges are defined for GET alone; a date in If-Range never matches, since these files are told apart by tag.
   if (method !== 'GET' || range === undefined) return WHOLE
   if (ifRange !== undefined && ifRange.trim() !== file.entityTag) return WHOLE
-  return parseByteRange(range, file.sizeBytes)
-}
-
-const BYTE_RANGE_EXPRESSION = /^bytes=[ \t]*(?:(\d+)-(\d*)|-(\d+))[ \t]*$/i
-
-/** One range of bytes: `5-9`, `5-` or `-5`. Anything malformed, in another unit, or of several ranges, asks for the whole. */
-export function parseByteRange(header: string, sizeBytes: number): FileAnswer {
-  const match = BYTE_RANGE_EXPRESSION.exec(header)
-  if (match === null) return WHOLE
-  const [, first, last, suffix] = match
-  if (suffix !== undefined) return lastBytes(Number(suffix), sizeBytes)
-  const firstByte = Number(first)
-  const lastByte = last === undefined || last === '' ? Number.POSITIVE_INFINITY : Number(last)
-  if (lastByte < firstByte) return WHOLE
-  if (firstByte >= sizeBytes) return UNSATISFIABLE
-  return { kind: 'part', firstByte, lengthBytes: Math.min(lastByte, sizeBytes - 1) - firstByte + 1 }
-}
-
-function lastBytes(count: number, sizeBytes: number): FileAnswer {
-  if (count === 0 || sizeBytes === 0) return UNSATISFIABLE
-  const lengthBytes = Math.min(count, sizeBytes)
-  return { kind: 'part', firstByte: sizeBytes - lengthBytes, lengthBytes }
+  return parseByteRanges(range, file.sizeBytes, file.partsMax)
 }
 
 /** Whether an If-None-Match list holds the tag; `W/` is disregarded there (weak comparison). */
