@@ -36,6 +36,11 @@ export interface EngineConfig {
   readonly urgentChunksMax: number
   /** Time (ms) that the swarm gets after play or a seek before the first byte counts as late. More saves origin bytes, less is heard sooner. */
   readonly startBudgetMs: number
+  /** Bytes from where a reader began that are its first sound: until they are here nothing else is asked for, but no longer than this (ms). */
+  readonly firstSoundBytes: number
+  readonly firstSoundPatienceMs: number
+  /** What is on its way already may hold up a first sound this long (ms); the rest of it is cancelled. More wastes less of what seeks cut short. */
+  readonly firstSoundDelayMs: number
   /** A finish this much (ms) ahead is soon enough even when its deadline is past: the origin would hardly be sooner. */
   readonly urgentGraceMs: number
   /** While somebody listens to an incomplete song, the window is looked at this often (ms) without any other cause. */
@@ -96,6 +101,8 @@ export interface EngineConfig {
   readonly unstoredPauseMaxMs: number
   /** A chunk in progress that no source could be found for, for this long (ms), gives way to another. */
   readonly parkedChunkMs: number
+  /** The blocks of a chunk that nobody wants any more are kept for this long (ms): a player that hung up may come back. */
+  readonly keptChunkMs: number
 
   /** The tracker is asked about an incomplete song this often (ms): while all chunks have holders, and while some have none. */
   readonly findPeersIntervalMs: number
@@ -128,6 +135,9 @@ export const defaultEngineConfig: EngineConfig = Object.freeze({
   windowChunks: 2,
   urgentChunksMax: 64,
   startBudgetMs: SECOND_MS,
+  firstSoundBytes: 2 * BLOCK_SIZE_BYTES,
+  firstSoundPatienceMs: SECOND_MS,
+  firstSoundDelayMs: 50,
   urgentGraceMs: 250,
   readerTickMs: 500,
   prefetchOrder: 'rarest-first',
@@ -166,6 +176,7 @@ export const defaultEngineConfig: EngineConfig = Object.freeze({
   unstoredPauseBaseMs: SECOND_MS,
   unstoredPauseMaxMs: 30 * SECOND_MS,
   parkedChunkMs: 5 * SECOND_MS,
+  keptChunkMs: MINUTE_MS,
 
   findPeersIntervalMs: 10 * SECOND_MS,
   findPeersStarvingIntervalMs: 2 * SECOND_MS,

@@ -9,8 +9,10 @@ import type { BlockRun, ChunkProgress } from './chunk-progress.ts'
 import type { ChunkSelection } from './chunk-selection.ts'
 import type { PriorityClass } from './commands.ts'
 import type { EngineState } from './engine-state.ts'
+import type { FirstSound } from './first-sound.ts'
 import type { PeerLookup } from './peer-lookup.ts'
 import type { UrgentChunk } from './playback-window.ts'
+import type { ReaderDesk } from './reader-desk.ts'
 import type { RequestDesk } from './request-desk.ts'
 import type { SongState } from './song-state.ts'
 import type { SourceSelection } from './source-selection.ts'
@@ -23,6 +25,8 @@ export interface DownloadPlannerDeps {
   readonly startable: StartableChunks
   readonly desk: RequestDesk
   readonly lookup: PeerLookup
+  readonly firstSound: FirstSound
+  readonly readers: ReaderDesk
   readonly urgentOrder: ChunkSelection
   readonly prefetchOrder: ChunkSelection
   readonly sourceSelection: SourceSelection
@@ -40,23 +44,35 @@ export class DownloadPlanner {
   #wakeAt: Millis = Number.POSITIVE_INFINITY
   #isListenedTo = false
   #chunksInProgress = 0
+  #isHeldBack = false
 
   constructor(deps: DownloadPlannerDeps) {
     this.#deps = deps
   }
 
+  /** What is not urgent waited for somebody's first sound when it was last planned. */
+  get isHeldBack(): boolean {
+    return this.#isHeldBack
+  }
+
   /** Asks for all that may be asked for now. @returns when to plan again though nothing happened by then. */
   plan(): Millis {
-    const { state, lookup } = this.#deps
+    const { state, lookup, readers, firstSound } = this.#deps
     this.#wakeAt = Number.POSITIVE_INFINITY
+    this.#noteWake(readers.expireParked([...state.songs.active()]))
     const songs = [...state.songs.active()]
     this.#isListenedTo = songs.some(song => song.hasReaders)
     this.#chunksInProgress = songs.reduce((sum, song) => sum + song.progress.size, 0)
     for (const song of songs) if (song.wantedCount > 0) this.#noteWake(lookup.tick(song))
     this.#retryStoring(songs)
     if (this.#isListenedTo) this.#planUrgent(songs)
-    this.#planRest(songs, 'prefetch')
-    this.#planRest(songs, 'seed')
+    const soundAwaitedUntil = this.#isListenedTo ? firstSound.awaitedUntil() : 0
+    this.#isHeldBack = soundAwaitedUntil > state.now
+    if (this.#isHeldBack) this.#noteWake(soundAwaitedUntil)
+    else {
+      this.#planRest(songs, 'prefetch')
+      this.#planRest(songs, 'seed')
+    }
     this.#dropEmpty(songs)
     return this.#wakeAt
   }
@@ -138,7 +154,7 @@ export class DownloadPlanner {
   /** Asks for the next run of a chunk if it has one and a source is free for it. */
   #ask(song: SongState, chunkId: ChunkId, need: { readonly priority: PriorityClass; readonly urgent?: UrgentChunk }): boolean {
     const { state, survey, desk, lookup, sourceSelection } = this.#deps
-    if (!this.#hasPlace(need.priority)) return false
+    if (!this.#hasPlace(need.priority) || !song.isWanted(chunkId)) return false
     const chunk = song.progress.get(chunkId)
     const run = this.#nextRun(song, chunkId, chunk, need.urgent)
     if (run === undefined) return false
@@ -207,17 +223,21 @@ export class DownloadPlanner {
     if (this.#hasRoom(priority)) return true
     const { state, desk } = this.#deps
     const { now, config } = state
+    let unwanted: { song: SongState; chunk: ChunkProgress } | undefined
     let victim: { song: SongState; chunk: ChunkProgress } | undefined
     for (const song of state.songs.active()) {
       const urgent = song.hasReaders ? new Set(song.window.urgentChunks(now).map(({ chunkId }) => chunkId)) : undefined
       for (const chunk of song.progress.values()) {
         if (chunk.phase === 'completing' || !chunk.isIdle || urgent?.has(chunk.chunkId)) continue
-        const parkedUntil = chunk.activeAt + config.parkedChunkMs
-        if (priority !== 'play' && parkedUntil > now) this.#noteWake(parkedUntil)
+        const parkedUntil = song.isWanted(chunk.chunkId) ? chunk.activeAt + config.parkedChunkMs : 0
+        if (parkedUntil === 0) unwanted ??= { song, chunk }
+        else if (priority !== 'play' && parkedUntil > now) this.#noteWake(parkedUntil)
         else if (priority !== 'play' && chunk.phase === 'unstored') continue
         else if (victim === undefined || chunk.blocksHere < victim.chunk.blocksHere) victim = { song, chunk }
       }
     }
+    // The one that was parked first goes first.
+    victim = unwanted ?? victim
     if (victim === undefined) return false
     desk.discard(victim.song, victim.chunk)
     this.#chunksInProgress--

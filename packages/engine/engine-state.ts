@@ -7,7 +7,7 @@ import type { Millis } from '@evastream/core/units'
 import type { SchedulerCommand, Source } from './commands.ts'
 import { CompletionSpread } from './completion-spread.ts'
 import type { EngineConfig } from './config.ts'
-import type { DeliveryPace } from './delivery-pace.ts'
+import { DeliveryPace } from './delivery-pace.ts'
 import { HedgeBudget } from './hedge-budget.ts'
 import { OriginHealth } from './origin-health.ts'
 import { PeerHealth } from './peer-health.ts'
@@ -26,6 +26,8 @@ export class EngineState {
   readonly origin: OriginHealth
   readonly requests = new RequestTable()
   readonly hedges: HedgeBudget
+  /** How fast all sources together deliver: what our own link bears, or what there is to be had. */
+  readonly receiving = new DeliveryPace()
   readonly spreads = { peer: new CompletionSpread(), origin: new CompletionSpread() }
   now: Millis = 0
   #commands: SchedulerCommand[] = []

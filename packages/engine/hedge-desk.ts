@@ -103,7 +103,5 @@ export class HedgeDesk {
 
 /** Nothing is left to ask of the song but what is on its way: then who is late holds up the whole. */
 function isLastOfSong(song: SongState): boolean {
-  if (song.wantedCount > song.progress.size) return false
-  for (const chunk of song.progress.values()) if (chunk.phase === 'fetching' && chunk.freeRun() !== undefined) return false
-  return true
+  return song.isAllAsked
 }

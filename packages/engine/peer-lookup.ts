@@ -53,6 +53,9 @@ export class PeerLookup {
 
   #isStarving(song: SongState): boolean {
     const copies = this.#state.peers.copiesOf(song.songId)
-    return song.unstarted().some(chunkId => copies[chunkId] === 0) || [...song.progress.keys()].some(chunkId => copies[chunkId] === 0)
+    return (
+      song.unstarted().some(chunkId => copies[chunkId] === 0) ||
+      [...song.progress.keys()].some(chunkId => copies[chunkId] === 0 && song.isWanted(chunkId))
+    )
   }
 }

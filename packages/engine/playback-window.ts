@@ -12,6 +12,8 @@ interface Reader {
   /** The byte `anchorBytes` is heard at `anchorAt`; later ones follow at the byte rate. */
   anchorBytes: number
   anchorAt: Millis
+  /** When it came, or last sought. */
+  beganAt: Millis
 }
 
 export interface PlaybackWindowOptions {
@@ -57,14 +59,18 @@ export class PlaybackWindow {
     return first
   }
 
-  /** `isHeld` tells a step along music that is here from a seek, which starts the deadlines anew. */
-  moved(readerId: string, positionBytes: number, context: { readonly at: Millis; isHeld(chunkId: ChunkId): boolean }): void {
+  /**
+   * `isHeld` tells a step along music that is here from a seek, which starts the deadlines anew.
+   * @returns whether the reader began anew: it is new, or it sought.
+   */
+  moved(readerId: string, positionBytes: number, context: { readonly at: Millis; isHeld(chunkId: ChunkId): boolean }): boolean {
     const { at } = context
     const position = Math.min(Math.max(0, positionBytes), this.#options.shape.fileSize)
     const reader = this.#readers.get(readerId)
     if (reader === undefined || this.#isSeek(reader, position, context.isHeld)) {
-      this.#readers.set(readerId, { positionBytes: position, anchorBytes: position, anchorAt: at + this.#options.startBudgetMs })
-      return
+      const anchorAt = at + this.#options.startBudgetMs
+      this.#readers.set(readerId, { positionBytes: position, anchorBytes: position, anchorAt, beganAt: at })
+      return true
     }
     if (this.#hearingBytes(reader, at) > position) {
       // The music waited for these bytes: it goes on from here, now.
@@ -72,6 +78,12 @@ export class PlaybackWindow {
       reader.anchorAt = at
     }
     reader.positionBytes = position
+    return false
+  }
+
+  /** Where each reader reads that began anew since then. */
+  beginnersSince(since: Millis): { readonly positionBytes: number; readonly beganAt: Millis }[] {
+    return [...this.#readers.values()].filter(({ beganAt }) => beganAt > since)
   }
 
   /** @returns whether there was such a reader. */

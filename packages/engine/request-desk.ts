@@ -39,6 +39,7 @@ export class RequestDesk {
     const patience = this.#state.patienceOf(source)
     const request = requests.open({ ...asking, askedAt: now, sizeBytes, expectedMs, patience })
     pace.asked(sizeBytes, now)
+    this.#state.receiving.asked(sizeBytes, now)
     chunk.activeAt = now
     if (asking.hedgeOf !== undefined) hedges.reserve(sizeBytes)
     else request.hedgeAt = hedgeDueAt(request, this.#state.spreads[source.kind], this.#state.config)
@@ -57,11 +58,12 @@ export class RequestDesk {
   }
 
   arrived(request: OpenRequest, sizeBytes: number): void {
-    const { now, requests, hedges } = this.#state
+    const { now, requests, hedges, receiving } = this.#state
     const pace = this.#state.paceOf(request.source)
     if (request.receivedBytes === 0 && pace.openRequests === 1) pace.answeredAfter(now - request.askedAt)
     requests.arrived(request, sizeBytes, now)
     pace.arrived(sizeBytes, now)
+    receiving.arrived(sizeBytes, now)
     hedges.received(sizeBytes)
     request.chunk.activeAt = now
   }
@@ -109,7 +111,9 @@ export class RequestDesk {
     const { now, requests, hedges, health } = this.#state
     const { hedgedBy, hedgeOf } = request
     requests.close(request)
-    this.#state.paceOf(request.source).ended(Math.max(0, request.sizeBytes - request.receivedBytes), now)
+    const missingBytes = Math.max(0, request.sizeBytes - request.receivedBytes)
+    this.#state.paceOf(request.source).ended(missingBytes, now)
+    this.#state.receiving.ended(missingBytes, now)
     if (request.source.kind === 'peer') health.measured()
     request.chunk.activeAt = now
     if (hedgedBy !== undefined || hedgeOf !== undefined) {

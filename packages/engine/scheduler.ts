@@ -16,10 +16,12 @@ import { deadlineFirst } from './deadline-first.ts'
 import { DownloadPlanner } from './download-planner.ts'
 import { EngineState } from './engine-state.ts'
 import type { BlockVerified, BytesArrived, PeerHas, PeerLacks, PeerListed, RequestFinished, SchedulerEvent, SongAdded } from './events.ts'
+import { FirstSound } from './first-sound.ts'
 import { HedgeDesk } from './hedge-desk.ts'
 import { originLast } from './origin-last.ts'
 import { PeerLookup } from './peer-lookup.ts'
 import { rarestFirst } from './rarest-first.ts'
+import { ReaderDesk } from './reader-desk.ts'
 import { RequestDesk } from './request-desk.ts'
 import { RequestWatch } from './request-watch.ts'
 import { type SchedulerSnapshot, snapshotOf } from './snapshot.ts'
@@ -36,6 +38,8 @@ export class Scheduler {
   readonly #lookup: PeerLookup
   readonly #watch: RequestWatch
   readonly #planner: DownloadPlanner
+  readonly #firstSound: FirstSound
+  readonly #readers: ReaderDesk
   #planAt: Millis = Number.POSITIVE_INFINITY
   #checkAt: Millis = Number.POSITIVE_INFINITY
 
@@ -56,12 +60,18 @@ export class Scheduler {
     this.#verdicts = new ChunkVerdicts({ state, desk, blame })
     const hedging = new HedgeDesk({ state, survey, desk, blame, sourceSelection })
     this.#watch = new RequestWatch({ state, blame, hedging })
+    const firstSound = new FirstSound(state)
+    const readers = new ReaderDesk({ state, desk, firstSound })
+    this.#firstSound = firstSound
+    this.#readers = readers
     this.#planner = new DownloadPlanner({
       state,
       survey,
       startable,
       desk,
       lookup,
+      firstSound,
+      readers,
       urgentOrder: deadlineFirst,
       prefetchOrder,
       sourceSelection,
@@ -128,15 +138,13 @@ export class Scheduler {
     switch (event.kind) {
       case 'interest-changed':
         song.interest = event.interest
-        this.#dropUnwanted(song)
+        this.#readers.dropUnwanted(song)
         break
       case 'playback-moved':
-        song.readerMoved(event.readerId, event.positionBytes, this.#state.now)
-        this.#dropUnwanted(song)
+        this.#readers.moved(song, event.readerId, event.positionBytes)
         break
       case 'playback-stopped':
-        if (!song.readerStopped(event.readerId)) return false
-        this.#dropUnwanted(song)
+        if (!this.#readers.stopped(song, event.readerId)) return false
         break
       case 'peers-found':
       case 'peers-unfound':
@@ -180,12 +188,6 @@ export class Scheduler {
     this.#state.songs.delete(song.songId)
   }
 
-  /** A chunk that is being stored is left to be stored. */
-  #dropUnwanted(song: SongState): void {
-    for (const chunk of [...song.progress.values()])
-      if (chunk.phase !== 'completing' && !song.isWanted(chunk.chunkId)) this.#desk.discard(song, chunk)
-  }
-
   #peerListed(event: PeerListed): boolean {
     const { songs, peers, health, now } = this.#state
     const song = songs.get(event.songId)
@@ -223,7 +225,7 @@ export class Scheduler {
     return isFromOrigin && !hadRoom && this.#survey.isOriginFree(true)
   }
 
-  /** Places become free when the whole request is done, or when the one that it doubles has nothing left to bring. */
+  /** Places become free when the whole request is done, when the one that it doubles has nothing left to bring, or with the first sound. */
   #blockVerified({ requestId, block }: BlockVerified): boolean {
     const { requests } = this.#state
     const request = requests.get(requestId)
@@ -232,7 +234,7 @@ export class Scheduler {
     const openBefore = requests.size
     this.#desk.blockArrived(request, block)
     this.#verdicts.judge(request.song, request.chunk)
-    return requests.size < openBefore
+    return requests.size < openBefore || (this.#planner.isHeldBack && this.#firstSound.awaitedUntil() === 0)
   }
 
   #requestFinished({ requestId }: RequestFinished): boolean {

@@ -5,7 +5,7 @@
 import { Bitfield } from '@evastream/core/bitfield'
 import type { ChunkId, PeerId, SongId } from '@evastream/core/ids'
 import { blockCountOf, type SongShape } from '@evastream/core/manifest'
-import type { Millis } from '@evastream/core/units'
+import { BLOCK_SIZE_BYTES, type Millis } from '@evastream/core/units'
 import { doublingPauseMs, type Pause } from './backoff.ts'
 import { ChunkProgress } from './chunk-progress.ts'
 import type { EngineConfig } from './config.ts'
@@ -79,14 +79,30 @@ export class SongState {
     return !this.held.has(chunkId) && chunkId >= this.#firstWanted && chunkId < this.shape.chunkCount
   }
 
-  readerMoved(readerId: string, positionBytes: number, at: Millis): void {
-    this.window.moved(readerId, positionBytes, { at, isHeld: chunkId => this.held.has(chunkId) })
+  /** @returns whether the reader began anew: it is new, or it sought. */
+  readerMoved(readerId: string, positionBytes: number, at: Millis): boolean {
     this.#wantedCount = undefined
+    return this.window.moved(readerId, positionBytes, { at, isHeld: chunkId => this.held.has(chunkId) })
   }
 
   readerStopped(readerId: string): boolean {
     this.#wantedCount = undefined
     return this.window.stopped(readerId)
+  }
+
+  /** Whether every block of these bytes is here, as far as the song goes. */
+  hasBytes(fromByte: number, sizeBytes: number): boolean {
+    const { chunkSize, fileSize } = this.shape
+    const end = Math.min(fileSize, fromByte + sizeBytes)
+    for (let byte = fromByte; byte < end; ) {
+      const chunkId = Math.floor(byte / chunkSize)
+      const block = Math.floor((byte - chunkId * chunkSize) / BLOCK_SIZE_BYTES)
+      const isChunkHeld = this.held.has(chunkId)
+      if (!isChunkHeld && this.progress.get(chunkId)?.isHere(block) !== true) return false
+      const nextChunk = (chunkId + 1) * chunkSize
+      byte = isChunkHeld ? nextChunk : Math.min(nextChunk, chunkId * chunkSize + (block + 1) * BLOCK_SIZE_BYTES)
+    }
+    return true
   }
 
   /** Begins to put a chunk together. */
@@ -164,6 +180,18 @@ export class SongState {
     for (let chunkId = this.#firstWanted; chunkId < this.shape.chunkCount; chunkId++)
       if (!this.held.has(chunkId) && !this.progress.has(chunkId)) chunkIds.push(chunkId)
     return chunkIds
+  }
+
+  /** Nothing of what is wanted is left to ask for: all of it is here or on its way. */
+  get isAllAsked(): boolean {
+    if (this.wantedCount > this.progress.size) return false
+    let askedCount = 0
+    for (const chunk of this.progress.values()) {
+      if (!this.isWanted(chunk.chunkId)) continue
+      if (chunk.phase === 'fetching' && chunk.freeRun() !== undefined) return false
+      askedCount++
+    }
+    return askedCount === this.wantedCount
   }
 
   /** The disk refuses this song's chunks just now. */
