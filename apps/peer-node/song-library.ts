@@ -85,6 +85,11 @@ export class SongLibrary {
     return [...this.#songs.keys()].map(songId => this.statusOf(songId)).filter(status => status !== undefined)
   }
 
+  /** Of all open songs, in the same order. */
+  manifests(): Manifest[] {
+    return [...this.#songs.values()].map(({ manifest }) => manifest)
+  }
+
   /**
    * Makes the song known here, without fetching any of it.
    * @throws EvaError `EVA_SONG_NOT_FOUND`, a failed call's when neither the metadata service nor the cache knows it, or the storage's

@@ -43,15 +43,46 @@ export const PeerSongs = Type.Object({
       durationMs: Type.Optional(Type.Integer({ minimum: 0 })),
       mimeType: Type.Optional(Type.String()),
       fileSize: Type.Integer({ minimum: 1 }),
-      streamPath: Type.String({ description: 'Where the audio is served once the song is complete' }),
+      streamPath: Type.String({ description: 'Where the audio is served' }),
     }),
   ),
 })
 export type PeerSongs = Static<typeof PeerSongs>
 
+const Milliseconds = Type.Integer({ minimum: 0 })
+
+export const Play = Type.Object({
+  songId: Id,
+  startedAtMs: Type.Integer({ description: 'When it began, on a clock that only orders plays' }),
+  isOver: Type.Boolean(),
+  deliveredBytes: Type.Integer({ minimum: 0, description: 'Of the chunks that were given to the player, wholly or in part' }),
+  originBytes: ByteCount,
+  peerBytes: ByteCount,
+  cacheBytes: Type.Integer({ minimum: 0, description: 'Here before the play' }),
+  peerCount: Type.Integer({ minimum: 0, description: 'Peers that sent some of it' }),
+  startupMs: Type.Optional(Milliseconds),
+  stallCount: Count,
+  stalledMs: Milliseconds,
+})
+/** One play of a song: all connections that a player opened for it. The three byte counts add up to `deliveredBytes`. */
+export type Play = Static<typeof Play>
+
+/** `GET /api/plays` */
+export const PeerPlays = Type.Object({ plays: Type.Array(Play) })
+export type PeerPlays = Static<typeof PeerPlays>
+
 export const SongParams = Type.Object({ songId: Id }, { additionalProperties: false })
 /** The id of a song, with or without an extension such as `.mp3` for players that go by it. */
 export const StreamParams = Type.Object({ songId: Id }, { additionalProperties: false })
+
+/** More would only be a library by another name. */
+export const QUEUE_LENGTH_MAX = 200
+
+/** `GET /api/queue`, and the answer to `PUT /api/queue`: the songs to come after the one being played. */
+export const PlayQueue = Type.Object({ songIds: Type.Array(Id) })
+export type PlayQueue = Static<typeof PlayQueue>
+/** The body of `PUT /api/queue`; a song may stand in it more than once. */
+export const PlayQueueOrder = Type.Object({ songIds: Type.Array(Id, { maxItems: QUEUE_LENGTH_MAX }) }, { additionalProperties: false })
 
 const PeersConnected = Type.Object({ downloadingFrom: Count, uploadingTo: Count })
 

@@ -11,6 +11,7 @@ describe('route catalog', () => {
   routes.add('/metadata/:songId/blocks', 'GET')
   routes.add('/docs/static/*', 'GET')
   routes.add('/openapi.json', 'GET')
+  routes.add('/songs/:songId.m3u8', 'GET')
 
   it.each([
     ['/metadata', ['GET', 'HEAD', 'POST']],
@@ -19,6 +20,9 @@ describe('route catalog', () => {
     ['/metadata/song-1/other', []],
     ['/docs/static/a/b.js', ['GET']],
     ['/openapiXjson', []],
+    ['/songs/a.b.m3u8', ['GET']],
+    ['/songs/a.mp3', []],
+    ['/songs/.m3u8', []],
     ['/metadata/', []],
     ['/', []],
   ])('the path %s: allows %j', (path, allowed) => {

@@ -25,7 +25,11 @@ export class RouteCatalog {
 function expressionOf(pattern: string): RegExp {
   const source = pattern
     .split('/')
-    .map(step => (step === '*' ? '.*' : step.startsWith(':') ? '[^/]+' : step.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')))
+    .map(step => {
+      if (step === '*') return '.*'
+      const [, parameter = '', literal = ''] = /^(:[A-Za-z]+)?(.*)$/.exec(step) ?? []
+      return (parameter === '' ? '' : '[^/]+') + literal.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+    })
     .join('/')
   return new RegExp(`^${source}$`)
 }

@@ -1,0 +1,35 @@
+// Where a peer serves a song to players: the path under its own loopback address, with an extension for players that go by it.
+// Not the route: the peer finds a song by its id, with or without an extension.
+// Invariant: the path is plain ASCII without a space, whatever the id and the type.
+
+const EXTENSIONS: ReadonlyMap<string, string> = new Map([
+  ['audio/mpeg', 'mp3'],
+  ['audio/mp3', 'mp3'],
+  ['audio/flac', 'flac'],
+  ['audio/x-flac', 'flac'],
+  ['audio/ogg', 'ogg'],
+  ['application/ogg', 'ogg'],
+  ['audio/vorbis', 'ogg'],
+  ['audio/opus', 'opus'],
+  ['audio/mp4', 'm4a'],
+  ['audio/m4a', 'm4a'],
+  ['audio/x-m4a', 'm4a'],
+  ['audio/aac', 'aac'],
+  ['audio/wav', 'wav'],
+  ['audio/wave', 'wav'],
+  ['audio/x-wav', 'wav'],
+  ['audio/vnd.wave', 'wav'],
+])
+
+/** `/stream/song-1.mp3`; without an extension when the type is not known. */
+export function streamPathOf(songId: string, mimeType?: string): string {
+  const extension = extensionOf(mimeType)
+  return `/stream/${encodeURIComponent(songId)}${extension === undefined ? '' : `.${extension}`}`
+}
+
+/** Without its dot; undefined for a type that has none here. */
+export function extensionOf(mimeType: string | undefined): string | undefined {
+  const [type = '', parameters = ''] = (mimeType ?? '').toLowerCase().split(';', 2)
+  const extension = EXTENSIONS.get(type.trim())
+  return extension === 'ogg' && parameters.includes('opus') ? 'opus' : extension
+}
