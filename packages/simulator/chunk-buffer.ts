@@ -7,6 +7,8 @@ import type { ChunkId, SongId } from '@evastream/core/ids'
 export interface BufferedBlock {
   readonly isGood: boolean
   readonly sizeBytes: number
+  /** It matched its own hash, so it may be played before its chunk is complete. */
+  readonly isVerified: boolean
 }
 
 export class ChunkBuffer {
@@ -35,6 +37,12 @@ export class ChunkBuffer {
 
   get isAllGood(): boolean {
     return this.#badCount === 0
+  }
+
+  /** The block, if it may be played. */
+  verifiedBlock(index: number): BufferedBlock | undefined {
+    const block = this.#blocks.get(index)
+    return block?.isVerified ? block : undefined
   }
 
   /** @returns false when the block was here already. */

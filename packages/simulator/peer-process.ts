@@ -12,9 +12,10 @@ import type { SchedulerSnapshot } from '@evastream/engine/snapshot'
 import type { Appointment } from './event-queue.ts'
 import { SimulatedDialer } from './simulated-dialer.ts'
 import { SimulatedDownloads } from './simulated-downloads.ts'
+import { SimulatedListeners } from './simulated-listeners.ts'
+import type { SimulatedMetadata } from './simulated-metadata.ts'
 import type { Host, Parcel } from './simulated-network.ts'
 import type { SimulatedOrigin } from './simulated-origin.ts'
-import { SimulatedPlayer } from './simulated-player.ts'
 import type { SimulatedStore } from './simulated-store.ts'
 import type { SimulatedTracker } from './simulated-tracker.ts'
 import { SimulatedTrackerSession } from './simulated-tracker-session.ts'
@@ -36,6 +37,7 @@ export interface PeerProcessDeps {
   readonly clock: VirtualClock
   readonly switchboard: Switchboard
   readonly tracker: SimulatedTracker
+  readonly metadata: SimulatedMetadata
   readonly origin: SimulatedOrigin
   readonly observer: SimulationObserver
   readonly host: Host
@@ -57,7 +59,7 @@ export class PeerProcess {
   readonly #dialer: SimulatedDialer
   readonly #downloads: SimulatedDownloads
   readonly #session: SimulatedTrackerSession
-  readonly #players: SimulatedPlayer[] = []
+  readonly #listeners: SimulatedListeners
   readonly #songs = new Map<SongId, SongPlan>()
   readonly #inbox: SchedulerEvent[] = []
   #isHandling = false
@@ -76,40 +78,54 @@ export class PeerProcess {
     this.#uploads = new SimulatedUploads({ owner: this.#uploadsOwner(fact) }, { slotsMax: plan.slotsMax })
     this.#dialer = new SimulatedDialer({ clock, switchboard, host, listener: this.#dialerListener() }, plan)
     const stored = (songId: SongId, chunkId: ChunkId) => this.#chunkStored(songId, chunkId)
+    const audioArrived = (songId: SongId) => this.#listeners.audioArrived(songId)
     this.#downloads = new SimulatedDownloads(
-      { clock, host, origin, store, feed, fact, stored, dialer: this.#dialer },
+      { clock, host, origin, store, feed, fact, audioArrived, stored, dialer: this.#dialer },
       { storeDelayMs: plan.storeDelayMs, checksHashes },
     )
     this.#session = new SimulatedTrackerSession({ clock, tracker, host, store }, plan)
+    this.#listeners = new SimulatedListeners({ clock, owner: this, downloads: this.#downloads, feed, fact })
   }
 
   start(): void {
     this.#deps.switchboard.plugIn(this.#uploads)
     this.#session.start()
     for (const { songId, interest } of this.#options.plan.songs) this.addSong(songId, interest)
-    for (const [index, listen] of this.#options.plan.listens.entries()) {
-      const song = this.#songs.get(listen.songId)
-      assert(song !== undefined, `a listener to ${listen.songId}, which the peer does not have`)
-      const player = new SimulatedPlayer(this.#playerDeps(song), { plan: listen, readerId: `reader-${index + 1}` })
-      this.#players.push(player)
-      player.start()
-    }
+    this.#listeners.start(this.#options.plan.listens)
   }
 
   /** The process ends: politely (it deregisters), by a crash, or with the power of its machine. */
   end(how: 'politely' | 'crash' | 'silently'): void {
     this.#isOver = true
     this.#uploads.isListening = false
-    for (const player of this.#players) player.end()
+    this.#listeners.end()
     this.#deps.switchboard.unplug(this.#uploads, this.#dialer, how === 'silently')
     this.#downloads.end()
     this.#session.stop(how === 'politely')
     if (this.#wake !== undefined) this.#wake.isCancelled = true
   }
 
-  addSong(songId: SongId, interest: Interest): void {
+  songOf(songId: SongId): SongPlan {
     const song = this.#options.songs.find(candidate => candidate.songId === songId)
     assert(song !== undefined, `no song ${songId} in this world`)
+    return song
+  }
+
+  /** Looks up a song that is not known here, and calls back when it is. */
+  openSong(songId: SongId, opened: () => void): void {
+    if (this.#songs.has(songId)) {
+      opened()
+      return
+    }
+    this.#deps.metadata.lookUp(this.#deps.host, this.songOf(songId), () => {
+      if (this.#isOver) return
+      if (!this.#songs.has(songId)) this.addSong(songId, 'idle')
+      opened()
+    })
+  }
+
+  addSong(songId: SongId, interest: Interest): void {
+    const song = this.songOf(songId)
     const { shape, byteRateBytesPerSecond, hasBlockHashes } = song
     this.#songs.set(songId, song)
     this.#downloads.addSong(song)
@@ -126,7 +142,7 @@ export class PeerProcess {
 
   removeSong(songId: SongId): void {
     this.#songs.delete(songId)
-    for (const player of this.#players) if (player.songId === songId) player.stop()
+    this.#listeners.stop(songId)
     this.feed({ kind: 'song-removed', at: this.#deps.clock.now(), songId })
     this.#downloads.removeSong(songId)
     this.#dialer.unfollow(songId)
@@ -148,8 +164,7 @@ export class PeerProcess {
 
   /** From which chunk on a listener wants the song; undefined when nobody listens to it. */
   wantedFromChunk(songId: SongId): ChunkId | undefined {
-    const positions = this.#players.filter(player => player.songId === songId).flatMap(player => player.wantedFromChunk ?? [])
-    return positions.length === 0 ? undefined : Math.min(...positions)
+    return this.#listeners.wantedFromChunk(songId)
   }
 
   hasSong(songId: SongId): boolean {
@@ -235,24 +250,14 @@ export class PeerProcess {
   #chunkStored(songId: SongId, chunkId: ChunkId): void {
     this.#uploads.announce(songId, chunkId)
     this.#session.announce(songId, [chunkId])
-    for (const player of this.#players) if (player.songId === songId) player.chunkStored(chunkId)
+    this.#listeners.audioArrived(songId)
   }
 
   /** Reads a chunk to play or send it; one that turns out rotten is dropped and fetched again. */
-  #load(songId: SongId, chunkId: ChunkId): boolean | undefined {
+  load(songId: SongId, chunkId: ChunkId): boolean | undefined {
     const bytes = this.#deps.store.bytesOf(songId, chunkId)
     if (bytes === 'rotten') this.loseChunk(songId, chunkId)
     return bytes === undefined || bytes === 'rotten' ? undefined : bytes === 'good'
-  }
-
-  #playerDeps(song: SongPlan) {
-    return {
-      clock: this.#deps.clock,
-      song,
-      load: (chunkId: ChunkId) => this.#load(song.songId, chunkId),
-      feed: (event: SchedulerEvent) => this.feed(event),
-      fact: (told: Fact) => this.#deps.observer.fact(this.#deps.clock.now(), this.#options.plan.peerId, told),
-    }
   }
 
   #uploadsOwner(fact: (told: Fact) => void) {

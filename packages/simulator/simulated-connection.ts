@@ -4,8 +4,10 @@
 
 import type { ErrorCode } from '@evastream/core/errors'
 import type { ChunkId, PeerId, SongId } from '@evastream/core/ids'
+import { blockRunLengthBytes } from '@evastream/core/manifest'
 import type { PriorityClass } from '@evastream/engine/commands'
 import { BlockFlow, type BlockRun, type SendingManner } from './block-flow.ts'
+import { FIRST_FLIGHT_BYTES } from './http-lines.ts'
 import type { Host, Parcel, SimulatedNetwork } from './simulated-network.ts'
 import type { VirtualClock } from './virtual-clock.ts'
 
@@ -55,6 +57,7 @@ export class SimulatedConnection {
   readonly #network: SimulatedNetwork
   readonly #flows = new Map<number, BlockFlow>()
   #isMute = false
+  #isWarm = false
   #isOverForAsker = false
   #isOverForServer = false
 
@@ -144,7 +147,16 @@ export class SimulatedConnection {
     const ends = { from: this.server.host, to: this.asker.host, arrived }
     const flow = new BlockFlow({ ends }, { run: request, manner })
     this.#flows.set(request.requestId, flow)
-    this.#network.start(flow)
+    this.#clock.after(this.#warmUpMs(request), () => {
+      if (!flow.isStopped) this.#network.start(flow)
+    })
+  }
+
+  /** TCP begins slowly: the first run that is longer than the first flight takes a round trip more. */
+  #warmUpMs({ shape, chunkId, firstBlock, blockCount }: PeerRequest): number {
+    if (this.#isWarm || blockRunLengthBytes(shape, chunkId, firstBlock, blockCount) <= FIRST_FLIGHT_BYTES) return 0
+    this.#isWarm = true
+    return 2 * this.#network.latencyMs(this.asker.host, this.server.host)
   }
 
   reset(code: ErrorCode = 'EVA_PEER_CLOSED'): void {

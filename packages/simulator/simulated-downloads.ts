@@ -8,7 +8,7 @@ import type { ChunkId, PeerId, SongId } from '@evastream/core/ids'
 import { blockCountOf, blockLengthBytes, chunkLengthBytes } from '@evastream/core/manifest'
 import type { CancelRequest, CompleteChunk, DiscardChunk, RequestBlocks } from '@evastream/engine/commands'
 import type { SchedulerEvent } from '@evastream/engine/events'
-import { ChunkBuffer } from './chunk-buffer.ts'
+import { type BufferedBlock, ChunkBuffer } from './chunk-buffer.ts'
 import type { SimulatedDialer } from './simulated-dialer.ts'
 import type { Host, Parcel } from './simulated-network.ts'
 import type { SimulatedOrigin } from './simulated-origin.ts'
@@ -24,6 +24,8 @@ export interface DownloadsDeps {
   readonly store: SimulatedStore
   feed(event: SchedulerEvent): void
   fact(fact: Fact): void
+  /** More of a song may be played. */
+  audioArrived(songId: SongId): void
   /** A chunk was verified and stored. */
   stored(songId: SongId, chunkId: ChunkId): void
 }
@@ -108,6 +110,11 @@ export class SimulatedDownloads {
     this.#throwAway(keyOf(command))
   }
 
+  /** A verified block of a chunk that is not stored yet. */
+  verifiedBlock(songId: SongId, chunkId: ChunkId, block: number): BufferedBlock | undefined {
+    return this.#buffers.get(keyOf({ songId, chunkId }))?.verifiedBlock(block)
+  }
+
   complete(command: CompleteChunk): void {
     const key = keyOf(command)
     this.#deps.clock.after(this.#options.storeDelayMs, () => this.#complete(key, command))
@@ -150,7 +157,7 @@ export class SimulatedDownloads {
     const { request, song } = fetch
     const sizeBytes = blockLengthBytes(song.shape, request.chunkId, block)
     if (request.verify === 'chunk') {
-      fetch.ownBlocks.put(block, { isGood, sizeBytes })
+      fetch.ownBlocks.put(block, { isGood, sizeBytes, isVerified: false })
       return
     }
     const isFlawed = song.flaw?.wrong === 'block-hashes' && song.flaw.chunkId === request.chunkId
@@ -159,8 +166,9 @@ export class SimulatedDownloads {
       this.failed(request.requestId, request.source.kind === 'origin' ? 'EVA_ORIGIN_HASH_MISMATCH' : 'EVA_BLOCK_HASH_MISMATCH')
       return
     }
-    if (!this.#bufferOf(request).put(block, { isGood, sizeBytes })) this.#waste(sizeBytes, 'duplicate')
+    if (!this.#bufferOf(request).put(block, { isGood, sizeBytes, isVerified: true })) this.#waste(sizeBytes, 'duplicate')
     this.#deps.feed({ kind: 'block-verified', at: this.#deps.clock.now(), requestId: request.requestId, block })
+    this.#deps.audioArrived(request.songId)
   }
 
   #finish(fetch: Fetch): void {

@@ -3,7 +3,9 @@
 // Invariant: each fetch ends in all its bytes, in one failure, or in silence until it is aborted or times out.
 
 import type { ErrorCode } from '@evastream/core/errors'
+import { blockRunLengthBytes } from '@evastream/core/manifest'
 import { BlockFlow, type BlockRun } from './block-flow.ts'
+import { FIRST_FLIGHT_BYTES, HttpLines } from './http-lines.ts'
 import type { Host, Parcel, SimulatedNetwork } from './simulated-network.ts'
 import type { VirtualClock } from './virtual-clock.ts'
 
@@ -35,6 +37,8 @@ interface Fetch {
   readonly listener: OriginListener
   isOver: boolean
   isServed: boolean
+  /** Its line was made for it. */
+  readonly isOnNewLine: boolean
   /** Since when nothing came. */
   quietSince: number
   flow?: BlockFlow
@@ -52,6 +56,7 @@ export class SimulatedOrigin {
   #trouble: OriginTrouble | undefined
   #servedCount = 0
   readonly #fetches = new Set<Fetch>()
+  readonly #lines = new Map<Host, HttpLines>()
   readonly #clock: VirtualClock
   readonly #network: SimulatedNetwork
   readonly #options: OriginOptions
@@ -76,10 +81,13 @@ export class SimulatedOrigin {
 
   /** @returns how to abort it. */
   fetch(asker: Host, run: BlockRun, listener: OriginListener): () => void {
-    const fetch: Fetch = { asker, run, listener, isOver: false, isServed: false, quietSince: this.#clock.now() }
+    const isOnNewLine = this.#linesOf(asker).take(this.#clock.now())
+    const fetch: Fetch = { asker, run, listener, isOnNewLine, isOver: false, isServed: false, quietSince: this.#clock.now() }
     this.#fetches.add(fetch)
     this.#watchSilence(fetch)
-    this.#network.send(asker, this.host, () => this.#arrived(fetch))
+    this.#clock.after(isOnNewLine ? this.#roundTripMs(asker) : 0, () => {
+      if (!fetch.isOver) this.#network.send(asker, this.host, () => this.#arrived(fetch))
+    })
     return () => this.#end(fetch, () => {})
   }
 
@@ -106,7 +114,10 @@ export class SimulatedOrigin {
   #serve(fetch: Fetch, trouble: OriginTrouble | undefined): void {
     fetch.isServed = true
     this.#servedCount++
-    this.#clock.after(this.#options.firstByteDelayMs, () => {
+    const { shape, chunkId, firstBlock, blockCount } = fetch.run
+    const isLong = blockRunLengthBytes(shape, chunkId, firstBlock, blockCount) > FIRST_FLIGHT_BYTES
+    const warmUpMs = fetch.isOnNewLine && isLong ? this.#roundTripMs(fetch.asker) : 0
+    this.#clock.after(this.#options.firstByteDelayMs + warmUpMs, () => {
       if (fetch.isOver || this.#trouble === 'is-silent') return
       const ends = { from: this.host, to: fetch.asker, arrived: (parcel: Parcel) => this.#deliver(fetch, parcel, trouble) }
       fetch.flow = new BlockFlow({ ends }, { run: fetch.run, manner: { isGood: () => trouble !== 'sends-wrong-bytes' } })
@@ -123,8 +134,10 @@ export class SimulatedOrigin {
       this.#end(fetch, () => fetch.listener.failed('EVA_ORIGIN_TRUNCATED'))
       return
     }
-    if (parcel.block === lastBlock) this.#end(fetch, () => fetch.listener.received(parcel))
-    else fetch.listener.received(parcel)
+    if (parcel.block === lastBlock) {
+      this.#linesOf(fetch.asker).giveBack(this.#clock.now())
+      this.#end(fetch, () => fetch.listener.received(parcel))
+    } else fetch.listener.received(parcel)
   }
 
   #fail(fetch: Fetch, code: ErrorCode, retryAfterMs?: number): void {
@@ -138,6 +151,16 @@ export class SimulatedOrigin {
     this.#stopFlow(fetch)
     this.#fetches.delete(fetch)
     tell()
+  }
+
+  #linesOf(asker: Host): HttpLines {
+    const lines = this.#lines.get(asker) ?? new HttpLines()
+    this.#lines.set(asker, lines)
+    return lines
+  }
+
+  #roundTripMs(asker: Host): number {
+    return 2 * this.#network.latencyMs(asker, this.host)
   }
 
   #stopFlow(fetch: Fetch): void {

@@ -1,55 +1,75 @@
-// A listener at a peer: plays a song at its own rate, waits where bytes are missing, jumps, and leaves.
-// Not the streaming route: a real player reads ahead, and the route tells positions; deadlines follow the music either way.
-// Invariant: it moves only over chunks the store loaded.
+// A listener at a peer: presses play, plays verified bytes at the music's own rate, reads ahead, waits where bytes are missing, jumps, leaves.
+// Not the streaming route: what it does to the route's reader (positions told, bytes taken) is the same.
+// Invariant: it moves only over verified bytes; the music has stalled from the moment at which it needs a byte that is not here.
 
 import type { ChunkId, SongId } from '@evastream/core/ids'
-import { chunkLengthBytes } from '@evastream/core/manifest'
+import { BLOCK_SIZE_BYTES, SECOND_MS } from '@evastream/core/units'
 import type { SchedulerEvent } from '@evastream/engine/events'
 import type { Appointment } from './event-queue.ts'
-import type { Fact } from './simulation-observer.ts'
+import type { Fact, WaitReason } from './simulation-observer.ts'
 import type { VirtualClock } from './virtual-clock.ts'
 import type { ListenPlan, SongPlan } from './world-plan.ts'
+
+/** Verified bytes from where was asked up to here. */
+export interface ReadBytes {
+  readonly endByte: number
+  readonly isGood: boolean
+}
 
 export interface PlayerDeps {
   readonly clock: VirtualClock
   readonly song: SongPlan
-  /** Whether the chunk could be loaded, and whether its bytes are right; undefined when it is not held. */
-  load(chunkId: ChunkId): boolean | undefined
+  /** Makes the song known here, if it is not, and calls back. */
+  open(opened: () => void): void
+  /** Undefined when the byte is not here, or not verified. */
+  read(atByte: number): ReadBytes | undefined
   feed(event: SchedulerEvent): void
   fact(fact: Fact): void
+  /** The music came to its end, or the listener had enough. */
+  ended(): void
 }
 
-const STEP_SECONDS = 2
+export interface PlayerOptions {
+  readonly plan: ListenPlan
+  readonly readerId: string
+  readonly how: 'pressed' | 'queued'
+}
+
+/** How far a player reads before what is heard, unless its plan says otherwise. */
+const READ_AHEAD_MS = 2 * SECOND_MS
 
 export class SimulatedPlayer {
   readonly #deps: PlayerDeps
-  readonly #plan: ListenPlan
-  readonly #readerId: string
-  #positionBytes = 0
+  readonly #options: PlayerOptions
+  readonly #readAheadBytes: number
+  #state: 'before' | 'opening' | 'waiting' | 'playing' | 'over' = 'before'
+  #waitsFor: WaitReason = 'start'
   #waitingSince = 0
+  /** The player was given all bytes up to here. */
+  #readTo = 0
+  /** The music stood here at `heardAt`, and moves on while the state is `playing`. */
+  #heardBytes = 0
+  #heardAt = 0
+  #toldBytes = 0
   #jumpsAhead: readonly { readonly afterMs: number; readonly toBytes: number }[] = []
-  #state: 'before' | 'playing' | 'waiting' | 'over' = 'before'
-  #step: Appointment | undefined
+  #tick: Appointment | undefined
 
-  constructor(deps: PlayerDeps, options: { readonly plan: ListenPlan; readonly readerId: string }) {
+  constructor(deps: PlayerDeps, options: PlayerOptions) {
     this.#deps = deps
-    this.#plan = options.plan
-    this.#readerId = options.readerId
+    this.#options = options
+    this.#readAheadBytes = ((options.plan.readAheadMs ?? READ_AHEAD_MS) * deps.song.byteRateBytesPerSecond) / SECOND_MS
   }
 
   get songId(): SongId {
-    return this.#plan.songId
+    return this.#deps.song.songId
   }
 
   start(): void {
     const { clock } = this.#deps
-    const { startsAfterMs, fromBytes, jumps, stopsAfterMs } = this.#plan
+    const { startsAfterMs, fromBytes, jumps, stopsAfterMs } = this.#options.plan
     this.#jumpsAhead = [{ afterMs: 0, toBytes: fromBytes }, ...jumps]
-    for (const jump of this.#jumpsAhead)
-      clock.after(startsAfterMs + jump.afterMs, () => {
-        this.#jumpsAhead = this.#jumpsAhead.filter(other => other !== jump)
-        this.#moveTo(jump.toBytes)
-      })
+    clock.after(startsAfterMs, () => this.#press())
+    for (const jump of jumps) clock.after(startsAfterMs + jump.afterMs, () => this.#jump(jump))
     if (stopsAfterMs !== undefined) clock.after(startsAfterMs + stopsAfterMs, () => this.stop())
   }
 
@@ -57,78 +77,171 @@ export class SimulatedPlayer {
   get wantedFromChunk(): ChunkId | undefined {
     if (this.#state === 'over') return undefined
     const positions = this.#jumpsAhead.map(({ toBytes }) => toBytes)
-    if (this.#state !== 'before') positions.push(this.#positionBytes)
+    if (this.#state !== 'before') positions.push(this.#toldBytes)
     return Math.floor(Math.min(...positions) / this.#deps.song.shape.chunkSize)
   }
 
-  chunkStored(chunkId: ChunkId): void {
-    if (this.#state === 'waiting' && chunkId === this.#chunkId) this.#play()
+  /** More verified bytes of the song are here. */
+  audioArrived(): void {
+    if (this.#state === 'waiting' || this.#state === 'playing') this.#read()
   }
 
   stop(): void {
     if (this.#state === 'over') return
-    const wasListening = this.#state !== 'before'
-    this.#state = 'over'
-    this.#cancelStep()
-    if (!wasListening) return
-    const { songId } = this.#deps.song
-    this.#deps.feed({ kind: 'playback-stopped', at: this.#deps.clock.now(), songId, readerId: this.#readerId })
+    const wasReading = this.#state === 'waiting' || this.#state === 'playing'
+    this.end()
+    const { songId } = this
+    if (wasReading) this.#deps.feed({ kind: 'playback-stopped', at: this.#now, songId, readerId: this.#options.readerId })
+    this.#deps.ended()
   }
 
-  /** The process is gone. */
+  /** The process is gone, or nobody listens any more. */
   end(): void {
-    this.#state = 'over'
-    this.#cancelStep()
-  }
-
-  get #chunkId(): ChunkId {
-    return Math.floor(this.#positionBytes / this.#deps.song.shape.chunkSize)
-  }
-
-  #moveTo(positionBytes: number): void {
     if (this.#state === 'over') return
-    this.#cancelStep()
-    this.#positionBytes = positionBytes
-    this.#tellPosition()
-    this.#play()
+    const { songId } = this
+    const silentForMs = this.#state === 'waiting' || this.#state === 'opening' ? this.#now - this.#waitingSince : 0
+    if (this.#state !== 'before') this.#deps.fact({ kind: 'play-ended', songId, readerId: this.#options.readerId, silentForMs })
+    this.#state = 'over'
+    this.#cancelTick()
   }
 
-  #tellPosition(): void {
-    const { songId } = this.#deps.song
-    const at = this.#deps.clock.now()
-    this.#deps.feed({ kind: 'playback-moved', at, songId, readerId: this.#readerId, positionBytes: this.#positionBytes })
+  get #now(): number {
+    return this.#deps.clock.now()
   }
 
-  #play(): void {
-    const { shape, songId, byteRateBytesPerSecond } = this.#deps.song
-    if (this.#positionBytes >= shape.fileSize) {
-      this.stop()
-      return
-    }
-    const chunkId = this.#chunkId
-    const isGood = this.#deps.load(chunkId)
-    if (isGood === undefined) {
-      this.#state = 'waiting'
-      this.#waitingSince = this.#deps.clock.now()
-      this.#deps.fact({ kind: 'stalled', songId, chunkId })
-      return
-    }
-    if (this.#state === 'waiting') {
-      const waitedMs = this.#deps.clock.now() - this.#waitingSince
-      this.#deps.fact({ kind: 'resumed', songId, waitedMs })
-    }
-    this.#state = 'playing'
-    this.#deps.fact({ kind: 'played', songId, chunkId, isGood })
-    const chunkEndBytes = chunkId * shape.chunkSize + chunkLengthBytes(shape, chunkId)
-    const stepBytes = Math.min(chunkEndBytes - this.#positionBytes, Math.max(1, Math.floor(byteRateBytesPerSecond * STEP_SECONDS)))
-    this.#step = this.#deps.clock.after((stepBytes / byteRateBytesPerSecond) * 1000, () => {
-      this.#positionBytes += stepBytes
-      if (this.#positionBytes < shape.fileSize) this.#tellPosition()
-      this.#play()
+  #press(): void {
+    if (this.#state === 'over') return
+    const { how, plan, readerId } = this.#options
+    this.#state = 'opening'
+    this.#waitingSince = this.#now
+    this.#toldBytes = plan.fromBytes
+    this.#jumpsAhead = this.#jumpsAhead.slice(1)
+    this.#deps.fact({ kind: 'pressed', songId: this.songId, readerId, how })
+    this.#deps.open(() => {
+      if (this.#state === 'opening') this.#moveTo(this.#toldBytes, 'start')
     })
   }
 
-  #cancelStep(): void {
-    if (this.#step !== undefined) this.#step.isCancelled = true
+  #jump(jump: { readonly toBytes: number }): void {
+    if (this.#state === 'over') return
+    this.#jumpsAhead = this.#jumpsAhead.filter(other => other !== jump)
+    if (this.#state === 'opening') this.#toldBytes = jump.toBytes
+    else {
+      // Who jumps while waiting for the first sound waits for the first sound still.
+      const isStarting = this.#state === 'waiting' && this.#waitsFor === 'start'
+      if (!isStarting) this.#waitingSince = this.#now
+      this.#moveTo(jump.toBytes, isStarting ? 'start' : 'seek')
+    }
+  }
+
+  #moveTo(positionBytes: number, why: WaitReason): void {
+    this.#cancelTick()
+    this.#state = 'waiting'
+    this.#waitsFor = why
+    this.#readTo = positionBytes
+    this.#heardBytes = positionBytes
+    this.#tellPosition()
+    this.#read()
+    if (this.#state === 'waiting' && this.#readTo < this.#deps.song.shape.fileSize) this.#tellWait()
+  }
+
+  #tellPosition(): void {
+    this.#toldBytes = this.#readTo
+    const { readerId } = this.#options
+    this.#deps.feed({ kind: 'playback-moved', at: this.#now, songId: this.songId, readerId, positionBytes: this.#readTo })
+  }
+
+  #tellWait(): void {
+    const { songId } = this
+    const chunkId = Math.floor(this.#readTo / this.#deps.song.shape.chunkSize)
+    this.#deps.fact({ kind: 'stalled', songId, readerId: this.#options.readerId, chunkId, why: this.#waitsFor })
+  }
+
+  /** Takes what is here, as far as the player wants to be ahead. */
+  #read(): void {
+    const { shape } = this.#deps.song
+    const before = this.#readTo
+    const limit = Math.min(shape.fileSize, Math.max(this.#readTo + BLOCK_SIZE_BYTES, Math.floor(this.#heardNow + this.#readAheadBytes)))
+    if (this.#state === 'playing' && this.#roomBytes < Math.min(shape.fileSize - before, BLOCK_SIZE_BYTES)) return
+    while (this.#readTo < limit) {
+      const got = this.#deps.read(this.#readTo)
+      if (got === undefined) break
+      const chunkId = Math.floor(this.#readTo / shape.chunkSize)
+      this.#deps.fact({ kind: 'played', songId: this.songId, chunkId, isGood: got.isGood })
+      this.#readTo = Math.min(got.endByte, limit)
+    }
+    if (this.#state === 'waiting' && (this.#readTo > before || this.#readTo >= shape.fileSize)) this.#sound()
+    if (this.#readTo > before && this.#isNewChunk()) this.#tellPosition()
+    this.#planTick()
+  }
+
+  #isNewChunk(): boolean {
+    const { chunkSize, fileSize } = this.#deps.song.shape
+    return Math.floor(this.#readTo / chunkSize) !== Math.floor(this.#toldBytes / chunkSize) || this.#readTo >= fileSize
+  }
+
+  /** The music goes on. */
+  #sound(): void {
+    const { songId } = this
+    const { readerId } = this.#options
+    const waitedMs = this.#now - this.#waitingSince
+    const why = this.#waitsFor
+    this.#state = 'playing'
+    this.#heardAt = this.#now
+    if (waitedMs > 0) this.#deps.fact({ kind: 'resumed', songId, readerId, why, waitedMs })
+    if (why !== 'stall') this.#deps.fact({ kind: 'sounded', songId, readerId, why, waitedMs })
+    this.#tellPosition()
+  }
+
+  /** Where the music is by now. */
+  get #heardNow(): number {
+    if (this.#state !== 'playing') return this.#heardBytes
+    return this.#heardBytes + ((this.#now - this.#heardAt) * this.#deps.song.byteRateBytesPerSecond) / SECOND_MS
+  }
+
+  /** How much more the player would take; a byte more than it reckons, since times are rounded. */
+  get #roomBytes(): number {
+    return this.#heardNow + this.#readAheadBytes - this.#readTo + 1
+  }
+
+  /** When the music will be at this byte. */
+  #heardTime(byte: number): number {
+    return this.#heardAt + ((byte - this.#heardBytes) * SECOND_MS) / this.#deps.song.byteRateBytesPerSecond
+  }
+
+  /** The next moment that matters though nothing arrives: the music needs the next byte, or there is room for a block to read ahead. */
+  #planTick(): void {
+    if (this.#state !== 'playing' || this.#tick !== undefined) return
+    const { fileSize } = this.#deps.song.shape
+    const neededAt = this.#heardTime(this.#readTo)
+    const roomAt = this.#heardTime(Math.min(fileSize, this.#readTo + BLOCK_SIZE_BYTES) - this.#readAheadBytes)
+    const at = roomAt > this.#now && this.#readTo < fileSize ? Math.min(neededAt, roomAt) : neededAt
+    this.#tick = this.#deps.clock.at(at, () => this.#ticked())
+  }
+
+  #ticked(): void {
+    this.#tick = undefined
+    if (this.#readTo < this.#deps.song.shape.fileSize) this.#read()
+    if (this.#now >= this.#heardTime(this.#readTo)) this.#ranOut()
+    else this.#planTick()
+  }
+
+  #ranOut(): void {
+    this.#cancelTick()
+    if (this.#readTo >= this.#deps.song.shape.fileSize) {
+      this.stop()
+      return
+    }
+    this.#state = 'waiting'
+    this.#waitsFor = 'stall'
+    this.#waitingSince = this.#now
+    this.#heardBytes = this.#readTo
+    this.#tellWait()
+    this.#tellPosition()
+  }
+
+  #cancelTick(): void {
+    if (this.#tick !== undefined) this.#tick.isCancelled = true
+    this.#tick = undefined
   }
 }

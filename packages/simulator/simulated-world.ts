@@ -5,6 +5,7 @@
 import type { PeerId } from '@evastream/core/ids'
 import type { Random } from '@evastream/core/random'
 import { linkOfAdversary, SimulatedAdversary } from './simulated-adversary.ts'
+import { SimulatedMetadata } from './simulated-metadata.ts'
 import { SimulatedNetwork } from './simulated-network.ts'
 import { SimulatedOrigin } from './simulated-origin.ts'
 import { type SchedulerMaker, SimulatedPeer } from './simulated-peer.ts'
@@ -42,10 +43,12 @@ export class SimulatedWorld {
     this.tracker = new SimulatedTracker({ clock, network: this.network, host: this.network.addHost('tracker', plan.tracker.link) })
     const origin = this.network.addHost('origin', plan.origin.link)
     this.origin = new SimulatedOrigin({ clock, network: this.network, host: origin }, plan.origin)
+    const metadataHost = this.network.addHost('metadata', (plan.metadata ?? plan.tracker).link)
+    const metadata = new SimulatedMetadata({ clock, network: this.network, host: metadataHost })
     for (const peerPlan of plan.peers) {
       const host = this.network.addHost(peerPlan.peerId, peerPlan.link)
       const { switchboard, tracker } = this
-      const peerDeps = { ...deps, clock, switchboard, tracker, origin: this.origin, host, random: deps.random.fork() }
+      const peerDeps = { ...deps, clock, switchboard, tracker, metadata, origin: this.origin, host, random: deps.random.fork() }
       this.peers.set(peerPlan.peerId, new SimulatedPeer(peerDeps, { plan: peerPlan, songs: plan.songs, checksHashes }))
     }
   }

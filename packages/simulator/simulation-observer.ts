@@ -11,6 +11,9 @@ import type { SchedulerSnapshot } from '@evastream/engine/snapshot'
 
 export type WasteReason = 'late' | 'cut-short' | 'duplicate' | 'bad' | 'thrown-away'
 
+/** Why nothing is heard: play was pressed, the listener jumped, or the music ran out of bytes. */
+export type WaitReason = 'start' | 'seek' | 'stall'
+
 /** Something true of the world, whatever the Schedulers believe. */
 export type Fact =
   | { readonly kind: 'received'; readonly from: 'peer' | 'origin'; readonly sizeBytes: number }
@@ -19,9 +22,15 @@ export type Fact =
   | { readonly kind: 'served'; readonly songId: SongId; readonly chunkId: ChunkId; readonly sizeBytes: number; readonly isGood: boolean }
   | { readonly kind: 'uploading'; readonly activeCount: number; readonly slotsMax: number }
   | { readonly kind: 'played'; readonly songId: SongId; readonly chunkId: ChunkId; readonly isGood: boolean }
-  | { readonly kind: 'stalled'; readonly songId: SongId; readonly chunkId: ChunkId }
+  /** A play began: by the listener, or because the song before it in the queue came to its end. */
+  | { readonly kind: 'pressed'; readonly songId: SongId; readonly readerId: string; readonly how: 'pressed' | 'queued' }
+  /** The first sound after play or a jump, though there was no wait at all. */
+  | { readonly kind: 'sounded'; readonly songId: SongId; readonly readerId: string; readonly why: WaitReason; readonly waitedMs: number }
+  | { readonly kind: 'stalled'; readonly songId: SongId; readonly readerId: string; readonly chunkId: ChunkId; readonly why: WaitReason }
   /** The music goes on after a wait. */
-  | { readonly kind: 'resumed'; readonly songId: SongId; readonly waitedMs: number }
+  | { readonly kind: 'resumed'; readonly songId: SongId; readonly readerId: string; readonly why: WaitReason; readonly waitedMs: number }
+  /** `silentForMs`: how long the listener had been waiting when it ended. */
+  | { readonly kind: 'play-ended'; readonly songId: SongId; readonly readerId: string; readonly silentForMs: number }
   | { readonly kind: 'trouble'; readonly code: ErrorCode; readonly songId: SongId; readonly chunkId?: ChunkId }
 
 export interface StartedProcess {

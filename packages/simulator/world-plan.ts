@@ -26,13 +26,20 @@ export interface SongPlan {
   readonly flaw?: Flaw
 }
 
-/** A listener at a peer: presses play, may jump, may leave. Times count from the peer's start. */
+/**
+ * A listener at a peer: presses play, may jump, may leave. Times count from the peer's start.
+ * A song that the peer does not have yet is looked up when play is pressed, as at a cold start.
+ */
 export interface ListenPlan {
   readonly songId: SongId
   readonly startsAfterMs: number
   readonly fromBytes: number
   readonly jumps: readonly { readonly afterMs: number; readonly toBytes: number }[]
   readonly stopsAfterMs?: number
+  /** How much music (ms) the player reads before what is heard; two seconds when absent. */
+  readonly readAheadMs?: number
+  /** The songs that are played next, told to the peer when play is pressed. */
+  readonly queue?: readonly SongId[]
 }
 
 export interface PeerPlan {
@@ -65,6 +72,8 @@ export interface WorldPlan {
   readonly adversaries: readonly AdversaryPlan[]
   readonly origin: OriginOptions & { readonly link: LinkPlan }
   readonly tracker: { readonly link: LinkPlan }
+  /** As the tracker's, when absent. */
+  readonly metadata?: { readonly link: LinkPlan }
   readonly faults: readonly Fault[]
   /** When every fault has ended and every adversary has left. */
   readonly healsAt: Millis
