@@ -3,11 +3,12 @@
 // Invariant: a slot that was torn, spoiled, or written for other content is ignored, and so costs at most its own chunk.
 
 import { hash } from 'node:crypto'
+import { constants } from 'node:fs'
 import { rename, writeFile } from 'node:fs/promises'
 import { Bitfield } from '@evastream/core/bitfield'
 import type { ChunkId } from '@evastream/core/ids'
 import type { Manifest } from '@evastream/core/manifest'
-import type { ExtentHandle, OpenFile } from './extent-files.ts'
+import type { ExtentFiles, ExtentHandle, OpenFile } from './extent-files.ts'
 
 export const RECORD_SLOT_BYTES = 16
 
@@ -22,67 +23,55 @@ export function contentKeyOf(manifest: Manifest): string {
 
 export interface RecordDeps {
   readonly openFile: OpenFile
+  /** Keeps the record open while it is written to, and only so many at once. */
+  readonly files: Pick<ExtentFiles, 'write'>
 }
 
 export interface RecordOptions {
   readonly path: string
-  readonly openFlags: number
   readonly chunkCount: number
   readonly contentKey: string
 }
 
-/** The record of one song, open for appending. */
+/** The record of one song, to be appended to. */
 export class ChunkRecord {
-  readonly #handle: ExtentHandle
+  readonly #files: Pick<ExtentFiles, 'write'>
+  readonly #path: string
   readonly #contentKey: string
   #endBytes: number
 
-  private constructor(handle: ExtentHandle, contentKey: string, endBytes: number) {
-    this.#handle = handle
+  private constructor(deps: RecordDeps, { path, contentKey }: RecordOptions, endBytes: number) {
+    this.#files = deps.files
+    this.#path = path
     this.#contentKey = contentKey
     this.#endBytes = endBytes
   }
 
   /** Reads the record, writing it anew when most of it is history, and tells which chunks it names as kept. */
   static async open(deps: RecordDeps, options: RecordOptions): Promise<{ record: ChunkRecord; kept: Bitfield }> {
-    const { path, openFlags, chunkCount, contentKey } = options
-    let handle = await deps.openFile(path, openFlags)
-    try {
-      const bytes = await readWhole(handle)
-      const kept = replay(bytes, chunkCount, contentKey)
-      const slotCount = Math.floor(bytes.length / RECORD_SLOT_BYTES)
-      if (slotCount <= 2 * chunkCount) return { record: new ChunkRecord(handle, contentKey, slotCount * RECORD_SLOT_BYTES), kept }
-      await writeFile(`${path}.new`, Buffer.concat([...kept.members()].map(chunkId => slotOf(KEPT, chunkId, contentKey))))
-      await rename(`${path}.new`, path)
-      await handle.close()
-      handle = await deps.openFile(path, openFlags)
-      return { record: new ChunkRecord(handle, contentKey, kept.count * RECORD_SLOT_BYTES), kept }
-    } catch (error) {
-      await handle.close()
-      throw error
-    }
+    const { path, chunkCount, contentKey } = options
+    const bytes = await readRecord(deps, path)
+    const kept = replay(bytes, chunkCount, contentKey)
+    const slotCount = Math.floor(bytes.length / RECORD_SLOT_BYTES)
+    if (slotCount <= 2 * chunkCount) return { record: new ChunkRecord(deps, options, slotCount * RECORD_SLOT_BYTES), kept }
+    await writeFile(`${path}.new`, Buffer.concat([...kept.members()].map(chunkId => slotOf(KEPT, chunkId, contentKey))))
+    await rename(`${path}.new`, path)
+    return { record: new ChunkRecord(deps, options, kept.count * RECORD_SLOT_BYTES), kept }
   }
 
   appendKept(chunkId: ChunkId): Promise<void> {
     return this.#append(slotOf(KEPT, chunkId, this.#contentKey))
   }
 
-  appendLost(chunkId: ChunkId): Promise<void> {
-    return this.#append(slotOf(LOST, chunkId, this.#contentKey))
+  appendLost(chunkIds: readonly ChunkId[]): Promise<void> {
+    return this.#append(Buffer.concat(chunkIds.map(chunkId => slotOf(LOST, chunkId, this.#contentKey))))
   }
 
-  close(): Promise<void> {
-    return this.#handle.close()
-  }
-
-  /** The slot is taken before the write, so that two appends at once, or one that fails, never share or shift one. */
-  async #append(slot: Uint8Array): Promise<void> {
-    const position = this.#endBytes
-    this.#endBytes += RECORD_SLOT_BYTES
-    for (let done = 0; done < slot.length; ) {
-      const { bytesWritten } = await this.#handle.write(slot, done, slot.length - done, position + done)
-      done += bytesWritten
-    }
+  /** The slots are taken before the write, so that two appends at once, or one that fails, never share or shift one. */
+  async #append(slots: Uint8Array): Promise<void> {
+    const positionBytes = this.#endBytes
+    this.#endBytes += slots.length
+    await this.#files.write({ path: this.#path, fileLengthBytes: undefined, positionBytes }, slots)
   }
 }
 
@@ -107,6 +96,15 @@ function slotOf(operation: number, chunkId: ChunkId, contentKey: string): Buffer
   slot.writeUInt32BE(chunkId, 4)
   Buffer.from(hash('sha256', `${contentKey}/${operation}/${chunkId}`), 'hex').copy(slot, 8, 0, 8)
   return slot
+}
+
+async function readRecord({ openFile }: RecordDeps, path: string): Promise<Uint8Array> {
+  const handle = await openFile(path, constants.O_RDWR | constants.O_CREAT)
+  try {
+    return await readWhole(handle)
+  } finally {
+    await handle.close()
+  }
 }
 
 async function readWhole(handle: ExtentHandle): Promise<Uint8Array> {

@@ -1,30 +1,41 @@
 // The chunks on the own disk: one preallocated file per song (in extents), the playable song once it is complete.
-// Not a cache policy, and no fsync: durability comes from hashing what is found before its first use.
+// Not a cache policy (cache-keeper.ts acts on one), and no fsync: durability comes from hashing what is found before its first use.
 // Invariant: every byte that leaves the store matched its chunk's hash since this process started, whatever happened to the disk.
 
-import { constants } from 'node:fs'
-import { mkdir, open, readdir, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, open, rm } from 'node:fs/promises'
 import { EvaError } from '@evastream/core/errors'
 import type { ChunkId, SongId } from '@evastream/core/ids'
 import type { Manifest } from '@evastream/core/manifest'
-import { ChunkRecord, contentKeyOf } from './chunk-record.ts'
+import type { CachedExtent } from '@evastream/engine/cache-eviction'
+import { contentKeyOf } from './chunk-record.ts'
 import { type DirectoryLock, lockDirectory } from './directory-lock.ts'
-import { ExtentFiles, type OpenFile } from './extent-files.ts'
+import { ExtentFiles, type OpenFile, type RemoveFile } from './extent-files.ts'
 import { KeyedTurns } from './keyed-turns.ts'
 import type { ChunkStorePort } from './ports.ts'
+import type { StorageRoom } from './song-extents.ts'
+import { takeStock } from './song-stock.ts'
 import { toStorageError } from './storage-fault.ts'
-import { extentCountOf, extentIndexOf, songPaths } from './store-layout.ts'
+import { songPaths } from './store-layout.ts'
 import { notFound, StoredSong } from './stored-song.ts'
+import { StrayDirectories } from './stray-directories.ts'
 
-const OPEN_FLAGS = constants.O_RDWR | constants.O_CREAT
 /** Descriptors kept open for songs: a few songs at once are heard, fetched or served, and sockets need room as well. */
 const DEFAULT_OPEN_FILES_MAX = 64
+
+const nothing = () => undefined
+const WIDE_ROOM: StorageRoom = { take: async () => undefined, found: nothing, give: nothing }
 
 export interface ChunkStoreDeps {
   /** A chunk that was held is no longer: what is on the disk is not what was written. */
   readonly onRotten: (songId: SongId, chunkId: ChunkId, reason: string) => void
+  /** Chunks that were held were given up to make room. */
+  readonly onEvicted?: (songId: SongId, chunkIds: readonly ChunkId[]) => void
+  /** A song was played, exported or uploaded, or room was taken for it. */
+  readonly onUsed?: (songId: SongId) => void
+  /** Absent: all the disk has. */
+  readonly room?: StorageRoom
   readonly openFile?: OpenFile
+  readonly removeFile?: RemoveFile
 }
 
 export interface ChunkStoreOptions {
@@ -40,6 +51,8 @@ export class ChunkStore implements ChunkStorePort {
   readonly #deps: ChunkStoreDeps
   readonly #openFile: OpenFile
   readonly #files: ExtentFiles
+  readonly #room: StorageRoom
+  readonly #strays: StrayDirectories
   readonly #songs = new Map<SongId, StoredSong>()
   readonly #opening = new KeyedTurns<SongId>()
 
@@ -49,9 +62,11 @@ export class ChunkStore implements ChunkStorePort {
     this.#deps = deps
     this.#openFile = deps.openFile ?? open
     this.#files = new ExtentFiles(
-      { openFile: this.#openFile },
-      { openFlags: OPEN_FLAGS, openMax: options.openFilesMax ?? DEFAULT_OPEN_FILES_MAX },
+      { openFile: this.#openFile, removeFile: deps.removeFile ?? (path => rm(path, { force: true })) },
+      { openMax: options.openFilesMax ?? DEFAULT_OPEN_FILES_MAX },
     )
+    this.#room = deps.room ?? WIDE_ROOM
+    this.#strays = new StrayDirectories({ room: this.#room }, { root: options.directory })
   }
 
   /** @throws EvaError `EVA_DIRECTORY_LOCKED`, `EVA_STORAGE_FULL` or `EVA_STORAGE_FAILED` */
@@ -91,6 +106,7 @@ export class ChunkStore implements ChunkStorePort {
   async loadChunk(songId: SongId, chunkId: ChunkId): Promise<Uint8Array> {
     const song = this.#songs.get(songId)
     if (song === undefined || !song.has(chunkId)) throw notFound(songId, chunkId)
+    this.#deps.onUsed?.(songId)
     return song.load(chunkId)
   }
 
@@ -109,6 +125,7 @@ export class ChunkStore implements ChunkStorePort {
     const { fileSize, chunkSize } = song.manifest
     if (offsetBytes < 0 || lengthBytes < 0 || offsetBytes + lengthBytes > fileSize)
       throw new EvaError('EVA_RANGE_NOT_SATISFIABLE', { details: { sizeBytes: fileSize } })
+    this.#deps.onUsed?.(songId)
     const parts: Uint8Array[] = []
     for (let done = 0; done < lengthBytes; ) {
       const chunkId = Math.floor((offsetBytes + done) / chunkSize)
@@ -133,6 +150,31 @@ export class ChunkStore implements ChunkStorePort {
     }
   }
 
+  /** The open songs, in the order of their opening. */
+  openSongs(): Manifest[] {
+    return [...this.#songs.values()].map(song => song.manifest)
+  }
+
+  /** What could be evicted of a song just now. */
+  evictable(songId: SongId): CachedExtent[] {
+    return this.#songs.get(songId)?.evictable() ?? []
+  }
+
+  /** As StoredSong's. */
+  async evict(songId: SongId, extent: number): Promise<boolean> {
+    return (await this.#songs.get(songId)?.evict(extent)) ?? false
+  }
+
+  /** Counts what lies in directories of songs that are not open: to be called once those that are known have been opened. */
+  async countStrays(): Promise<void> {
+    await this.#strays.count()
+  }
+
+  /** Removes a directory whose song nobody knows. @returns false when there is none. */
+  removeStray(): Promise<boolean> {
+    return this.#strays.removeOne()
+  }
+
   /** Waits for writes under way, closes the files and gives the directory back. */
   async close(): Promise<void> {
     await this.#opening.idle()
@@ -145,22 +187,25 @@ export class ChunkStore implements ChunkStorePort {
   async #openStored(manifest: Manifest, contentKey: string): Promise<StoredSong> {
     const paths = songPaths(this.#directory, manifest.id)
     try {
-      await mkdir(paths.directory, { recursive: true })
-      await removeForeignExtents(paths.directory, extentCountOf(manifest.fileSize))
-      const { record, kept } = await ChunkRecord.open(
-        { openFile: this.#openFile },
-        { path: paths.record, openFlags: OPEN_FLAGS, chunkCount: manifest.chunkCount, contentKey },
+      await this.#strays.claim(paths.directory)
+      const stock = await takeStock({ openFile: this.#openFile, files: this.#files }, { manifest, contentKey, paths })
+      this.#room.found(stock.sizeBytes)
+      return new StoredSong(
+        {
+          files: this.#files,
+          record: stock.record,
+          room: { take: sizeBytes => this.#take(manifest.id, sizeBytes), give: sizeBytes => this.#room.give(sizeBytes) },
+          onRotten: (chunkId, reason) => this.#deps.onRotten(manifest.id, chunkId, reason),
+          onEvicted: chunkIds => this.#deps.onEvicted?.(manifest.id, chunkIds),
+        },
+        { manifest, contentKey, paths, recorded: stock.recorded, extents: stock.extents },
       )
-      const onRotten = (chunkId: ChunkId, reason: string) => this.#deps.onRotten(manifest.id, chunkId, reason)
-      return new StoredSong({ files: this.#files, record, onRotten }, { manifest, contentKey, paths, recorded: kept })
     } catch (error) {
       throw toStorageError(error)
     }
   }
-}
-
-/** Extents past the song's end belong to other content that once had its id. */
-async function removeForeignExtents(directory: string, extentCount: number): Promise<void> {
-  for (const name of await readdir(directory))
-    if ((extentIndexOf(name) ?? -1) >= extentCount) await rm(join(directory, name), { force: true })
+  #take(songId: SongId, sizeBytes: number): Promise<void> {
+    this.#deps.onUsed?.(songId)
+    return this.#room.take(sizeBytes)
+  }
 }

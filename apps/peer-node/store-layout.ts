@@ -4,11 +4,16 @@
 
 import { hash } from 'node:crypto'
 import { join } from 'node:path'
-import type { SongId } from '@evastream/core/ids'
+import type { ChunkId, SongId } from '@evastream/core/ids'
+import type { SongShape } from '@evastream/core/manifest'
 import { MIB } from '@evastream/core/units'
 
 /** A song's audio is cut into files of this size, because room is given back file by file. */
 export const EXTENT_SIZE_BYTES = 16 * MIB
+
+export const MANIFEST_NAME = 'manifest.json'
+export const WANTED_MARK = 'wanted'
+export const PINNED_MARK = 'pinned'
 
 const PLAIN_NAME = /^[a-z0-9](?:[a-z0-9._-]*[a-z0-9_-])?$/
 const DEVICE_NAME = /^(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)/
@@ -20,6 +25,8 @@ export interface SongPaths {
   readonly blockHashes: string
   /** Present while the whole song is wanted, so that a restart goes on fetching it. */
   readonly wantedMark: string
+  /** Present while the song is pinned. */
+  readonly pinnedMark: string
   extent(index: number): string
 }
 
@@ -32,9 +39,10 @@ export function songPaths(root: string, songId: SongId): SongPaths {
   return {
     directory,
     record: join(directory, 'chunks.record'),
-    manifest: join(directory, 'manifest.json'),
+    manifest: join(directory, MANIFEST_NAME),
     blockHashes: join(directory, 'block-hashes'),
-    wantedMark: join(directory, 'wanted'),
+    wantedMark: join(directory, WANTED_MARK),
+    pinnedMark: join(directory, PINNED_MARK),
     extent: index => join(directory, extentName(index)),
   }
 }
@@ -56,6 +64,13 @@ export function extentCountOf(fileSizeBytes: number): number {
 
 export function extentLengthBytes(fileSizeBytes: number, index: number): number {
   return Math.min(EXTENT_SIZE_BYTES, fileSizeBytes - index * EXTENT_SIZE_BYTES)
+}
+
+/** First and last chunk that lie in an extent, wholly or in part. */
+export function chunksInExtent({ fileSize, chunkSize }: SongShape, index: number): { readonly first: ChunkId; readonly last: ChunkId } {
+  const startBytes = index * EXTENT_SIZE_BYTES
+  const lastByte = startBytes + extentLengthBytes(fileSize, index) - 1
+  return { first: Math.floor(startBytes / chunkSize), last: Math.floor(lastByte / chunkSize) }
 }
 
 export interface ExtentSlice {

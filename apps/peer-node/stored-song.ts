@@ -1,5 +1,5 @@
 // One song in the chunk store: its audio on disk, and which of its chunks are held and which of those are proven.
-// Not the store: who opens songs, and who is told of rot, is chunk-store.ts.
+// Not the store: who opens songs, and who is told of rot and eviction, is chunk-store.ts.
 // Invariant: `proven` is a part of `held`, and a chunk becomes proven only when its bytes matched its hash in this process.
 
 import { hash } from 'node:crypto'
@@ -7,16 +7,20 @@ import { Bitfield } from '@evastream/core/bitfield'
 import { EvaError } from '@evastream/core/errors'
 import type { ChunkId } from '@evastream/core/ids'
 import { chunkLengthBytes, isChunkOf, type Manifest } from '@evastream/core/manifest'
+import type { CachedExtent } from '@evastream/engine/cache-eviction'
 import type { ChunkRecord } from './chunk-record.ts'
 import type { ExtentFiles, ExtentPlace } from './extent-files.ts'
 import { KeyedTurns } from './keyed-turns.ts'
+import { SongExtents, type StorageRoom } from './song-extents.ts'
 import { isPassingFault, lossless, toStorageError } from './storage-fault.ts'
-import { type ExtentSlice, extentLengthBytes, extentSlices, type SongPaths } from './store-layout.ts'
+import { chunksInExtent, type ExtentSlice, extentLengthBytes, extentSlices, type SongPaths } from './store-layout.ts'
 
 export interface StoredSongDeps {
   readonly files: ExtentFiles
   readonly record: ChunkRecord
+  readonly room: Pick<StorageRoom, 'take' | 'give'>
   readonly onRotten: (chunkId: ChunkId, reason: string) => void
+  readonly onEvicted: (chunkIds: readonly ChunkId[]) => void
 }
 
 export interface StoredSongOptions {
@@ -25,6 +29,8 @@ export interface StoredSongOptions {
   readonly paths: SongPaths
   /** The chunks that the record names: held, and not yet proven. */
   readonly recorded: Bitfield
+  /** The extents on the disk. */
+  readonly extents: Iterable<number>
 }
 
 export class StoredSong {
@@ -34,6 +40,7 @@ export class StoredSong {
   readonly #paths: SongPaths
   readonly #held: Bitfield
   readonly #proven: Bitfield
+  readonly #extents: SongExtents
   readonly #turns = new KeyedTurns<ChunkId>()
 
   constructor(deps: StoredSongDeps, options: StoredSongOptions) {
@@ -43,6 +50,8 @@ export class StoredSong {
     this.#paths = options.paths
     this.#held = options.recorded
     this.#proven = new Bitfield(options.manifest.chunkCount)
+    const { manifest: shape, paths, extents: present } = options
+    this.#extents = new SongExtents({ files: deps.files, room: deps.room }, { shape, paths, present })
   }
 
   has(chunkId: ChunkId): boolean {
@@ -62,22 +71,24 @@ export class StoredSong {
       if (!isChunkOf(this.manifest, chunkId)) throw notFound(this.manifest.id, chunkId)
       if (!this.#fits(chunkId, bytes)) throw new EvaError('EVA_CHUNK_HASH_MISMATCH')
       if (this.#proven.has(chunkId)) return
-      await this.#write(chunkId, bytes).catch(error => {
-        throw toStorageError(error)
+      await this.#extents.use(chunkId, async () => {
+        await this.#write(chunkId, bytes).catch(error => {
+          throw toStorageError(error)
+        })
+        this.#held.add(chunkId)
+        this.#proven.add(chunkId)
       })
-      this.#held.add(chunkId)
-      this.#proven.add(chunkId)
     })
   }
 
   async load(chunkId: ChunkId): Promise<Uint8Array> {
-    if (this.#proven.has(chunkId)) return this.#read(chunkId, 0, chunkLengthBytes(this.manifest, chunkId))
-    return this.#turns.take(chunkId, () => this.#loadAndProve(chunkId))
+    if (this.#proven.has(chunkId)) return this.#readInUse(chunkId, 0, chunkLengthBytes(this.manifest, chunkId))
+    return this.#turns.take(chunkId, () => this.#extents.use(chunkId, () => this.#loadAndProve(chunkId)))
   }
 
   /** Part of one chunk. */
   async loadPart(chunkId: ChunkId, offsetBytes: number, lengthBytes: number): Promise<Uint8Array> {
-    if (this.#proven.has(chunkId)) return this.#read(chunkId, offsetBytes, lengthBytes)
+    if (this.#proven.has(chunkId)) return this.#readInUse(chunkId, offsetBytes, lengthBytes)
     return (await this.load(chunkId)).subarray(offsetBytes, offsetBytes + lengthBytes)
   }
 
@@ -85,12 +96,50 @@ export class StoredSong {
     return this.held().filter(chunkId => !this.#proven.has(chunkId))
   }
 
+  /** The extents that may be evicted just now, in ascending order. */
+  evictable(): CachedExtent[] {
+    const { fileSize, chunkSize } = this.manifest
+    return this.#extents.removable().map(extent => {
+      const endByte = Math.min(fileSize, (chunksInExtent(this.manifest, extent).last + 1) * chunkSize)
+      return { extent, heldChunkIds: this.#heldIn(extent), endByte }
+    })
+  }
+
+  /**
+   * Gives up an extent with all chunks in it: from this call on they are not held, then that is noted, then the file goes.
+   * @returns false when it is in use or gone. @throws EvaError `EVA_STORAGE_FAILED` when the file cannot be removed
+   */
+  async evict(extent: number): Promise<boolean> {
+    if (!this.#extents.removable().includes(extent)) return false
+    const chunkIds = this.#heldIn(extent)
+    for (const chunkId of chunkIds) {
+      this.#held.delete(chunkId)
+      this.#proven.delete(chunkId)
+    }
+    // Should the note not reach the disk, the missing file says the same at the next start.
+    const noted = chunkIds.length === 0 ? Promise.resolve() : this.#deps.record.appendLost(chunkIds).catch(lossless)
+    const removed = this.#extents.remove(extent, () => noted)
+    if (chunkIds.length > 0) this.#deps.onEvicted(chunkIds)
+    await removed.catch(error => {
+      throw toStorageError(error)
+    })
+    return true
+  }
+
   async close(): Promise<void> {
     await this.#turns.idle()
-    await this.#deps.record.close()
+    await this.#extents.idle()
+  }
+
+  #heldIn(extent: number): ChunkId[] {
+    const { first, last } = chunksInExtent(this.manifest, extent)
+    const chunkIds: ChunkId[] = []
+    for (let chunkId = first; chunkId <= last; chunkId++) if (this.#held.has(chunkId)) chunkIds.push(chunkId)
+    return chunkIds
   }
 
   async #write(chunkId: ChunkId, bytes: Uint8Array): Promise<void> {
+    await this.#extents.makeRoomFor(chunkId)
     for (const slice of extentSlices(chunkId * this.manifest.chunkSize, bytes.length))
       await this.#deps.files.write(this.#placeOf(slice), bytes.subarray(slice.offsetBytes, slice.offsetBytes + slice.lengthBytes))
     await this.#deps.record.appendKept(chunkId)
@@ -101,6 +150,10 @@ export class StoredSong {
     if (!this.#fits(chunkId, bytes)) throw this.#giveUp(chunkId, 'its hash does not fit')
     this.#proven.add(chunkId)
     return bytes
+  }
+
+  #readInUse(chunkId: ChunkId, offsetBytes: number, lengthBytes: number): Promise<Uint8Array> {
+    return this.#extents.use(chunkId, () => this.#read(chunkId, offsetBytes, lengthBytes))
   }
 
   async #read(chunkId: ChunkId, offsetBytes: number, lengthBytes: number): Promise<Uint8Array> {
@@ -121,7 +174,7 @@ export class StoredSong {
     if (this.#held.delete(chunkId)) {
       this.#deps.onRotten(chunkId, reason)
       // Should this note not reach the disk, the chunk is hashed again after the next start: nothing is lost by that.
-      void this.#turns.take(chunkId, () => this.#deps.record.appendLost(chunkId)).catch(lossless)
+      void this.#turns.take(chunkId, () => this.#deps.record.appendLost([chunkId])).catch(lossless)
     }
     return new EvaError('EVA_STORED_CHUNK_ROTTEN', { details: { songId: this.manifest.id, chunkId, reason }, cause })
   }
