@@ -24,7 +24,7 @@ export interface Command<T extends OptionTable = OptionTable> {
   /** One line that could be typed. */
   readonly example: string
   readonly options: T
-  /** Names of the words that are no flags; one that ends in `?` may be left out. */
+  /** Names of the words that are no flags; one that ends in `?` may be left out, one that ends in `...` stands for any number. */
   readonly positionals: readonly string[]
   /** A service handles signals and ends the process by itself. */
   readonly isService: boolean

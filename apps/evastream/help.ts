@@ -34,7 +34,7 @@ export function overview(commands: readonly Command[], hasColour: boolean): stri
 }
 
 export async function verbHelp({ verb, summary, example, options, positionals }: Command): Promise<string> {
-  const words = positionals.map(name => (name.endsWith('?') ? ` [${name.slice(0, -1)}]` : ` <${name}>`)).join('')
+  const words = positionals.map(name => (/[?.]$/.test(name) ? ` [${name.replace('?', '')}]` : ` <${name}>`)).join('')
   const usage = `evastream ${verb}${words} [flags]\n\n${summary[0]?.toUpperCase() ?? ''}${summary.slice(1)}.\n\n  ${example}`
   return `${await describeFlags(withDefaults(options), usage)}\n`
 }

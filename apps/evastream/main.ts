@@ -71,7 +71,10 @@ async function listConfig(words: readonly string[]): Promise<void> {
   const listings: Record<string, ReturnType<typeof configListing>> = {}
   for (const command of await loadAllCommands()) {
     const lenient = Object.fromEntries(Object.entries(command.options).map(([key, spec]) => [key, { ...spec, required: false }]))
-    const config = await load({ ...command, options: lenient, positionals: command.positionals.map(word => `${word}?`) }, [])
+    const config = await load(
+      { ...command, options: lenient, positionals: command.positionals.map(word => word.replace(/\w$/, '$&?')) },
+      [],
+    )
     listings[command.verb] = configListing(command.options, config, process.env)
   }
   if (isJson) process.stdout.write(`${JSON.stringify(listings)}\n`)

@@ -19,7 +19,7 @@ export interface ServiceCallOptions {
 }
 
 export interface ServiceRequest {
-  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   /** Begins with a slash; parameters already encoded. */
   readonly path: string
   readonly body?: unknown

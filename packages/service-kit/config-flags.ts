@@ -20,6 +20,8 @@ export interface TypedFlags {
   /** Text as typed; of a boolean `true` or `false`; of a repeated list its members joined by commas. */
   readonly flags: ReadonlyMap<string, string>
   readonly positionals: Readonly<Record<string, string>>
+  /** The words taken by a positional that ends in `...`, in order. */
+  readonly rest: readonly string[]
 }
 
 const PARSER_SETTINGS = {
@@ -36,7 +38,8 @@ const PARSER_SETTINGS = {
 } as const
 
 /**
- * @param positionals names of the words that are no flags, in order; one that ends in `?` may be left out
+ * @param positionals names of the words that are no flags, in order; one that ends in `?` may be left out, a last one that ends in `...`
+ * takes every further word, or none
  * @throws EvaError `EVA_USAGE`
  */
 export function readFlags(table: FlagTable, argv: readonly string[], positionals: readonly string[]): TypedFlags {
@@ -50,7 +53,7 @@ export function readFlags(table: FlagTable, argv: readonly string[], positionals
     flags.set(key, textOf(key, spec, raw))
   }
   const words = [...((parsed._ ?? []) as unknown[]), ...((parsed['--'] ?? []) as unknown[])].map(String)
-  return { flags, positionals: takePositionals(words, positionals) }
+  return { flags, ...takePositionals(words, positionals) }
 }
 
 /** The help text of a verb, as wide as the terminal. */
@@ -114,7 +117,8 @@ function unknownFlag(key: string, table: FlagTable, argv: readonly string[]): Ev
   return usage(`The flag ${name.slice(0, 64)} is not known${near === undefined ? '' : `; did you mean --${near}?`}`)
 }
 
-function takePositionals(words: readonly string[], names: readonly string[]): Readonly<Record<string, string>> {
+function takePositionals(words: readonly string[], declaredNames: readonly string[]): Pick<TypedFlags, 'positionals' | 'rest'> {
+  const names = declaredNames.filter(name => !name.endsWith('...'))
   const taken: Record<string, string> = {}
   names.forEach((declared, index) => {
     const name = declared.replace(/\?$/, '')
@@ -122,9 +126,10 @@ function takePositionals(words: readonly string[], names: readonly string[]): Re
     if (word !== undefined && word !== '') taken[name] = word
     else if (name === declared) throw usage(`The argument ${name} is missing; write it after the command`)
   })
-  const leftover = words[names.length]
-  if (leftover !== undefined) throw usage(`The argument "${leftover.slice(0, 64)}" is not expected; flags begin with --`)
-  return Object.freeze(taken)
+  const rest = words.slice(names.length)
+  if (names.length === declaredNames.length && rest[0] !== undefined)
+    throw usage(`The argument "${rest[0].slice(0, 64)}" is not expected; flags begin with --`)
+  return { positionals: Object.freeze(taken), rest: Object.freeze(rest) }
 }
 
 function usage(sentence: string): EvaError {

@@ -168,6 +168,13 @@ describe('config: flags', () => {
     expect(loadConfig(needy, { argv: [], env: { EVASTREAM_INPUT: 'x' } }).values.input).toBe('x')
   })
 
+  it('a positional that takes the rest: every further word in order, or none', () => {
+    const read = (argv: string[]) => loadConfig(table, { argv, env: {}, positionals: ['songId', 'more...'] })
+    expect(read(['a', 'b', '--', '--c'])).toMatchObject({ positionals: { songId: 'a' }, rest: ['b', '--c'] })
+    expect(read(['a']).rest).toEqual([])
+    expect(() => read([])).toThrow('The argument songId is missing')
+  })
+
   it('positional words: asked for, optional, missing, too many', () => {
     const read = (argv: string[]) => loadConfig(table, { argv, env: {}, positionals: ['songId', 'output?'] }).positionals
     expect(read(['song-1'])).toEqual({ songId: 'song-1' })

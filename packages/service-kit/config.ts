@@ -43,6 +43,8 @@ export interface LoadedConfig<T extends OptionTable> {
   readonly origins: Readonly<Record<keyof T, ConfigOrigin>>
   /** The words that are no flags, by the names asked for. */
   readonly positionals: Readonly<Record<string, string>>
+  /** The words taken by a positional that ends in `...`, in order. */
+  readonly rest: readonly string[]
 }
 
 export interface ConfigSources {
@@ -50,7 +52,7 @@ export interface ConfigSources {
   readonly argv: readonly string[]
   readonly env: Readonly<Record<string, string | undefined>>
   readonly verb?: string
-  /** Names of positional words; one that ends in `?` may be left out. */
+  /** Names of positional words; one that ends in `?` may be left out, a last one that ends in `...` takes every further word. */
   readonly positionals?: readonly string[]
   /** The tables of the other verbs: their keys may stand in a shared file or environment, and are passed over. */
   readonly otherTables?: readonly OptionTable[]
@@ -68,7 +70,7 @@ export const commonOptions = {
 
 /** @throws EvaError `EVA_USAGE` for what was typed, `EVA_CONFIG_INVALID` for what stands in the environment or the file */
 export function loadConfig<const T extends OptionTable>(table: T, sources: ConfigSources): LoadedConfig<T> {
-  const { flags, positionals } = readFlags(table, sources.argv, sources.positionals ?? [])
+  const { flags, positionals, rest } = readFlags(table, sources.argv, sources.positionals ?? [])
   const variables = new Map(Object.keys(table).map(key => [variableOf(key), key]))
   const path = flags.get('config') ?? (Object.hasOwn(table, 'config') ? setVariable(sources.env, variableOf('config')) : undefined)
   const file = path === undefined ? new Map<string, unknown>() : readConfigFile(path)
@@ -87,6 +89,7 @@ export function loadConfig<const T extends OptionTable>(table: T, sources: Confi
     values: Object.freeze(values) as ConfigValues<T>,
     origins: Object.freeze(origins) as Readonly<Record<keyof T, ConfigOrigin>>,
     positionals,
+    rest,
   })
 }
 
