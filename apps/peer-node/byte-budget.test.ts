@@ -21,7 +21,7 @@ describe('byte budget', () => {
           const stretch = spent.slice(from)
           const total = stretch.reduce((sum, { bytes }) => sum + bytes, 0)
           const elapsedMs = now - (spent[from]?.at ?? 0)
-          expect(total).toBeLessThanOrEqual((limit * (elapsedMs + 50)) / 1000 + (stretch.at(-1)?.bytes ?? 0) + 1)
+          expect(total).toBeLessThanOrEqual((limit * (elapsedMs + 100)) / 1000 + (stretch.at(-1)?.bytes ?? 0) + 1)
         }
       }),
     )

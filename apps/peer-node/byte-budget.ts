@@ -4,8 +4,10 @@
 
 import { BLOCK_SIZE_BYTES, type Millis, SECOND_MS } from '@evastream/core/units'
 
-/** What may be spent at once after a pause: enough to keep a link busy between two looks at the clock. */
-const BURST_MS = 50
+/** What a pause may save up: enough to make good for a process that comes late to its timers, and a hundredth of ten seconds. */
+const BURST_MS = 100
+/** How much of the limit's time one frame takes, where a block is not longer than that. */
+const FRAME_MS = 50
 
 export class ByteBudget {
   readonly #limitBytesPerSecond: number
@@ -23,7 +25,8 @@ export class ByteBudget {
   /** How long a frame may be, in whole blocks and at least one, so that spending stays even. */
   get frameMaxBytes(): number {
     if (this.#limitBytesPerSecond === 0) return Number.POSITIVE_INFINITY
-    return Math.max(1, Math.floor(this.#burstBytes / BLOCK_SIZE_BYTES)) * BLOCK_SIZE_BYTES
+    const frameBytes = (this.#limitBytesPerSecond * FRAME_MS) / SECOND_MS
+    return Math.max(1, Math.floor(frameBytes / BLOCK_SIZE_BYTES)) * BLOCK_SIZE_BYTES
   }
 
   /** How long until something may be spent; 0: now. */

@@ -4,12 +4,13 @@
 
 import { seededRandom } from '@evastream/core/random'
 import type { Logger } from '@evastream/service-kit/logger'
-import { systemClock, systemTimers } from '@evastream/service-kit/system-clock'
+import { systemClock, systemTimers, systemWallClock } from '@evastream/service-kit/system-clock'
 import { type PeerNodeValues, peerNodeConfig } from './config.ts'
 import { PeerNode } from './peer-node.ts'
 
 /** A running service which can also be asked to fetch, wait for and export songs. */
 export async function startPeerNode(values: PeerNodeValues, logger: Logger): Promise<PeerNode> {
   const random = seededRandom(Math.floor(Math.random() * Number.MAX_SAFE_INTEGER))
-  return PeerNode.start({ clock: systemClock, timers: systemTimers, random, logger }, peerNodeConfig(values))
+  const time = { clock: systemClock, wallClock: systemWallClock, timers: systemTimers }
+  return PeerNode.start({ ...time, random, logger }, peerNodeConfig(values))
 }

@@ -12,7 +12,8 @@ import { RawListener } from '@evastream/testkit/raw-peer'
 import { songFixture } from '@evastream/testkit/song-fixture'
 import { TcpFaultProxy } from '@evastream/testkit/tcp-fault-proxy'
 import { afterEach, describe, expect, it } from 'vitest'
-import { PeerNetwork, type PeerNetworkDeps, type PeerNetworkOptions } from './peer-network.ts'
+import { ConnectionLimits } from './connection-limits.ts'
+import { PeerNetwork, type PeerNetworkDeps } from './peer-network.ts'
 import type { ListedPeer } from './ports.ts'
 import { dialTcpLink } from './tcp-link.ts'
 import { UploadServer } from './upload-server.ts'
@@ -35,7 +36,8 @@ function wish(chunkId: ChunkId = 0) {
   return { songId, shape: song.manifest, chunkId, firstBlock: 0, blockCount, priority: 'play' as const, target }
 }
 
-function aNetwork({ connectionsMax, ...deps }: Partial<PeerNetworkDeps & PeerNetworkOptions> = {}) {
+/** Of the connections allowed, half may be dialled. */
+function aNetwork({ connectionsMax, ...deps }: Partial<PeerNetworkDeps> & { readonly connectionsMax?: number } = {}) {
   const clock = fakeClock()
   const { lines, log } = keptLog()
   const dialled: string[] = []
@@ -50,9 +52,10 @@ function aNetwork({ connectionsMax, ...deps }: Partial<PeerNetworkDeps & PeerNet
         dialled.push(`${address.host}:${address.port}`)
         return dialTcpLink(address)
       },
+      ...(connectionsMax !== undefined && { limits: new ConnectionLimits({ connectionsMax }) }),
       ...deps,
     },
-    { ownPeerId: own, ...(connectionsMax !== undefined && { connectionsMax }) },
+    { ownPeerId: own },
   )
   network.listen({
     peerListed: (...event) => void told.push(['listed', ...event]),
@@ -208,7 +211,7 @@ describe('PeerNetwork: dialling', () => {
 
 describe('PeerNetwork: room', () => {
   it('network: more peers than connections allowed: as many as allowed are dialled, another when one is lost', async () => {
-    const { network, dialled, told, wasLost } = aNetwork({ connectionsMax: 2 })
+    const { network, dialled, told, wasLost } = aNetwork({ connectionsMax: 4 })
     const uploaders = [await anUploader('ann'), await anUploader('bob'), await anUploader('carol')]
     network.follow(songId, song.manifest)
     for (const { listed } of uploaders) network.introduce(listed)
@@ -221,7 +224,7 @@ describe('PeerNetwork: room', () => {
   })
 
   it('network: a source that is wanted while all connections are taken: one unused for 5 s makes room', async () => {
-    const { network, clock, told, lost } = aNetwork({ connectionsMax: 1 })
+    const { network, clock, told, lost } = aNetwork({ connectionsMax: 2 })
     const [ann, bob] = [await anUploader('ann'), await anUploader('bob')]
     network.follow(songId, song.manifest)
     network.introduce(ann.listed)
@@ -242,7 +245,7 @@ describe('PeerNetwork: room', () => {
   })
 
   it('network: all connections in use: none is given up', async () => {
-    const { network, clock } = aNetwork({ connectionsMax: 1 })
+    const { network, clock } = aNetwork({ connectionsMax: 2 })
     const busy = await aListener('busy')
     const bob = await anUploader('bob')
     network.follow(songId, song.manifest)

@@ -1,21 +1,20 @@
 // Every peer this node may download from: dials them, keeps a bounded number of connections, hands them out as sources.
 // Not who is asked for what (the scheduler), and not what came of it (the coordinator).
 // Invariant: no address is dialled that the rules forbid, none of a banned peer, none too soon after it failed,
-// and there are never more than `connectionsMax` connections at once.
+// and there are never more connections than the limits allow.
 
 import { EvaError } from '@evastream/core/errors'
 import type { PeerId, SongId } from '@evastream/core/ids'
 import type { SongShape } from '@evastream/core/manifest'
 import { type Millis, SECOND_MS } from '@evastream/core/units'
 import type { Clock, Timers } from '@evastream/service-kit/system-clock'
+import { ConnectionLimits } from './connection-limits.ts'
 import { type KnownPeer, PeerBook } from './peer-book.ts'
 import { PeerConnection } from './peer-connection.ts'
 import type { PeerLink } from './peer-link.ts'
 import type { BlockRequest, ChunkSource, ListedPeer, NodeLog, PeerNetworkListener, PeerNetworkPort } from './ports.ts'
 import { dialTcpLink, type LinkAddress } from './tcp-link.ts'
 
-/** Enough neighbours to find every chunk early, few enough that each uplink serves each of them well. */
-export const DEFAULT_CONNECTIONS_MAX = 30
 /** Addresses remembered, connected or not. */
 const DEFAULT_KNOWN_MAX = 1000
 /** A connection that nobody used for this long may make room for one that is wanted now. */
@@ -35,11 +34,12 @@ export interface PeerNetworkDeps {
   /** Bytes that came after their fetch was cancelled. */
   readonly onBytesWasted?: (sizeBytes: number) => void
   readonly dial?: (address: LinkAddress) => PeerLink
+  /** Shared with whoever accepts; absent: its own, with the defaults. */
+  readonly limits?: ConnectionLimits
 }
 
 export interface PeerNetworkOptions {
   readonly ownPeerId: PeerId
-  readonly connectionsMax?: number
   readonly knownMax?: number
 }
 
@@ -61,6 +61,7 @@ const nobody: PeerNetworkListener = {
 export class PeerNetwork implements PeerNetworkPort {
   readonly #deps: PeerNetworkDeps
   readonly #options: PeerNetworkOptions
+  readonly #limits: ConnectionLimits
   readonly #book: PeerBook
   readonly #songs = new Map<SongId, SongShape>()
   readonly #neighbours = new Map<PeerId, Neighbour>()
@@ -72,6 +73,7 @@ export class PeerNetwork implements PeerNetworkPort {
   constructor(deps: PeerNetworkDeps, options: PeerNetworkOptions) {
     this.#deps = deps
     this.#options = options
+    this.#limits = deps.limits ?? new ConnectionLimits()
     this.#book = new PeerBook(deps, { ownPeerId: options.ownPeerId, knownMax: options.knownMax ?? DEFAULT_KNOWN_MAX })
   }
 
@@ -150,12 +152,8 @@ export class PeerNetwork implements PeerNetworkPort {
   #reach(peer: KnownPeer): Neighbour | undefined {
     const present = this.#neighbours.get(peer.peerId)
     if (present !== undefined || this.#book.waitMs(peer) > 0) return present
-    if (!this.#hasRoom) this.#spareOne()
-    return this.#hasRoom ? this.#dial(peer) : undefined
-  }
-
-  get #hasRoom(): boolean {
-    return this.#neighbours.size < (this.#options.connectionsMax ?? DEFAULT_CONNECTIONS_MAX)
+    if (!this.#limits.mayDial) this.#spareOne()
+    return this.#limits.mayDial ? this.#dial(peer) : undefined
   }
 
   #spareOne(): void {
@@ -167,13 +165,13 @@ export class PeerNetwork implements PeerNetworkPort {
   }
 
   #dialIfRoom(peer: KnownPeer): void {
-    if (this.#hasRoom && !this.#neighbours.has(peer.peerId) && this.#book.waitMs(peer) === 0) this.#dial(peer)
+    if (this.#limits.mayDial && !this.#neighbours.has(peer.peerId) && this.#book.waitMs(peer) === 0) this.#dial(peer)
   }
 
   #dialDialable(): void {
     if (this.#isClosed || this.#songs.size === 0) return
     for (const peer of this.#book.dialable()) {
-      if (!this.#hasRoom) return
+      if (!this.#limits.mayDial) return
       this.#dialIfRoom(peer)
     }
   }
@@ -206,6 +204,7 @@ export class PeerNetwork implements PeerNetworkPort {
     )
     const now = clock.now()
     const neighbour = { connection, dialledAt: now, usedAt: now, isDismissed: false }
+    this.#limits.dialled()
     this.#neighbours.set(peerId, neighbour)
     this.#stopTicking ??= timers.every(TICK_MS, () => this.#tick())
     connection.start()
@@ -222,6 +221,7 @@ export class PeerNetwork implements PeerNetworkPort {
     const neighbour = this.#neighbours.get(peerId)
     if (neighbour === undefined) return
     this.#neighbours.delete(peerId)
+    this.#limits.hungUp()
     const { retryAfterMs, answeredBy } = error.details
     const livedMs = this.#deps.clock.now() - neighbour.dialledAt
     if (!neighbour.isDismissed) this.#book.lost(peerId, { livedMs, ...(typeof retryAfterMs === 'number' && { retryAfterMs }) })

@@ -12,7 +12,7 @@ import { seededRandom } from '@evastream/core/random'
 import { KIB } from '@evastream/core/units'
 import { loadConfig } from '@evastream/service-kit/config'
 import { createLogger } from '@evastream/service-kit/logger'
-import { systemClock, systemTimers } from '@evastream/service-kit/system-clock'
+import { systemClock, systemTimers, systemWallClock } from '@evastream/service-kit/system-clock'
 import { eventually } from '@evastream/testkit/eventually'
 import { type FaultyOrigin, startFaultyOrigin } from '@evastream/testkit/faulty-origin'
 import { type SongFixture, songFixture } from '@evastream/testkit/song-fixture'
@@ -63,7 +63,7 @@ function configOf(peerId: string, more: readonly string[] = []): PeerNodeConfig 
 async function startNode(peerId: string, more: readonly string[] = []): Promise<PeerNode> {
   const stream = { write: (text: string) => void logLines.push(JSON.parse(text)) }
   const logger = createLogger({ name: 'peer', level: 'debug', json: true }, { stdout: stream, stderr: stream })
-  const deps = { clock: systemClock, timers: systemTimers, random: seededRandom(peerId.length), logger }
+  const deps = { clock: systemClock, wallClock: systemWallClock, timers: systemTimers, random: seededRandom(peerId.length), logger }
   const node = await PeerNode.start(deps, configOf(peerId, more))
   nodes.add(node)
   return node
@@ -319,7 +319,7 @@ describe('a node and its services', () => {
     })
     const config = { ...configOf('first'), httpPort: port }
     const logger = createLogger({ name: 'peer', level: 'silent' })
-    const deps = { clock: systemClock, timers: systemTimers, random: seededRandom(1), logger }
+    const deps = { clock: systemClock, wallClock: systemWallClock, timers: systemTimers, random: seededRandom(1), logger }
     await expect(PeerNode.start(deps, config)).rejects.toMatchObject({ code: 'EVA_PORT_TAKEN', details: { flag: '--http.port', port } })
     holder.close()
     await startNode('first')

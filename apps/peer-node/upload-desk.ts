@@ -20,7 +20,10 @@ export interface UploadDeskDeps {
   readonly slots: UploadSlots<UploadRequest>
   readonly clock: Clock
   readonly log: NodeLog
-  readonly reject: (requestId: number, code: RejectCode) => void
+  /** `retryAfterMs` is for `busy`, when it is known better than by the options. */
+  readonly reject: (requestId: number, code: RejectCode, retryAfterMs?: number) => void
+  /** How long this node uploads nothing at all; 0 while it does. */
+  readonly closedForMs: () => number
   /** The other side asked for a chunk that is not held here: what it knows is old. */
   readonly onChunkAbsent: (songId: SongId, chunkId: ChunkId) => void
   /** A chunk that was held turned out to be gone: nobody should ask for it. */
@@ -56,10 +59,13 @@ export class UploadDesk implements UploadOwner {
   /** `songId` is undefined for a handle that is no longer, or was never let be, subscribed. */
   take(wish: Request, songId: SongId | undefined): void {
     const { requestId, chunkId } = wish
-    const { clock, store, slots, reject, onChunkAbsent } = this.#deps
+    const { clock, store, slots, reject, onChunkAbsent, closedForMs } = this.#deps
+    const closedMs = closedForMs()
     if (requestId <= this.#lastRequestId) throw protocolError('a request id that does not grow')
     this.#lastRequestId = requestId
-    if (songId === undefined || this.#requests.size >= this.#options.requestsMax || clock.now() < this.#busyUntil) reject(requestId, 'busy')
+    if (closedMs > 0) reject(requestId, 'busy', closedMs)
+    else if (songId === undefined || this.#requests.size >= this.#options.requestsMax || clock.now() < this.#busyUntil)
+      reject(requestId, 'busy')
     else if (store.hasChunk(songId, chunkId)) {
       const request = new UploadRequest(wish, { songId, owner: this })
       this.#requests.set(requestId, request)
@@ -114,6 +120,11 @@ export class UploadDesk implements UploadOwner {
     this.#deps.pump.close()
   }
 
+  /** The node uploads nothing for now: every open request is told when to come back. */
+  endAll(retryAfterMs: number): void {
+    for (const request of [...this.#requests.values()]) this.#giveUp(request, 'busy', retryAfterMs)
+  }
+
   #loaded(request: UploadRequest, chunk: Uint8Array): void {
     if (!this.#awaitsLoad(request)) return
     if (request.load(chunk)) this.#deps.pump.run()
@@ -135,8 +146,8 @@ export class UploadDesk implements UploadOwner {
   }
 
   /** Once its last block is sent the other side may hold it as ended, and a REJECT would break the protocol. */
-  #giveUp(request: UploadRequest, code: RejectCode): void {
-    if (!request.isSent) this.#deps.reject(request.wish.requestId, code)
+  #giveUp(request: UploadRequest, code: RejectCode, retryAfterMs?: number): void {
+    if (!request.isSent) this.#deps.reject(request.wish.requestId, code, retryAfterMs)
     this.#forget(request)
   }
 

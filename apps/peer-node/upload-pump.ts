@@ -6,10 +6,10 @@
 import type { Millis } from '@evastream/core/units'
 import { encodeDataHead } from '@evastream/protocol/peer-frame-writer'
 import { PRIORITY_CLASSES } from '@evastream/protocol/peer-frames'
-import type { Clock, Timers } from '@evastream/service-kit/system-clock'
-import type { ByteBudget } from './byte-budget.ts'
+import type { Clock } from '@evastream/service-kit/system-clock'
 import { LinkMeter } from './link-meter.ts'
 import type { PeerLink } from './peer-link.ts'
+import type { GateUser, UploadGate } from './upload-gate.ts'
 import type { UploadRequest } from './upload-request.ts'
 
 /** A receiver that has acknowledged nothing for this long is stuck: under half a megabit a second, one is between any two blocks. */
@@ -18,9 +18,8 @@ const STUCK_AFTER_MS = 250
 export interface UploadPumpDeps {
   readonly link: PeerLink
   readonly clock: Clock
-  readonly timers: Pick<Timers, 'after'>
   /** What all connections together may send. */
-  readonly budget: ByteBudget
+  readonly gate: UploadGate
   readonly onBytesSent: (sizeBytes: number) => void
 }
 
@@ -29,15 +28,13 @@ export interface UploadPumpOptions {
   readonly dataBytesMax: number
 }
 
-export class UploadPump {
+export class UploadPump implements GateUser {
   readonly #deps: UploadPumpDeps
   readonly #dataBytesMax: number
   readonly #meter = new LinkMeter()
   /** The most urgent first, among equals in the order of their grants. */
   readonly #inService: UploadRequest[] = []
   #heardAt: Millis
-  /** Set while the budget makes it wait. */
-  #stopWaiting: (() => void) | undefined
 
   constructor(deps: UploadPumpDeps, options: UploadPumpOptions) {
     this.#deps = deps
@@ -48,6 +45,11 @@ export class UploadPump {
   /** What was sent lies for so long that others should have the slot. */
   get isStuck(): boolean {
     return this.#owes && this.#deps.clock.now() - this.#heardAt >= STUCK_AFTER_MS
+  }
+
+  get urgency(): number {
+    const next = this.#nextRequest
+    return next === undefined ? PRIORITY_CLASSES.length : classOf(next)
   }
 
   isServing(request: UploadRequest): boolean {
@@ -83,46 +85,41 @@ export class UploadPump {
 
   /** Sends what may be sent. To be called whenever something changed: a grant, a load, an ACK, room in the link. */
   run(): void {
-    const { link, clock, budget, onBytesSent } = this.#deps
+    const { link, clock, gate, onBytesSent } = this.#deps
     while (link.bufferedBytes === 0) {
-      const request = this.#inService.find(one => one.isLoaded && !one.isSent)
+      const request = this.#nextRequest
       if (request === undefined) {
         this.#meter.starved()
         return
       }
-      const { head, audio } = request.nextFrame(Math.min(this.#meter.frameBytes, budget.frameMaxBytes, this.#dataBytesMax))
+      const { head, audio } = request.nextFrame(Math.min(this.#meter.frameBytes, gate.audioMaxBytes, this.#dataBytesMax))
       const { inFlightBytes, creditBytes } = this.#meter
       if (inFlightBytes > 0 && inFlightBytes + audio.length > creditBytes) return
-      const now = clock.now()
-      const waitMs = budget.waitMs(now)
-      if (waitMs > 0) {
+      const start = encodeDataHead(head)
+      if (!gate.pass(this, start.length + audio.length)) {
         this.#meter.starved()
-        this.#runLater(waitMs)
         return
       }
-      budget.spend(audio.length)
+      const now = clock.now()
       if (inFlightBytes === 0) this.#heardAt = now
       request.frameSent(head, this.#meter.frameSent(audio.length, now))
-      link.send(encodeDataHead(head), audio)
+      link.send(start, audio)
       onBytesSent(audio.length)
     }
   }
 
   close(): void {
-    this.#stopWaiting?.()
-  }
-
-  #runLater(delayMs: number): void {
-    this.#stopWaiting ??= this.#deps.timers.after(delayMs, () => {
-      this.#stopWaiting = undefined
-      this.run()
-    })
+    this.#deps.gate.leave(this)
   }
 
   /** For how long the other side has let bytes lie; 0 when it owes nothing. Nobody acknowledges what ended: without `hasRequests` it owes none. */
   silentForMs(now: Millis, hasRequests: boolean): number {
     if (!hasRequests || !this.#owes) this.#heardAt = now
     return now - this.#heardAt
+  }
+
+  get #nextRequest(): UploadRequest | undefined {
+    return this.#inService.find(one => one.isLoaded && !one.isSent)
   }
 
   get #owes(): boolean {

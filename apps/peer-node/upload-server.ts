@@ -5,7 +5,8 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import type { ChunkId, PeerId, SongId } from '@evastream/core/ids'
-import { KIB, MIB, SECOND_MS } from '@evastream/core/units'
+import { KIB, MIB, type Millis, SECOND_MS } from '@evastream/core/units'
+import { UploadYield } from '@evastream/engine/upload-yield'
 import { encodeFrame } from '@evastream/protocol/peer-frame-writer'
 import { listenError } from '@evastream/service-kit/listen'
 import type { Clock, Timers } from '@evastream/service-kit/system-clock'
@@ -15,16 +16,13 @@ import { ConnectionLimits } from './connection-limits.ts'
 import type { PeerLink } from './peer-link.ts'
 import type { NodeLog } from './ports.ts'
 import { acceptTcpLink } from './tcp-link.ts'
+import { UploadGate, type UploadQuota } from './upload-gate.ts'
 import type { UploadRequest } from './upload-request.ts'
 import { UploadSession, type UploadSessionOptions } from './upload-session.ts'
 import { UploadSlots } from './upload-slots.ts'
 
 /** Two at a time finish sooner than one, and more than a few only share the same uplink; each may hold a chunk in memory. */
 export const DEFAULT_UPLOADS_MAX = 4
-/** Connections are cheap while idle; each may be dialled by one of the peers that know us. */
-const DEFAULT_CONNECTIONS_MAX = 128
-/** From one address that is not loopback: a household behind one router, not a crowd of one. */
-const DEFAULT_CONNECTIONS_PER_ADDRESS_MAX = 16
 const TICK_MS = 250
 /** How long a peer has to read our last frame and close. */
 const FAREWELL_MS = 500
@@ -48,6 +46,12 @@ export interface UploadServerDeps {
   readonly log: NodeLog
   /** Audio handed to the network, as it happens. */
   readonly onBytesSent?: (sizeBytes: number) => void
+  /** Shared with whoever dials; absent: its own, with the defaults. */
+  readonly limits?: ConnectionLimits
+  /** Absent: none. */
+  readonly quota?: UploadQuota | undefined
+  /** The least music that a reader of this node has ahead, in ms; uploads wait while it is little. Absent: nobody listens here. */
+  readonly bufferMs?: () => number | undefined
 }
 
 export interface UploadServerOptions extends Partial<Omit<UploadSessionOptions, 'peerId'>> {
@@ -60,8 +64,6 @@ export interface UploadServerOptions extends Partial<Omit<UploadSessionOptions, 
   readonly uploadsMax?: number
   /** Over all connections; absent or 0: no limit. */
   readonly uploadLimitBytesPerSecond?: number
-  readonly connectionsMax?: number
-  readonly connectionsPerAddressMax?: number
 }
 
 export interface UploadSnapshot {
@@ -76,7 +78,7 @@ export class UploadServer {
   readonly #deps: UploadServerDeps
   readonly #options: UploadServerOptions
   readonly #slots: UploadSlots<UploadRequest>
-  readonly #budget: ByteBudget
+  readonly #gate: UploadGate
   readonly #sessions = new Set<UploadSession>()
   readonly #limits: ConnectionLimits
   readonly #loans: ChunkLoans
@@ -88,7 +90,7 @@ export class UploadServer {
   constructor(deps: UploadServerDeps, options: UploadServerOptions) {
     this.#deps = deps
     this.#options = options
-    this.#budget = new ByteBudget(options.uploadLimitBytesPerSecond ?? 0)
+    this.#gate = makeGate(deps, { ...options, onExhausted: () => this.#endRequests() })
     this.#slots = new UploadSlots(
       {
         granted: request => request.owner.serve(request),
@@ -97,10 +99,7 @@ export class UploadServer {
       { slotsMax: options.uploadsMax ?? DEFAULT_UPLOADS_MAX },
     )
     this.#loans = new ChunkLoans(deps)
-    this.#limits = new ConnectionLimits({
-      connectionsMax: options.connectionsMax ?? DEFAULT_CONNECTIONS_MAX,
-      connectionsPerAddressMax: options.connectionsPerAddressMax ?? DEFAULT_CONNECTIONS_PER_ADDRESS_MAX,
-    })
+    this.#limits = deps.limits ?? new ConnectionLimits()
   }
 
   /** The port in use; 0 when not listening. */
@@ -112,7 +111,7 @@ export class UploadServer {
   async start(): Promise<number> {
     const { host = '127.0.0.1', port = 0, portFlag = '--peer.port' } = this.#options
     const server = createServer({ noDelay: true }, socket => this.#accept(socket))
-    server.maxConnections = (this.#options.connectionsMax ?? DEFAULT_CONNECTIONS_MAX) * 2
+    server.maxConnections = this.#limits.acceptedMax * 2
     server.listen({ host, port })
     try {
       await once(server, 'listening')
@@ -166,7 +165,7 @@ export class UploadServer {
   }
 
   #open(link: PeerLink): void {
-    const { clock, timers, log, onBytesSent = () => undefined } = this.#deps
+    const { clock, log, onBytesSent = () => undefined } = this.#deps
     const onChunkLost = (songId: SongId, chunkId: ChunkId) => this.announceLack(songId, [chunkId])
     const host = link.remoteHost
     const onClosed = (one: UploadSession) => {
@@ -175,7 +174,7 @@ export class UploadServer {
       if (this.#sessions.size === 0) this.#emptied()
     }
     const session = new UploadSession(
-      { link, store: this.#loans, slots: this.#slots, budget: this.#budget, clock, timers, log, onBytesSent, onChunkLost, onClosed },
+      { link, store: this.#loans, slots: this.#slots, gate: this.#gate, clock, log, onBytesSent, onChunkLost, onClosed },
       { ...defaultSessionOptions, ...this.#options },
     )
     this.#sessions.add(session)
@@ -192,9 +191,25 @@ export class UploadServer {
     link.end()
   }
 
+  #endRequests(): void {
+    for (const session of this.#sessions) session.endRequests(this.#gate.closedForMs)
+  }
+
   #tick(): void {
     const now = this.#deps.clock.now()
     for (const session of this.#sessions) session.tick(now)
     this.#slots.review()
   }
+}
+
+interface GateOptions {
+  readonly uploadLimitBytesPerSecond?: number
+  readonly onExhausted: () => void
+}
+
+function makeGate(deps: UploadServerDeps, { uploadLimitBytesPerSecond = 0, onExhausted }: GateOptions): UploadGate {
+  const { clock, timers, quota, bufferMs = () => undefined } = deps
+  const uploadYield = new UploadYield()
+  const yieldMs = (now: Millis) => uploadYield.waitMs(now, bufferMs())
+  return new UploadGate({ clock, timers, budget: new ByteBudget(uploadLimitBytesPerSecond), quota, yieldMs, onExhausted })
 }

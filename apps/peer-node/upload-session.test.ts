@@ -8,6 +8,7 @@ import { keptLog } from '@evastream/testkit/kept-log'
 import { RawPeer } from '@evastream/testkit/raw-peer'
 import { songFixture } from '@evastream/testkit/song-fixture'
 import { afterEach, describe, expect, it } from 'vitest'
+import { ConnectionLimits } from './connection-limits.ts'
 import { UploadServer, type UploadServerOptions } from './upload-server.ts'
 
 const closers: (() => unknown)[] = []
@@ -18,11 +19,11 @@ afterEach(async () => {
 
 const song = songFixture()
 
-async function serve(options: Partial<UploadServerOptions> = {}) {
+async function serve({ limits, ...options }: Partial<UploadServerOptions> & { readonly limits?: ConnectionLimits } = {}) {
   const clock = fakeClock()
   const { lines, log } = keptLog()
   const server = new UploadServer(
-    { store: await filledStore(song), clock, timers: clock, log },
+    { store: await filledStore(song), clock, timers: clock, log, ...(limits !== undefined && { limits }) },
     { peerId: 'uploader' as PeerId, ...options },
   )
   const port = await server.start()
@@ -128,7 +129,7 @@ describe('UploadSession', () => {
   })
 
   it('upload: more connections than allowed: the next is told to come back, and served when one has left', async () => {
-    const { greet, dial } = await serve({ connectionsMax: 2, connectionsPerAddressMax: 1 })
+    const { greet, dial } = await serve({ limits: new ConnectionLimits({ connectionsMax: 3, connectionsPerAddressMax: 1 }) })
     const [first] = [await greet(), await greet()]
     const third = await dial()
     expect(await third.next('reject')).toMatchObject({ handle: 0, requestId: 0, code: 'busy', retryAfterMs: 1000 })

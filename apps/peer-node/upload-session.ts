@@ -17,13 +17,13 @@ import {
   type RejectCode,
   type Subscribe,
 } from '@evastream/protocol/peer-frames'
-import type { Clock, Timers } from '@evastream/service-kit/system-clock'
+import type { Clock } from '@evastream/service-kit/system-clock'
 import { bitfieldParts } from './bitfield-parts.ts'
-import type { ByteBudget } from './byte-budget.ts'
 import type { ChunkReader } from './chunk-loans.ts'
 import type { PeerLink, PeerLinkListener } from './peer-link.ts'
 import type { NodeLog } from './ports.ts'
 import { UploadDesk, type UploadDeskOptions } from './upload-desk.ts'
+import type { UploadGate } from './upload-gate.ts'
 import { UploadPump } from './upload-pump.ts'
 import type { UploadRequest } from './upload-request.ts'
 import type { UploadSlots } from './upload-slots.ts'
@@ -32,9 +32,8 @@ export interface UploadSessionDeps {
   readonly link: PeerLink
   readonly store: ChunkReader
   readonly slots: UploadSlots<UploadRequest>
-  readonly budget: ByteBudget
+  readonly gate: UploadGate
   readonly clock: Clock
-  readonly timers: Pick<Timers, 'after'>
   readonly log: NodeLog
   readonly onBytesSent: (sizeBytes: number) => void
   readonly onChunkLost: (songId: SongId, chunkId: ChunkId) => void
@@ -115,6 +114,11 @@ export class UploadSession implements PeerLinkListener {
         this.#send({ kind, handle, chunkIds: chunkIds.slice(from, from + HAVE_CHUNKS_MAX) })
   }
 
+  /** This node uploads nothing for now: open requests end, and the connection stays. */
+  endRequests(retryAfterMs: number): void {
+    this.#desk?.endAll(retryAfterMs)
+  }
+
   /** What only time can tell: a hello that does not come, a receiver that is silent, a peer that is gone. */
   tick(now: Millis): void {
     const { helloTimeoutMs, idleMaxMs, pingAfterMs, farewellMs } = this.#options
@@ -152,14 +156,18 @@ export class UploadSession implements PeerLinkListener {
   }
 
   #welcome({ dataBytesMax, peerId }: Hello): void {
-    const { link, clock, timers, budget, onBytesSent, log, onChunkLost, store, slots } = this.#deps
+    const { link, clock, gate, onBytesSent, log, onChunkLost, store, slots } = this.#deps
     const { requestsMax, subscriptionsMax } = this.#options
-    const pump = new UploadPump({ link, clock, timers, budget, onBytesSent }, { dataBytesMax })
-    const reject = (requestId: number, code: RejectCode) => this.#reject({ requestId }, code)
+    const pump = new UploadPump({ link, clock, gate, onBytesSent }, { dataBytesMax })
+    const closedForMs = () => gate.closedForMs
+    const reject = (requestId: number, code: RejectCode, retryAfterMs?: number) => this.#reject({ requestId }, code, retryAfterMs)
     const onBroken = (reason: string) => this.#destroyFor(reason)
     const onChunkAbsent = (songId: SongId, chunkId: ChunkId) => this.announce('unhave', songId, [chunkId])
     this.#pump = pump
-    this.#desk = new UploadDesk({ pump, store, slots, clock, log, reject, onBroken, onChunkAbsent, onChunkLost }, this.#options)
+    this.#desk = new UploadDesk(
+      { pump, store, slots, clock, log, reject, closedForMs, onBroken, onChunkAbsent, onChunkLost },
+      this.#options,
+    )
     this.#send({ kind: 'hello-ok', requestsMax, subscriptionsMax, peerId: this.#options.peerId })
     log.debug({ host: link.remoteHost, peerId }, 'a peer said hello')
   }
@@ -186,9 +194,9 @@ export class UploadSession implements PeerLinkListener {
     return handle
   }
 
-  #reject(what: { readonly handle?: number; readonly requestId?: number }, code: RejectCode): void {
-    const retryAfterMs = code === 'busy' ? this.#options.busyRetryAfterMs : 0
-    this.#send({ kind: 'reject', handle: 0, requestId: 0, ...what, code, version: 0, retryAfterMs })
+  #reject(what: { readonly handle?: number; readonly requestId?: number }, code: RejectCode, retryAfterMs?: number): void {
+    const comeBackMs = code === 'busy' ? (retryAfterMs ?? this.#options.busyRetryAfterMs) : 0
+    this.#send({ kind: 'reject', handle: 0, requestId: 0, ...what, code, version: 0, retryAfterMs: comeBackMs })
   }
 
   #send(frame: PeerFrame): void {

@@ -22,11 +22,22 @@ const traffic = {
   wastedBytes: ByteCount,
 }
 
+const PeersConnected = Type.Object({ downloadingFrom: Count, uploadingTo: Count })
+
+const UploadCap = Type.Object({
+  limitBytes: ByteCount,
+  usedBytes: ByteCount,
+  resetsAt: Type.String({ description: 'When counting starts anew: ISO 8601, in UTC' }),
+})
+
 /** `GET /api/status` */
 export const PeerStatus = Type.Object({
   peerId: Id,
-  uploadPort: Port,
+  uploadPort: Type.Integer({ minimum: 0, maximum: 65_535, description: '0 without sharing: nobody can connect' }),
   httpPort: Port,
+  sharing: Type.Union([Type.Literal('on'), Type.Literal('receive-only'), Type.Literal('off')]),
+  peers: PeersConnected,
+  uploadCap: Type.Optional(UploadCap),
   songs: Type.Array(SongProgress),
   ...traffic,
 })
@@ -83,8 +94,6 @@ export const PlayQueue = Type.Object({ songIds: Type.Array(Id) })
 export type PlayQueue = Static<typeof PlayQueue>
 /** The body of `PUT /api/queue`; a song may stand in it more than once. */
 export const PlayQueueOrder = Type.Object({ songIds: Type.Array(Id, { maxItems: QUEUE_LENGTH_MAX }) }, { additionalProperties: false })
-
-const PeersConnected = Type.Object({ downloadingFrom: Count, uploadingTo: Count })
 
 /** What `GET /api/events` sends: the `event:` field is the kind, the `data:` field is the object. */
 export const PeerEvent = Type.Union([

@@ -9,6 +9,12 @@ export interface Clock {
   now(): Millis
 }
 
+/** The time of day, for what is counted by the calendar; it may jump, so nothing is measured with it. */
+export interface WallClock {
+  /** Since 1970. */
+  epochMs(): number
+}
+
 /** Each call returns the function that cancels it. */
 export interface Timers {
   after(delayMs: number, run: () => void): () => void
@@ -16,6 +22,8 @@ export interface Timers {
 }
 
 export const systemClock: Clock = Object.freeze({ now: () => performance.now() })
+
+export const systemWallClock: WallClock = Object.freeze({ epochMs: () => Date.now() })
 
 export const systemTimers: Timers = Object.freeze({
   after(delayMs: number, run: () => void): () => void {
