@@ -3,7 +3,7 @@
 // Invariant: a block that verified is never written to again, also when a late, cancelled or lying source goes on writing.
 
 import { hash } from 'node:crypto'
-import type { ChunkId } from '@evastream/core/ids'
+import type { ChunkId, PeerId } from '@evastream/core/ids'
 import { blockCountOf, blockLengthBytes, blockRunLengthBytes, chunkLengthBytes, type SongShape } from '@evastream/core/manifest'
 import { BLOCK_SIZE_BYTES, HASH_SIZE_BYTES } from '@evastream/core/units'
 
@@ -26,6 +26,8 @@ export interface RunOptions {
   readonly firstBlock: number
   readonly blockCount: number
   readonly source: SourceKind
+  /** Who sends it, when that is a peer. */
+  readonly peerId?: PeerId | undefined
   /** Whether each block is checked as it arrives; otherwise the chunk's own hash judges all of them together. */
   readonly checksBlocks: boolean
 }
@@ -40,6 +42,9 @@ export interface RunProgress {
 interface KeptBlock {
   readonly bytes: Uint8Array
   readonly source: SourceKind
+  readonly peerId?: PeerId | undefined
+  /** It matched a hash of its own. */
+  readonly isVerified: boolean
 }
 
 export class ChunkAssembly {
@@ -51,6 +56,7 @@ export class ChunkAssembly {
   /** Blocks of the shared buffer that a run which has not ended may still write to. */
   readonly #reserved = new Set<number>()
   #isClosed = false
+  #isProven = false
 
   constructor(options: ChunkAssemblyOptions) {
     this.shape = options.shape
@@ -78,10 +84,31 @@ export class ChunkAssembly {
   }
 
   /** @returns whether the block was wanted; a second copy is not. */
-  keep(block: number, bytes: Uint8Array, source: SourceKind): boolean {
+  keep(block: number, kept: KeptBlock): boolean {
     if (this.#isClosed || this.#kept[block] !== undefined) return false
-    this.#kept[block] = { bytes, source }
+    this.#kept[block] = kept
     return true
+  }
+
+  /** The chunk's own hash fits, whatever becomes of it on disk: all of it may be played. */
+  prove(): void {
+    this.#isProven = true
+  }
+
+  /** Verified bytes of the chunk from an offset on, without a gap, `lengthMaxBytes` at most; none are an empty answer. */
+  verifiedBytes(offsetBytes: number, lengthMaxBytes: number): Uint8Array {
+    const first = this.#verifiedBlock(Math.floor(offsetBytes / BLOCK_SIZE_BYTES))
+    if (first === undefined) return new Uint8Array(0)
+    const offsetInBlock = offsetBytes % BLOCK_SIZE_BYTES
+    if (first.buffer !== this.#buffer.buffer) return first.subarray(offsetInBlock, offsetInBlock + lengthMaxBytes)
+    const lengthMax = Math.min(lengthMaxBytes, this.#buffer.length - offsetBytes)
+    let endBytes = offsetBytes - offsetInBlock + first.length
+    for (; endBytes - offsetBytes < lengthMax; ) {
+      const next = this.#verifiedBlock(endBytes / BLOCK_SIZE_BYTES)
+      if (next?.buffer !== this.#buffer.buffer) break
+      endBytes += next.length
+    }
+    return this.#buffer.subarray(offsetBytes, Math.min(endBytes, offsetBytes + lengthMax))
   }
 
   get isWhole(): boolean {
@@ -100,9 +127,19 @@ export class ChunkAssembly {
     return { originBytes: bytesFrom('origin'), peerBytes: bytesFrom('peer') }
   }
 
+  /** The peers whose blocks it is made of. */
+  peerIds(): PeerId[] {
+    return [...new Set(this.#kept.flatMap(kept => (kept?.peerId === undefined ? [] : [kept.peerId])))]
+  }
+
   /** Takes no further blocks: the chunk is being stored, or was given up. */
   close(): void {
     this.#isClosed = true
+  }
+
+  #verifiedBlock(block: number): Uint8Array | undefined {
+    const kept = this.#kept[block]
+    return kept !== undefined && (kept.isVerified || this.#isProven) ? kept.bytes : undefined
   }
 }
 
@@ -143,7 +180,7 @@ export class AssemblyRun {
       if (this.#offsetOf(this.#nextBlock) + bytes.length > filledBytes) break
       const expected = blockHashes.subarray(this.#nextBlock * HASH_SIZE_BYTES, (this.#nextBlock + 1) * HASH_SIZE_BYTES)
       if (!hash('sha256', bytes, 'buffer').equals(expected)) return { verified, isSpoiled: true }
-      this.#keep(this.#nextBlock, bytes)
+      this.#keep(this.#nextBlock, true)
       verified.push(this.#nextBlock)
     }
     return { verified, isSpoiled: false }
@@ -151,7 +188,7 @@ export class AssemblyRun {
 
   /** The source has filled the target: blocks that were not checked one by one are taken over now, all from this one run. */
   finished(): void {
-    for (; this.#nextBlock < this.#endBlock; this.#nextBlock++) this.#keep(this.#nextBlock, this.#bytesOf(this.#nextBlock))
+    for (; this.#nextBlock < this.#endBlock; this.#nextBlock++) this.#keep(this.#nextBlock, false)
   }
 
   /** The source will not write any more: its room is free for others. */
@@ -163,8 +200,10 @@ export class AssemblyRun {
     return this.#options.firstBlock + this.#options.blockCount
   }
 
-  #keep(block: number, bytes: Uint8Array): void {
-    if (this.#assembly.keep(block, bytes, this.#options.source)) this.#keptBytes += bytes.length
+  #keep(block: number, isVerified: boolean): void {
+    const { source, peerId } = this.#options
+    const bytes = this.#bytesOf(block)
+    if (this.#assembly.keep(block, { bytes, source, peerId, isVerified })) this.#keptBytes += bytes.length
   }
 
   #offsetOf(block: number): number {

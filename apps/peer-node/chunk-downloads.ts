@@ -25,12 +25,16 @@ export interface ChunkDownloadsDeps {
   feed(event: SchedulerEvent): void
   /** A chunk was verified and is on disk; told before the Scheduler hears of it. */
   chunkStored(stored: StoredChunk): void
+  /** More of a song can be read: by `verifiedBytes`, or from the store. */
+  audioArrived(songId: SongId): void
 }
 
 export interface StoredChunk {
   readonly songId: SongId
   readonly chunkId: ChunkId
   readonly split: SourceSplit
+  /** The peers that sent some of it. */
+  readonly peerIds: readonly PeerId[]
 }
 
 export interface DownloadedSong {
@@ -78,7 +82,8 @@ export class ChunkDownloads {
       return
     }
     const { firstBlock, blockCount, verify } = command
-    const runOptions = { firstBlock, blockCount, source: command.source.kind, checksBlocks: verify === 'blocks' }
+    const peerId = command.source.kind === 'peer' ? command.source.peerId : undefined
+    const runOptions = { firstBlock, blockCount, source: command.source.kind, peerId, checksBlocks: verify === 'blocks' }
     const run = this.#assemblyOf(song, command.chunkId).begin(runOptions)
     const request: OpenRequest = { command, run, abort: new AbortController(), waste: 'cut-short' }
     this.#requests.set(command.requestId, request)
@@ -101,6 +106,15 @@ export class ChunkDownloads {
 
   complete(command: CompleteChunk): void {
     this.#track(this.#complete(command))
+  }
+
+  /** Verified bytes of a chunk that is not stored yet, from an offset in the song on; none are an empty answer. */
+  verifiedBytes(songId: SongId, offsetBytes: number, lengthMaxBytes: number): Uint8Array {
+    const song = this.#songs.get(songId)
+    if (song === undefined) return new Uint8Array(0)
+    const chunkId = Math.floor(offsetBytes / song.shape.chunkSize)
+    const offsetInChunk = offsetBytes - chunkId * song.shape.chunkSize
+    return song.assemblies.get(chunkId)?.verifiedBytes(offsetInChunk, lengthMaxBytes) ?? new Uint8Array(0)
   }
 
   /** The connection to a peer ended: the one event `peer-lost` speaks for all its requests. */
@@ -145,6 +159,7 @@ export class ChunkDownloads {
     const { requestId } = command
     if (sizeBytes > 0) this.#deps.feed({ kind: 'bytes-arrived', at, requestId, sizeBytes })
     for (const block of verified) if (this.#isOpen(request)) this.#deps.feed({ kind: 'block-verified', at, requestId, block })
+    if (verified.length > 0) this.#deps.audioArrived(command.songId)
     if (!isSpoiled) return
     const code = command.source.kind === 'origin' ? 'EVA_ORIGIN_HASH_MISMATCH' : 'EVA_BLOCK_HASH_MISMATCH'
     request.waste = 'bad'
@@ -196,14 +211,17 @@ export class ChunkDownloads {
     const failure = await this.#deps.store.saveChunk(songId, chunkId, assembly.toBytes()).then(() => undefined, toEvaError)
     this.#storing.delete(assembly)
     const isRejected = failure?.code === 'EVA_CHUNK_HASH_MISMATCH'
+    // The store looks at the hash before the disk can fail.
+    if (failure === undefined || failure.code === 'EVA_STORAGE_FULL' || failure.code === 'EVA_STORAGE_FAILED') assembly.prove()
     const isStillWanted = assemblies?.get(chunkId) === assembly
     if (isStillWanted && (failure === undefined || isRejected)) assemblies?.delete(chunkId)
     const at = this.#deps.clock.now()
     const split = assembly.split()
+    if (!isRejected) this.#deps.audioArrived(songId)
     if (failure === undefined) {
       this.#deps.outages.stored({ songId, chunkId })
       this.#deps.ledger.chunkStored(split)
-      this.#deps.chunkStored({ songId, chunkId, split })
+      this.#deps.chunkStored({ songId, chunkId, split, peerIds: assembly.peerIds() })
       this.#deps.feed({ kind: 'chunk-stored', at, songId, chunkId })
       return
     }

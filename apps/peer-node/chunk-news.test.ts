@@ -43,7 +43,7 @@ describe('chunk news', () => {
 
   it('a chunk is stored: peers, tracker and watchers hear of it, the watchers also where it came from', () => {
     const { news, told } = newStage()
-    news.chunkStored({ songId, chunkId: 2, split: { originBytes: 1, peerBytes: 2 } })
+    news.chunkStored({ songId, chunkId: 2, split: { originBytes: 1, peerBytes: 2 }, peerIds: [] })
     expect(told).toEqual([
       ['peers have', songId, [2]],
       ['tracker acquired', songId, [2]],
@@ -67,5 +67,19 @@ describe('chunk news', () => {
     const { news, told, log } = newStage(false)
     news.chunkLost(songId, 2, 'its file was cut short')
     expect([told, log.messages('warn').length]).toEqual([[], 1])
+  })
+
+  it('chunks are evicted: everybody hears of them as of lost ones, peers and tracker of all together', () => {
+    const { news, told, log } = newStage()
+    news.chunksEvicted(songId, [1, 2])
+    expect(told).toEqual([
+      ['scheduler lost', songId, 1],
+      ['scheduler lost', songId, 2],
+      ['peers lack', songId, [1, 2]],
+      ['tracker released', songId, [1, 2]],
+      ['watchers', { kind: 'chunk-lost', ...progress, chunkId: 1 }],
+      ['watchers', { kind: 'chunk-lost', ...progress, chunkId: 2 }],
+    ])
+    expect(log.messages('warn')).toEqual([])
   })
 })

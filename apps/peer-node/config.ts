@@ -8,7 +8,9 @@ import { type ConfigValues, commonOptions, type OptionTable } from '@evastream/s
 import { DEFAULT_PEERS_DIR } from '@evastream/service-kit/data-directories'
 import { checkPort, checkServiceUrl, wholeNumber } from '@evastream/service-kit/option-checks'
 import { byteAmountOf } from './byte-amount.ts'
-import { DEFAULT_CONNECTIONS_MAX } from './peer-network.ts'
+import { DEFAULT_CONNECTIONS_MAX } from './connection-limits.ts'
+import { type ByteQuota, byteQuotaOf } from './quota-period.ts'
+import { SHARING_MODES, type SharingMode } from './sharing-mode.ts'
 import { DEFAULT_UPLOADS_MAX } from './upload-server.ts'
 
 /** Where the search for a free port of the player begins. */
@@ -30,6 +32,11 @@ export const peerNodeOptions = {
     describe: `The port of the player on this machine; without one, the first free from ${DEFAULT_HTTP_PORT} on; 0 takes any`,
     check: checkPort,
   },
+  'http.origins': {
+    type: 'list',
+    describe: 'Web pages that may play songs of this peer, by their origin, like https://radio.example',
+    check: checkOrigins,
+  },
   data: { type: 'string', default: DEFAULT_PEERS_DIR, describe: 'Where peers keep their chunks, each in a directory named by its id' },
   metadata: { type: 'string', default: 'http://127.0.0.1:8081', describe: 'The metadata service', check: checkServiceUrl },
   tracker: { type: 'string', default: 'http://127.0.0.1:8082', describe: 'The tracker', check: checkServiceUrl },
@@ -47,17 +54,38 @@ export const peerNodeOptions = {
     describe: 'Requests to peers and the origin at once: more fill more links, each costs a share of this one',
     check: wholeNumber(1, 1000),
   },
-  'peer.maxPeers': {
+  'max-peers': {
     type: 'number',
     default: DEFAULT_CONNECTIONS_MAX,
-    describe: 'Peers connected to at once for downloading: more to choose from, more to keep up',
-    check: wholeNumber(1, 1000),
+    describe: 'Connections to other peers at once, in both directions together: more to choose from and to serve, more to keep up',
+    check: wholeNumber(1, 10_000),
   },
   'upload-limit': {
     type: 'string',
     default: '0',
     describe: 'What other peers may take together, in bytes per second with K, M or G; 0 is no limit',
-    check: value => (byteAmountOf(String(value)) === undefined ? 'it is a number of bytes per second like 500K, 2M or 0' : undefined),
+    check: checkByteRate,
+  },
+  'download-limit': {
+    type: 'string',
+    default: '0',
+    describe: 'What peers and the origin may send together, in bytes per second with K, M or G; 0 is no limit',
+    check: checkByteRate,
+  },
+  'upload-cap': {
+    type: 'string',
+    default: '0',
+    describe: 'What other peers may take in all in an hour, day, week or month (of the calendar, in UTC), like 5G/day; 0 is no cap',
+    check: value =>
+      value === '0' || byteQuotaOf(String(value)) !== undefined
+        ? undefined
+        : 'it is an amount per hour, day, week or month like 5G/day, or 0',
+  },
+  sharing: {
+    type: 'string',
+    default: 'on',
+    choices: SHARING_MODES,
+    describe: 'on: give what is held to other peers; receive-only: take and give nothing; off: speak to no peer and no tracker',
   },
 } as const satisfies OptionTable
 
@@ -68,6 +96,8 @@ export interface PeerNodeConfig {
   readonly peerPort: number
   /** Undefined: the first free one from DEFAULT_HTTP_PORT on. */
   readonly httpPort: number | undefined
+  /** Lower-case origins whose pages may play songs of this peer. */
+  readonly allowedOrigins: readonly string[]
   readonly peersDirectory: string
   readonly metadataUrl: string
   readonly trackerUrl: string
@@ -75,9 +105,15 @@ export interface PeerNodeConfig {
   readonly songIds: readonly SongId[]
   readonly uploadsMax: number
   readonly downloadsMax: number
-  readonly peersMax: number
+  /** To other peers, in both directions together. */
+  readonly connectionsMax: number
   /** 0: no limit. */
   readonly uploadLimitBytesPerSecond: number
+  /** 0: no limit. */
+  readonly downloadLimitBytesPerSecond: number
+  /** Undefined: none. */
+  readonly uploadCap: ByteQuota | undefined
+  readonly sharing: SharingMode
 }
 
 export type PeerNodeValues = ConfigValues<typeof peerNodeOptions>
@@ -90,6 +126,7 @@ export function peerNodeConfig(values: PeerNodeValues): PeerNodeConfig {
     peerId: peerId === undefined ? undefined : parsePeerId(peerId),
     peerPort: values['peer.port'],
     httpPort: values['http.port'],
+    allowedOrigins: Object.freeze(values['http.origins'].map(origin => origin.toLowerCase())),
     peersDirectory: values.data,
     metadataUrl: values.metadata,
     trackerUrl: values.tracker,
@@ -97,12 +134,35 @@ export function peerNodeConfig(values: PeerNodeValues): PeerNodeConfig {
     songIds: Object.freeze([...new Set(values['song.id'].map(parseSongId))]),
     uploadsMax: values['peer.maxUploads'],
     downloadsMax: values['peer.maxDownloads'],
-    peersMax: values['peer.maxPeers'],
+    connectionsMax: values['max-peers'],
     uploadLimitBytesPerSecond: byteAmountOf(values['upload-limit']) ?? 0,
+    downloadLimitBytesPerSecond: byteAmountOf(values['download-limit']) ?? 0,
+    uploadCap: uploadCapOf(values['upload-cap']),
+    sharing: SHARING_MODES.find(mode => mode === values.sharing) ?? 'on',
   })
+}
+
+function uploadCapOf(text: string): ByteQuota | undefined {
+  const quota = byteQuotaOf(text)
+  return quota === undefined || quota.limitBytes === 0 ? undefined : quota
+}
+
+function checkByteRate(value: string | number | boolean | readonly string[]): string | undefined {
+  return byteAmountOf(String(value)) === undefined ? 'it is a number of bytes per second like 500K, 2M or 0' : undefined
 }
 
 function checkSongIds(value: string | number | boolean | readonly string[]): string | undefined {
   const strange = Array.isArray(value) ? value.find(text => !isId(text)) : undefined
   return strange === undefined ? undefined : `"${String(strange).slice(0, 64)}" is no song id: ${ID_RULE}`
+}
+
+function checkOrigins(value: string | number | boolean | readonly string[]): string | undefined {
+  const strange = Array.isArray(value) ? value.find(text => !isOrigin(String(text))) : undefined
+  return strange === undefined
+    ? undefined
+    : `"${String(strange).slice(0, 64)}" is no origin: scheme and host alone, like https://radio.example`
+}
+
+function isOrigin(text: string): boolean {
+  return URL.canParse(text) && new URL(text).origin === text.toLowerCase()
 }

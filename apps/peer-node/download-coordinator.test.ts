@@ -69,6 +69,7 @@ class Stage {
   readonly introduced: ListedPeer[] = []
   readonly bans: unknown[] = []
   readonly stored: unknown[] = []
+  readonly arrivals: SongId[] = []
   /** What the tracker answers; a promise in the test's hands. */
   answerSearch: (signal: AbortSignal) => Promise<readonly ListedPeer[]> = async () => []
   saveFault: EvaError | undefined
@@ -99,6 +100,7 @@ class Stage {
       log: this.log,
       makeTimer: wake => new DeadlineTimer({ clock: this.clock, timers: this.clock, wake }),
       chunkStored: stored => void this.stored.push(stored),
+      audioArrived: songId => void this.arrivals.push(songId),
     })
   }
 
@@ -155,7 +157,7 @@ describe('download coordinator', () => {
       { kind: 'chunk-stored', songId: 'song-1', chunkId: 0 },
     ])
     expect(Buffer.compare(await stage.store.loadChunk(stage.song.manifest.id, 0), stage.song.chunkBytes(0))).toBe(0)
-    expect(stage.stored).toEqual([{ songId: 'song-1', chunkId: 0, split: { originBytes: 0, peerBytes: 64 * KIB } }])
+    expect(stage.stored).toEqual([{ songId: 'song-1', chunkId: 0, split: { originBytes: 0, peerBytes: 64 * KIB }, peerIds: [PEER] }])
     expect(stage.ledger.totals()).toEqual({ originBytes: 0, peerBytes: 64 * KIB, sentBytes: 0, wastedBytes: 0 })
   })
 
@@ -224,6 +226,52 @@ describe('download coordinator', () => {
     stage.scheduler.on('request-failed', { kind: 'cancel-request', requestId: 2, reason: 'unwanted' })
     await stage.open()
     expect(stage.peer.fetch(0).signal.aborted).toBe(true)
+  })
+
+  it('audio that arrives: can be read block by block before its chunk is whole, never beyond what verified', async () => {
+    const stage = new Stage()
+    stage.scheduler.on('song-added', stage.request(1))
+    await stage.open()
+    const songId = stage.song.manifest.id
+    const readable = (offsetBytes: number) => stage.coordinator.verifiedBytes(songId, offsetBytes, 1000 * KIB)
+    const fetch = stage.peer.fetch(0)
+    fetch.deliver(stage.song.chunkBytes(0).subarray(0, BLOCK + 100))
+    expect(stage.arrivals).toEqual([songId])
+    expect(Buffer.compare(readable(0), stage.song.bytes.subarray(0, BLOCK))).toBe(0)
+    expect(Buffer.compare(readable(100), stage.song.bytes.subarray(100, BLOCK))).toBe(0)
+    expect([readable(BLOCK).length, readable(64 * KIB).length]).toEqual([0, 0])
+    expect(stage.coordinator.verifiedBytes(songId, 10, 5).length).toBe(5)
+    fetch.deliver(stage.song.chunkBytes(0).subarray(BLOCK + 100))
+    expect(Buffer.compare(readable(BLOCK - 1), stage.song.bytes.subarray(BLOCK - 1, 64 * KIB))).toBe(0)
+  })
+
+  it('audio without block hashes: can be read once its chunk verified, also when the disk does not take it', async () => {
+    const stage = new Stage()
+    stage.scheduler.on('song-added', stage.request(1, { verify: 'chunk' }))
+    stage.scheduler.on('request-finished', stage.completeFirst)
+    stage.saveFault = new EvaError('EVA_STORAGE_FULL')
+    await stage.open('none')
+    const readable = () => stage.coordinator.verifiedBytes(stage.song.manifest.id, 5, 1000 * KIB)
+    stage.peer.fetch(0).deliver(stage.song.chunkBytes(0))
+    expect(readable().length).toBe(0)
+    stage.peer.fetch(0).succeed()
+    await stage.settle()
+    expect(stage.scheduler.kinds().at(-1)).toBe('chunk-unstored')
+    expect(Buffer.compare(readable(), stage.song.bytes.subarray(5, 64 * KIB))).toBe(0)
+    expect(stage.arrivals).toEqual([stage.song.manifest.id])
+  })
+
+  it('audio that is a lie: is never readable', async () => {
+    const stage = new Stage()
+    stage.scheduler.on('song-added', stage.request(1, { verify: 'chunk' }))
+    stage.scheduler.on('request-finished', stage.completeFirst)
+    await stage.open('none')
+    stage.peer.fetch(0).deliver(stage.song.chunkBytes(1))
+    stage.peer.fetch(0).succeed()
+    await stage.settle()
+    expect(stage.scheduler.kinds().at(-1)).toBe('chunk-rejected')
+    expect(stage.coordinator.verifiedBytes(stage.song.manifest.id, 0, 10).length).toBe(0)
+    expect(stage.arrivals).toEqual([])
   })
 
   it('a source that says it is done without having told of its bytes: they are checked all the same', async () => {

@@ -31,6 +31,8 @@ export interface CoordinatorDeps {
   /** Makes the one timer; `wake` is called at its deadline. */
   makeTimer(wake: () => void): WakeTimer
   chunkStored(stored: StoredChunk): void
+  /** More of a song can be read: by `verifiedBytes`, or from the store. */
+  audioArrived(songId: SongId): void
 }
 
 /** A song whose manifest is here and whose stored chunks are listed. */
@@ -65,6 +67,25 @@ export class DownloadCoordinator {
 
   setInterest(songId: SongId, interest: Interest): void {
     this.#feed({ kind: 'interest-changed', at: this.#now, songId, interest })
+  }
+
+  /** A reader (one connection of a player) reads on from here. */
+  playbackMoved(songId: SongId, readerId: string, positionBytes: number): void {
+    this.#feed({ kind: 'playback-moved', at: this.#now, songId, readerId, positionBytes })
+  }
+
+  playbackStopped(songId: SongId, readerId: string): void {
+    this.#feed({ kind: 'playback-stopped', at: this.#now, songId, readerId })
+  }
+
+  /** The songs to come after the one being played. */
+  setQueue(songIds: readonly SongId[]): void {
+    this.#feed({ kind: 'queue-changed', at: this.#now, songIds: [...songIds] })
+  }
+
+  /** Verified bytes of a chunk that is not stored yet, from an offset in the song on; none are an empty answer. */
+  verifiedBytes(songId: SongId, offsetBytes: number, lengthMaxBytes: number): Uint8Array {
+    return this.#downloads.verifiedBytes(songId, offsetBytes, lengthMaxBytes)
   }
 
   /** A chunk that was held is gone. */

@@ -5,33 +5,35 @@
 import { MetadataClient } from '@evastream/clients/metadata-client'
 import { OriginClient } from '@evastream/clients/origin-client'
 import { TrackerClient } from '@evastream/clients/tracker-client'
-import type { SongId } from '@evastream/core/ids'
 import type { Random } from '@evastream/core/random'
 import { SECOND_MS } from '@evastream/core/units'
 import { engineConfig } from '@evastream/engine/config'
 import { Scheduler } from '@evastream/engine/scheduler'
-import { LISTED_PEERS_MAX } from '@evastream/protocol/tracker-http'
 import type { Logger } from '@evastream/service-kit/logger'
-import type { Clock, Timers } from '@evastream/service-kit/system-clock'
+import type { Clock, Timers, WallClock } from '@evastream/service-kit/system-clock'
 import { Registry } from 'prom-client'
 import { ChunkAnnouncer } from './chunk-announcer.ts'
 import { ChunkNews } from './chunk-news.ts'
 import { ChunkStore } from './chunk-store.ts'
 import type { PeerNodeConfig } from './config.ts'
 import { DownloadCoordinator } from './download-coordinator.ts'
+import { listLibrary } from './library-listing.ts'
 import { ManifestCache } from './manifest-cache.ts'
 import { NodeEvents } from './node-events.ts'
 import type { PeerIdentity } from './peer-identity.ts'
 import { PeerNetwork } from './peer-network.ts'
-import type { TrackerPort } from './ports.ts'
+import { PlayLog } from './play-log.ts'
+import { PlayQueueDesk } from './play-queue-desk.ts'
+import { PlaybackDesk } from './playback-desk.ts'
+import { makeSharingParts } from './sharing-parts.ts'
 import { SongLibrary } from './song-library.ts'
-import { TrackerScope } from './tracker-scope.ts'
 import { TransferLedger } from './transfer-ledger.ts'
-import { UploadServer } from './upload-server.ts'
+import { VerifiedAudio } from './verified-audio.ts'
 import { DeadlineTimer } from './wake-timer.ts'
 
 export interface PeerNodeDeps {
   readonly clock: Clock
+  readonly wallClock: WallClock
   readonly timers: Timers
   readonly random: Random
   readonly logger: Logger
@@ -60,8 +62,10 @@ export async function makeNodeParts(deps: PeerNodeDeps, { config, identity, peer
     { onRotten: (songId, chunkId, reason) => news.chunkLost(songId, chunkId, reason) },
     { directory, directoryFlag: '--peer.id' },
   )
-  const tracker = trackerPort(clients.tracker, Math.min(LISTED_PEERS_MAX, config.peersMax))
-  const scope = new TrackerScope({}, config)
+  const { tracker, scope, uploads, limits, cap } = await makeSharingParts(
+    { ...deps, log, store, ledger, tracker: clients.tracker, bufferMs: () => playback.bufferMs },
+    { config, identity },
+  )
   const events = new NodeEvents({
     timers,
     totals: () => {
@@ -70,19 +74,9 @@ export async function makeNodeParts(deps: PeerNodeDeps, { config, identity, peer
       return { kind: 'totals', received: { originBytes, peerBytes }, sentBytes, wastedBytes, peers }
     },
   })
-  const uploads = new UploadServer(
-    { store, clock, timers, log, onBytesSent: sizeBytes => ledger.sent(sizeBytes) },
-    {
-      peerId,
-      host: config.host,
-      port: config.peerPort,
-      uploadsMax: config.uploadsMax,
-      uploadLimitBytesPerSecond: config.uploadLimitBytesPerSecond,
-    },
-  )
   const network = new PeerNetwork(
-    { clock, timers, log, mayDial: host => scope.mayDial(host), onBytesWasted: sizeBytes => ledger.wasted(sizeBytes, 'late') },
-    { ownPeerId: peerId, connectionsMax: config.peersMax },
+    { clock, timers, log, limits, mayDial: host => scope.mayDial(host), onBytesWasted: sizeBytes => ledger.wasted(sizeBytes, 'late') },
+    { ownPeerId: peerId },
   )
   const announcer = new ChunkAnnouncer({ tracker, timers, random: random.fork(), log, peerUnknown })
   const coordinator = new DownloadCoordinator({
@@ -95,8 +89,21 @@ export async function makeNodeParts(deps: PeerNodeDeps, { config, identity, peer
     ledger,
     log,
     makeTimer: wake => new DeadlineTimer({ clock, timers, wake }),
-    chunkStored: stored => news.chunkStored(stored),
+    chunkStored: stored => {
+      plays.chunkStored(stored)
+      news.chunkStored(stored)
+    },
+    audioArrived: songId => audio.arrived(songId),
   })
+  const audio = new VerifiedAudio({ store, arriving: coordinator })
+  const plays = new PlayLog({
+    clock,
+    timers,
+    registry,
+    playStarted: songId => queue.playStarted(songId),
+    playEnded: play => log.info(play, 'a play is over'),
+  })
+  const playback = new PlaybackDesk({ audio, coordinator, plays, clock, timers, log })
   network.listen(coordinator.peers)
   const library = new SongLibrary({
     store,
@@ -110,7 +117,24 @@ export async function makeNodeParts(deps: PeerNodeDeps, { config, identity, peer
     opened: (manifest, heldChunkIds) => news.songOpened(manifest, heldChunkIds),
   })
   const news = new ChunkNews({ library, coordinator, uploads, announcer, events, log })
-  return { registry, ledger, clients, store, scope, events, uploads, network, announcer, coordinator, library }
+  const queue = new PlayQueueDesk({ library, coordinator })
+  return {
+    registry,
+    ledger,
+    clients,
+    store,
+    scope,
+    cap,
+    events,
+    uploads,
+    network,
+    announcer,
+    coordinator,
+    library,
+    queue,
+    playback,
+    listLibrary: () => listLibrary({ metadata: clients.metadata, log, knownSongs: () => library.manifests() }),
+  }
 }
 
 function makeClients({ metadataUrl, trackerUrl, originUrl }: PeerNodeConfig) {
@@ -118,13 +142,5 @@ function makeClients({ metadataUrl, trackerUrl, originUrl }: PeerNodeConfig) {
     metadata: new MetadataClient({ baseUrl: metadataUrl, timeoutMs: SERVICE_TIMEOUT_MS }),
     tracker: new TrackerClient({ baseUrl: trackerUrl, timeoutMs: SERVICE_TIMEOUT_MS }),
     origin: new OriginClient({ baseUrl: originUrl }),
-  }
-}
-
-function trackerPort(tracker: TrackerClient, limit: number): TrackerPort {
-  return {
-    getPeers: (songId: SongId, signal) => tracker.getPeers(songId, { limit }, signal),
-    notifyChunkAcquired: (songId, chunkIds, signal) => tracker.notifyChunkAcquired(songId, chunkIds, signal),
-    notifyChunkReleased: (songId, chunkIds, signal) => tracker.notifyChunkReleased(songId, chunkIds, signal),
   }
 }

@@ -12,8 +12,15 @@ import { makeNodeParts, type NodeParts, type PeerNodeDeps } from './node-parts.t
 import { establishIdentity, type PeerIdentity } from './peer-identity.ts'
 import { PeerTokenFile } from './peer-token-file.ts'
 import { type PlayerServer, startPlayerServer } from './player-server.ts'
+import { SHARING_NOTICE } from './sharing-mode.ts'
 import { exportSong } from './song-export.ts'
 import { TrackerSession } from './tracker-session.ts'
+
+interface MadeNode {
+  readonly identity: PeerIdentity
+  readonly parts: NodeParts
+  readonly config: PeerNodeConfig
+}
 
 type Stop = readonly [name: string, stop: () => Promise<void> | undefined]
 
@@ -22,14 +29,16 @@ export class PeerNode implements RunningService {
   readonly #deps: PeerNodeDeps
   readonly #identity: PeerIdentity
   readonly #parts: NodeParts
+  readonly #config: PeerNodeConfig
   #player: PlayerServer | undefined
   #session: TrackerSession | undefined
   #isStopping = false
 
-  private constructor(deps: PeerNodeDeps, made: { readonly identity: PeerIdentity; readonly parts: NodeParts }) {
+  private constructor(deps: PeerNodeDeps, made: MadeNode) {
     this.#deps = deps
     this.#identity = made.identity
     this.#parts = made.parts
+    this.#config = made.config
   }
 
   /**
@@ -40,10 +49,10 @@ export class PeerNode implements RunningService {
     const identity = await establishIdentity(config)
     let renew = () => {}
     const parts = await makeNodeParts(deps, { config, identity, peerUnknown: () => renew() })
-    const node = new PeerNode(deps, { identity, parts })
+    const node = new PeerNode(deps, { identity, parts, config })
     renew = () => node.#session?.renew()
     try {
-      await node.#start(config)
+      await node.#start()
       return node
     } catch (thrown) {
       await node.close()
@@ -60,12 +69,15 @@ export class PeerNode implements RunningService {
   }
 
   status(): PeerStatus {
-    const { ledger, uploads, library } = this.#parts
+    const { ledger, uploads, network, library, cap } = this.#parts
     const { originBytes, peerBytes, sentBytes, wastedBytes } = ledger.totals()
     return {
       peerId: this.peerId,
       uploadPort: uploads.port,
       httpPort: this.#player?.port ?? 0,
+      sharing: this.#config.sharing,
+      peers: { downloadingFrom: network.connectionCount, uploadingTo: uploads.snapshot().connectionCount },
+      ...(cap === undefined ? {} : { uploadCap: cap.status() }),
       songs: library.list(),
       received: { originBytes, peerBytes },
       sentBytes,
@@ -99,7 +111,7 @@ export class PeerNode implements RunningService {
   async close(): Promise<void> {
     if (this.#isStopping) return
     this.#isStopping = true
-    const { announcer, clients, coordinator, library, network, store, uploads } = this.#parts
+    const { announcer, cap, clients, coordinator, library, network, store, uploads } = this.#parts
     announcer.stop()
     await this.#stopAll([
       ['player server', () => this.#player?.close()],
@@ -112,6 +124,7 @@ export class PeerNode implements RunningService {
       ['upload server', () => uploads.stop()],
       ['peer network', () => network.close()],
     ])
+    await this.#stopAll([['upload cap', () => cap?.close()]])
     await this.#stopAll([
       ['chunk store', () => store.close()],
       ['tracker client', () => clients.tracker.close()],
@@ -119,27 +132,39 @@ export class PeerNode implements RunningService {
     ])
   }
 
-  async #start(config: PeerNodeConfig): Promise<void> {
+  async #start(): Promise<void> {
     const { logger } = this.#deps
-    const { registry, uploads, library, store, events, scope } = this.#parts
-    const port = await uploads.start()
+    const config = this.#config
+    const { clock, registry, uploads, library, playback, events, scope, queue, listLibrary } = { ...this.#deps, ...this.#parts }
+    const tokens = new PeerTokenFile(this.#identity)
+    if (config.sharing === 'on') {
+      // Without a token no tracker has ever listed this peer.
+      if ((await tokens.read()) === undefined) logger.info({ tracker: config.trackerUrl }, SHARING_NOTICE)
+      await uploads.start()
+    }
     const isReady = () => (this.#isStopping ? 'it is shutting down' : undefined)
-    this.#player = await startPlayerServer({ logger, registry, isReady, library, store, events, status: () => this.status() }, config)
-    await scope.refresh()
-    this.#session = this.#makeSession(port)
-    await this.#session.start()
-    logger.info({ peerId: this.peerId, uploadPort: port, directory: this.#identity.directory }, 'the peer is up')
+    this.#player = await startPlayerServer(
+      { logger, clock, registry, isReady, library, playback, events, queue, listLibrary, status: () => this.status() },
+      config,
+    )
+    if (config.sharing !== 'off') await scope.refresh()
+    if (config.sharing === 'on') {
+      this.#session = this.#makeSession(tokens)
+      await this.#session.start()
+    }
+    const { peerId, directory } = this.#identity
+    logger.info({ peerId, uploadPort: uploads.port, sharing: config.sharing, directory }, 'the peer is up')
     library.resume()
     for (const songId of config.songIds) library.seed(songId)
   }
 
-  #makeSession(port: number): TrackerSession {
+  #makeSession(tokens: PeerTokenFile): TrackerSession {
     const { timers, random, logger: log } = this.#deps
-    const { announcer, clients, ledger, library, scope, store } = this.#parts
+    const { announcer, clients, ledger, library, scope, store, uploads } = this.#parts
     return new TrackerSession(
       {
         tracker: clients.tracker,
-        tokens: new PeerTokenFile(this.#identity),
+        tokens,
         timers,
         random: random.fork(),
         log,
@@ -153,7 +178,7 @@ export class PeerNode implements RunningService {
         },
         forgotten: () => announcer.hold(),
       },
-      { peerId: this.peerId, port },
+      { peerId: this.peerId, port: uploads.port },
     )
   }
 

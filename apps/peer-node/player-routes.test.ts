@@ -2,12 +2,10 @@
 // Not sockets: whole nodes are asked over real ones in peer-node.test.ts.
 // Invariant: every reply is checked with its status and its headers.
 
-import type { Readable } from 'node:stream'
-import { finished } from 'node:stream/promises'
 import { EvaError } from '@evastream/core/errors'
 import type { SongId } from '@evastream/core/ids'
 import type { Manifest } from '@evastream/core/manifest'
-import { KIB, MIB } from '@evastream/core/units'
+import { KIB } from '@evastream/core/units'
 import type { HttpApp } from '@evastream/service-kit/http-app'
 import { createHttpService } from '@evastream/service-kit/http-service'
 import { createLogger } from '@evastream/service-kit/logger'
@@ -18,7 +16,6 @@ import { Registry } from 'prom-client'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { NodeEvents } from './node-events.ts'
 import { addPlayerRoutes } from './player-routes.ts'
-import { streamReply } from './song-stream.ts'
 
 const song = songFixture({ songId: 'my.song', fileSize: 300_000, mimeType: 'audio/mpeg', title: 'T', artist: 'A' })
 const bare = songFixture({ songId: 'bare', fileSize: 20, seed: 2 })
@@ -63,7 +60,7 @@ beforeEach(async () => {
     { service: 'peer', title: 'p', version: '1' },
   )
   const status = () => ({ peerId: 'p', uploadPort: 9, httpPort: 8, songs: library.list(), ...totals })
-  addPlayerRoutes(app, { library, store, events, status })
+  addPlayerRoutes(app, { library, playback: { recentPlays: () => [] }, events, status }, { allowedOrigins: [] })
 })
 
 afterEach(async () => {
@@ -73,130 +70,6 @@ afterEach(async () => {
 function get(url: string, headers: Record<string, string> = {}, method: 'GET' | 'HEAD' | 'POST' = 'GET') {
   return app.inject({ method, url, headers: { host: '127.0.0.1:8090', ...headers } })
 }
-
-describe('player routes: /stream', () => {
-  it.each(['/stream/my.song', '/stream/my.song.mp3', '/stream/my.song.FLAC'])(
-    '%s: the whole song, with its type, length and tag',
-    async url => {
-      const reply = await get(url)
-      expect(reply.statusCode).toBe(200)
-      expect(reply.headers).toMatchObject({ 'content-type': 'audio/mpeg', 'content-length': '300000', 'accept-ranges': 'bytes' })
-      expect(reply.headers).not.toHaveProperty('content-range')
-      expect(reply.headers.etag).toMatch(/^"[0-9a-f]{32}"$/)
-      expect(Buffer.compare(reply.rawPayload, song.bytes)).toBe(0)
-    },
-  )
-
-  it.each([
-    ['bytes=0-', 0, 299_999],
-    ['bytes=0-0', 0, 0],
-    ['bytes=65530-65545', 65_530, 65_545],
-    ['bytes=299999-', 299_999, 299_999],
-    ['bytes=100-9999999', 100, 299_999],
-    ['bytes=-5', 299_995, 299_999],
-    ['bytes=-9999999', 0, 299_999],
-  ])('a range (%s): 206 with exactly those bytes', async (range, first, last) => {
-    const reply = await get('/stream/my.song', { range })
-    expect(reply.statusCode).toBe(206)
-    expect(reply.headers['content-range']).toBe(`bytes ${first}-${last}/300000`)
-    expect(reply.headers['content-length']).toBe(String(last - first + 1))
-    expect(Buffer.compare(reply.rawPayload, song.bytes.subarray(first, last + 1))).toBe(0)
-  })
-
-  it.each(['bytes=300000-', 'bytes=-0', 'bytes=999999-1000000'])(
-    'a range outside the song (%s): 416 with the length there is',
-    async range => {
-      const reply = await get('/stream/my.song', { range })
-      expect(reply.statusCode).toBe(416)
-      expect(reply.headers['content-range']).toBe('bytes */300000')
-      expect(reply.json()).toMatchObject({ code: 'EVA_RANGE_NOT_SATISFIABLE', sizeBytes: 300_000 })
-    },
-  )
-
-  it.each(['bytes=5-2', 'bytes=a-b', 'bytes=0-1,5-6', 'items=0-5'])('a range that is none (%s): the whole song', async range => {
-    expect((await get('/stream/my.song', { range })).statusCode).toBe(200)
-  })
-
-  it('If-Range and If-None-Match: follow the tag', async () => {
-    const etag = String((await get('/stream/my.song')).headers.etag)
-    expect((await get('/stream/my.song', { range: 'bytes=0-1', 'if-range': etag })).statusCode).toBe(206)
-    expect((await get('/stream/my.song', { range: 'bytes=0-1', 'if-range': '"other"' })).statusCode).toBe(200)
-    const unchanged = await get('/stream/my.song', { 'if-none-match': `"x", ${etag}` })
-    expect([unchanged.statusCode, unchanged.body, unchanged.headers.etag]).toEqual([304, '', etag])
-    expect((await get('/stream/bare')).headers.etag).not.toBe(etag)
-  })
-
-  it('HEAD: the headers of the whole, no body', async () => {
-    const reply = await get('/stream/my.song', {}, 'HEAD')
-    expect([reply.statusCode, reply.body]).toEqual([200, ''])
-    expect(reply.headers).toMatchObject({ 'content-type': 'audio/mpeg', 'content-length': '300000' })
-  })
-
-  it('a song without a type: is said to be bytes', async () => {
-    expect((await get('/stream/bare')).headers['content-type']).toBe('application/octet-stream')
-  })
-
-  it('an incomplete song: 409, with what to do', async () => {
-    store.loseChunk(song.manifest.id, 2)
-    const reply = await get('/stream/my.song')
-    expect(reply.statusCode).toBe(409)
-    expect(reply.json()).toMatchObject({ code: 'EVA_SONG_INCOMPLETE', songId: 'my.song' })
-  })
-
-  it('a song nobody knows: 404; when nobody can say: 503', async () => {
-    expect((await get('/stream/nowhere.mp3')).json()).toMatchObject({ status: 404, code: 'EVA_SONG_NOT_FOUND' })
-    metadataFault = new EvaError('EVA_SERVICE_UNREACHABLE', { details: { service: 's', url: 'u', reason: 'r' } })
-    const reply = await get('/stream/nowhere.mp3')
-    expect(reply.json()).toMatchObject({ status: 503, code: 'EVA_NOT_READY' })
-    expect(reply.headers['retry-after']).toBe('2')
-  })
-
-  it.each(['/stream/..%2f..%2fetc%2fpasswd', '/stream/__proto__', '/stream/a%00b', `/stream/${'x'.repeat(129)}`])(
-    'a name that no song can have (%s): 400',
-    async url => {
-      expect((await get(url)).json()).toMatchObject({ status: 400, code: 'EVA_SONG_ID_INVALID' })
-    },
-  )
-
-  it('a slow player of a large song: no more is read than it takes, and its leaving ends the reading', async () => {
-    const { manifest } = songFixture({ songId: 'large', fileSize: 24 * MIB, chunkSize: MIB })
-    let readBytes = 0
-    const reader = {
-      readRange: async (_songId: SongId, _offsetBytes: number, lengthBytes: number) => {
-        readBytes += lengthBytes
-        return new Uint8Array(lengthBytes)
-      },
-    }
-    const { body } = streamReply(reader, manifest, { method: 'GET' })
-    const turns = async () => {
-      for (let turn = 0; turn < 100; turn++) await new Promise(resolve => setImmediate(resolve))
-    }
-    body?.once('readable', () => body.read(1))
-    await turns()
-    expect(readBytes).toBeGreaterThan(0)
-    expect(readBytes).toBeLessThanOrEqual(MIB)
-    const before = readBytes
-    body?.destroy()
-    await turns()
-    expect(readBytes).toBe(before)
-  })
-
-  it('a chunk that turns out rotten midway: the connection breaks instead of ending early or sending it', async () => {
-    const { manifest } = song
-    let readCount = 0
-    const reader = {
-      readRange: async (songId: SongId, offsetBytes: number, lengthBytes: number) => {
-        if (readCount++ > 0) throw new EvaError('EVA_STORED_CHUNK_ROTTEN')
-        return store.readRange(songId, offsetBytes, lengthBytes)
-      },
-    }
-    const { body } = streamReply(reader, manifest, { method: 'GET' })
-    const received: Uint8Array[] = []
-    body?.on('data', data => received.push(data))
-    await expect(finished(body as Readable)).rejects.toMatchObject({ code: 'EVA_STORED_CHUNK_ROTTEN' })
-    expect(Buffer.concat(received).length).toBe(256 * KIB)
-  })
-})
 
 describe('player routes: /api', () => {
   it('/api/status: exactly the promised fields', async () => {
@@ -238,7 +111,6 @@ describe('player routes: /api', () => {
     async headers => {
       for (const [url, method] of [
         ['/api/status', 'GET'],
-        ['/stream/my.song', 'GET'],
         ['/api/songs/my.song/download', 'POST'],
         ['/api/events', 'GET'],
         ['/metrics', 'GET'],

@@ -10,11 +10,23 @@ import { PROGRAM_VERSION } from '@evastream/service-kit/program-version'
 import type { Registry } from 'prom-client'
 import { DEFAULT_HTTP_PORT } from './config.ts'
 import { addPlayerRoutes, type PlayerRoutesDeps } from './player-routes.ts'
+import { addPlaylistRoutes, type PlaylistRoutesDeps } from './playlist-routes.ts'
+import { addQueueRoutes, type QueueRoutesDeps } from './queue-routes.ts'
+import { addStreamRoutes, type StreamRoutesDeps } from './stream-routes.ts'
 
-export interface PlayerServerDeps extends PlayerRoutesDeps {
+export interface PlayerServerDeps extends PlayerRoutesDeps, PlaylistRoutesDeps, QueueRoutesDeps, StreamRoutesDeps {
+  readonly library: PlayerRoutesDeps['library'] & PlaylistRoutesDeps['library'] & StreamRoutesDeps['library']
+  readonly playback: PlayerRoutesDeps['playback'] & StreamRoutesDeps['playback']
   readonly logger: Logger
   readonly registry: Registry
   isReady(): string | undefined
+}
+
+export interface PlayerServerOptions {
+  /** Undefined: the first free one from DEFAULT_HTTP_PORT on. */
+  readonly httpPort: number | undefined
+  /** Origins whose pages may play songs: `https://radio.example`. */
+  readonly allowedOrigins: readonly string[]
 }
 
 export interface PlayerServer extends ListeningAddress {
@@ -26,9 +38,12 @@ const LOOPBACK_HOST = '127.0.0.1'
 const PORTS_TRIED_MAX = 200
 
 /** @throws EvaError `EVA_PORT_TAKEN` or `EVA_PORT_FORBIDDEN`, naming --http.port */
-export async function startPlayerServer(deps: PlayerServerDeps, options: { readonly httpPort: number | undefined }): Promise<PlayerServer> {
+export async function startPlayerServer(deps: PlayerServerDeps, options: PlayerServerOptions): Promise<PlayerServer> {
   const app = await createHttpService(deps, { service: 'peer', title: 'EvaStream peer', version: PROGRAM_VERSION })
-  addPlayerRoutes(app, deps)
+  addPlayerRoutes(app, deps, options)
+  addStreamRoutes(app, deps, options)
+  addPlaylistRoutes(app, deps)
+  addQueueRoutes(app, deps)
   const first = options.httpPort ?? DEFAULT_HTTP_PORT
   const last = options.httpPort === undefined ? first + PORTS_TRIED_MAX - 1 : first
   for (let port = first; ; port++) {

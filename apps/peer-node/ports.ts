@@ -38,6 +38,11 @@ export interface ChunkStorePort {
   heldChunks(songId: SongId): ChunkId[]
 }
 
+/** Verified bytes of a song's stored chunks. */
+export interface RangeReader {
+  readRange(songId: SongId, offsetBytes: number, lengthBytes: number): Promise<Uint8Array>
+}
+
 export interface ListedPeer {
   readonly peerId: PeerId
   readonly host: string

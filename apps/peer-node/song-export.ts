@@ -6,7 +6,7 @@ import { hash } from 'node:crypto'
 import { open, rename, rm } from 'node:fs/promises'
 import { EvaError } from '@evastream/core/errors'
 import { chunkLengthBytes, type Manifest } from '@evastream/core/manifest'
-import type { RangeReader } from './song-stream.ts'
+import type { RangeReader } from './ports.ts'
 import { toStorageError } from './storage-fault.ts'
 
 /** @throws EvaError `EVA_CHUNK_NOT_FOUND` for an incomplete song, `EVA_STORAGE_FULL`, `EVA_STORAGE_FAILED`, `EVA_STORED_CHUNK_ROTTEN` */
