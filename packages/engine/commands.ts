@@ -7,7 +7,7 @@ import type { ChunkId, PeerId, SongId } from '@evastream/core/ids'
 
 export type Source = { readonly kind: 'peer'; readonly peerId: PeerId } | { readonly kind: 'origin' }
 
-/** `play` is about to be heard, `prefetch` belongs to a song being played, `seed` to one nobody listens to. */
+/** `play` is about to be heard, `prefetch` belongs to a song being played or to one that comes after it, `seed` to one nobody listens to. */
 export type PriorityClass = 'play' | 'prefetch' | 'seed'
 
 /** Ask a source for a run of blocks of one chunk. Answered by request-finished, request-failed or peer-lost (of its source). */

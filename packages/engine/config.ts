@@ -48,6 +48,12 @@ export interface EngineConfig {
   /** How chunks outside the window are ordered. */
   readonly prefetchOrder: 'rarest-first' | 'deadline-first'
 
+  /** The next song is wanted whole when this much (ms) of the music remains, from peers; and from the origin too when this much does. */
+  readonly queuePeersMs: number
+  readonly queueOriginMs: number
+  /** Songs after the next one of which the first chunk is fetched when there is nothing else to do. */
+  readonly queueSongsAhead: number
+
   /** A source whose rate was never measured counts as the median of the measured ones, or, without any, as this (bytes per second). */
   readonly rateAssumedBytesPerSecond: number
   /** A peer slower than this (bytes per second) is as good as failed, unless nobody else is left. Requests under way share it. */
@@ -142,6 +148,10 @@ export const defaultEngineConfig: EngineConfig = Object.freeze({
   readerTickMs: 500,
   prefetchOrder: 'rarest-first',
 
+  queuePeersMs: 30 * SECOND_MS,
+  queueOriginMs: 10 * SECOND_MS,
+  queueSongsAhead: 3,
+
   rateAssumedBytesPerSecond: MIB,
   rateMinBytesPerSecond: 8 * KIB,
   rateTrustMs: 30 * SECOND_MS,
@@ -199,6 +209,7 @@ export function engineConfig(changes: Partial<EngineConfig> = {}): EngineConfig 
     ['banBaseMs', 'banMaxMs'],
     ['originBackoffBaseMs', 'originBackoffMaxMs'],
     ['unstoredPauseBaseMs', 'unstoredPauseMaxMs'],
+    ['queueOriginMs', 'queuePeersMs'],
     ['findPeersStarvingIntervalMs', 'findPeersIntervalMs'],
     ['findPeersPauseMs', 'findPeersStarvingIntervalMs'],
     ['findPeersStarvingIntervalMs', 'findPeersFreshMs'],

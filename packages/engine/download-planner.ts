@@ -10,9 +10,10 @@ import type { ChunkSelection } from './chunk-selection.ts'
 import type { PriorityClass } from './commands.ts'
 import type { EngineState } from './engine-state.ts'
 import type { FirstSound } from './first-sound.ts'
+import type { ParkingDesk } from './parking-desk.ts'
 import type { PeerLookup } from './peer-lookup.ts'
 import type { UrgentChunk } from './playback-window.ts'
-import type { ReaderDesk } from './reader-desk.ts'
+import type { QueueDesk, QueueSongs } from './queue-desk.ts'
 import type { RequestDesk } from './request-desk.ts'
 import type { SongState } from './song-state.ts'
 import type { SourceSelection } from './source-selection.ts'
@@ -26,7 +27,8 @@ export interface DownloadPlannerDeps {
   readonly desk: RequestDesk
   readonly lookup: PeerLookup
   readonly firstSound: FirstSound
-  readonly readers: ReaderDesk
+  readonly parking: ParkingDesk
+  readonly queue: QueueDesk
   readonly urgentOrder: ChunkSelection
   readonly prefetchOrder: ChunkSelection
   readonly sourceSelection: SourceSelection
@@ -57,22 +59,25 @@ export class DownloadPlanner {
 
   /** Asks for all that may be asked for now. @returns when to plan again though nothing happened by then. */
   plan(): Millis {
-    const { state, lookup, readers, firstSound } = this.#deps
+    const { state, lookup, parking, queue, firstSound } = this.#deps
     this.#wakeAt = Number.POSITIVE_INFINITY
-    this.#noteWake(readers.expireParked([...state.songs.active()]))
+    const queued = queue.look()
+    this.#noteWake(queued.changesAt)
+    this.#noteWake(parking.expire([...state.songs.active()]))
     const songs = [...state.songs.active()]
     this.#isListenedTo = songs.some(song => song.hasReaders)
     this.#chunksInProgress = songs.reduce((sum, song) => sum + song.progress.size, 0)
-    for (const song of songs) if (song.wantedCount > 0) this.#noteWake(lookup.tick(song))
+    const soundAwaitedUntil = this.#isListenedTo ? firstSound.awaitedUntil() : 0
+    for (const song of songs) {
+      // A song to come need not compete for the tracker, and for connections, with the first sound of the one that is played.
+      const isPutOff = soundAwaitedUntil > 0 && song.ahead !== 'nothing' && !song.hasReaders
+      if (song.wantedCount > 0 && !isPutOff) this.#noteWake(lookup.tick(song))
+    }
     this.#retryStoring(songs)
     if (this.#isListenedTo) this.#planUrgent(songs)
-    const soundAwaitedUntil = this.#isListenedTo ? firstSound.awaitedUntil() : 0
     this.#isHeldBack = soundAwaitedUntil > state.now
     if (this.#isHeldBack) this.#noteWake(soundAwaitedUntil)
-    else {
-      this.#planRest(songs, 'prefetch')
-      this.#planRest(songs, 'seed')
-    }
+    else this.#planInOrder(songs, queued)
     this.#dropEmpty(songs)
     return this.#wakeAt
   }
@@ -118,10 +123,22 @@ export class DownloadPlanner {
     for (const { song, chunk } of urgent) while (this.#ask(song, chunk.chunkId, { priority: 'play', urgent: chunk }));
   }
 
+  /** What is played, what comes next, the beginnings of what comes later when there is nothing else to do, and what is only seeded. */
+  #planInOrder(songs: readonly SongState[], { next, later }: QueueSongs): void {
+    const played = songs.filter(song => song.hasReaders)
+    this.#planRest(played, 'prefetch')
+    this.#planRest(next, 'prefetch')
+    if (played.every(song => song.isAllAsked)) for (const song of later) this.#planRest([song], 'prefetch')
+    this.#planRest(
+      songs.filter(song => !song.hasReaders && song.interest === 'seed'),
+      'seed',
+    )
+  }
+
   /** Songs of one class in turns, one request each; one that nothing can be asked for now has had its turn as well. */
   #planRest(songs: readonly SongState[], priority: 'prefetch' | 'seed'): void {
     const { state } = this.#deps
-    const inTurn = songs.filter(song => song.wantedCount > 0 && song.hasReaders === (priority === 'prefetch'))
+    const inTurn = songs.filter(song => song.wantedCount > 0)
     let triesLeft = SONG_TRIES_MAX
     for (let song = inTurn.shift(); song !== undefined && this.#hasPlace(priority); song = inTurn.shift()) {
       if (this.#askNext(song, priority)) inTurn.push(song)
@@ -135,7 +152,7 @@ export class DownloadPlanner {
 
   /** The next run of a song: of a chunk in progress if there is one, else of a new one. */
   #askNext(song: SongState, priority: 'prefetch' | 'seed'): boolean {
-    const { state, startable, prefetchOrder } = this.#deps
+    const { state, startable, urgentOrder, prefetchOrder } = this.#deps
     for (const chunkId of song.progress.keys()) if (this.#ask(song, chunkId, { priority })) return true
     this.#dropEmpty([song])
     if (song.hasUnstored || !this.#makeRoom(priority)) return false
@@ -147,7 +164,9 @@ export class DownloadPlanner {
       copiesOf: (chunkId: ChunkId) => copies[chunkId] ?? 0,
       deadlineOf: (chunkId: ChunkId) => song.window.deadlineOfByte(chunkId * song.shape.chunkSize),
     }
-    for (const chunkId of prefetchOrder.order(facts, state.random, START_TRIES_MAX)) if (this.#ask(song, chunkId, { priority })) return true
+    // What is soon to be played from its beginning is fetched from its beginning.
+    const order = song.ahead === 'nothing' || song.hasReaders ? prefetchOrder : urgentOrder
+    for (const chunkId of order.order(facts, state.random, START_TRIES_MAX)) if (this.#ask(song, chunkId, { priority })) return true
     return false
   }
 

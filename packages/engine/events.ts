@@ -46,6 +46,12 @@ export interface PlaybackMoved extends Happened {
   readonly positionBytes: number
 }
 
+/** The songs to come after the one being played, in their order; replaces what was known. They need not be known yet. */
+export interface QueueChanged extends Happened {
+  readonly kind: 'queue-changed'
+  readonly songIds: readonly SongId[]
+}
+
 export interface PlaybackStopped extends Happened {
   readonly kind: 'playback-stopped'
   readonly songId: SongId
@@ -166,6 +172,7 @@ export type SchedulerEvent =
   | SongRemoved
   | PlaybackMoved
   | PlaybackStopped
+  | QueueChanged
   | PeerListed
   | PeersFound
   | PeersUnfound

@@ -5,7 +5,7 @@
 
 import type { ChunkId } from '@evastream/core/ids'
 import type { SongShape } from '@evastream/core/manifest'
-import type { Millis } from '@evastream/core/units'
+import { BLOCK_SIZE_BYTES, type Millis } from '@evastream/core/units'
 
 interface Reader {
   positionBytes: number
@@ -89,6 +89,32 @@ export class PlaybackWindow {
   /** @returns whether there was such a reader. */
   stopped(readerId: string): boolean {
     return this.#readers.delete(readerId)
+  }
+
+  /** When a reader last came, or sought; 0 when nobody reads. */
+  get lastBeganAt(): Millis {
+    let last = 0
+    for (const { beganAt } of this.#readers.values()) last = Math.max(last, beganAt)
+    return last
+  }
+
+  /** When the music of the song is over, if it need not wait from now on: for the reader who is the longest way from it. */
+  musicEndsAt(now: Millis): Millis | undefined {
+    let latest: Millis | undefined
+    for (const reader of this.#readers.values()) latest = Math.max(latest ?? 0, this.#musicEndsAt(reader, now))
+    return latest
+  }
+
+  /** As `musicEndsAt`, for one reader that has read all of the song; undefined for one that has not. */
+  lastMusicEndsAt(readerId: string, now: Millis): Millis | undefined {
+    const reader = this.#readers.get(readerId)
+    if (reader === undefined || reader.positionBytes < this.#options.shape.fileSize - BLOCK_SIZE_BYTES) return undefined
+    return this.#musicEndsAt(reader, now)
+  }
+
+  #musicEndsAt(reader: Reader, now: Millis): Millis {
+    const heardBytes = Math.min(this.#hearingBytes(reader, now), reader.positionBytes)
+    return Math.max(now, reader.anchorAt) + (this.#options.shape.fileSize - heardBytes) / this.#bytesPerMs
   }
 
   /** When the music needs this byte, for the reader who needs it first; undefined when all are past it or nobody reads. */

@@ -1,10 +1,12 @@
-// What follows for the requests and chunks under way when a reader comes, seeks or goes.
+// What follows for the requests under way when a reader comes, seeks or goes.
 // Not what is asked for next (download-planner) and not what is urgent (playback-window).
-// Invariant: a block that is verified is not thrown away because a reader left or sought: its chunk is parked, for a while.
+// Invariant: a block that is verified is not thrown away because a reader left or sought: its chunk is parked (parking-desk).
 
 import type { Millis } from '@evastream/core/units'
 import type { EngineState } from './engine-state.ts'
 import type { FirstSound } from './first-sound.ts'
+import type { ParkingDesk } from './parking-desk.ts'
+import type { QueueDesk } from './queue-desk.ts'
 import type { RequestDesk } from './request-desk.ts'
 import type { OpenRequest } from './request-table.ts'
 import type { SongState } from './song-state.ts'
@@ -13,6 +15,8 @@ export interface ReaderDeskDeps {
   readonly state: EngineState
   readonly desk: RequestDesk
   readonly firstSound: FirstSound
+  readonly parking: ParkingDesk
+  readonly queue: Pick<QueueDesk, 'readerCame' | 'readerLeft'>
 }
 
 export class ReaderDesk {
@@ -23,44 +27,24 @@ export class ReaderDesk {
   }
 
   moved(song: SongState, readerId: string, positionBytes: number): void {
-    const { state } = this.#deps
+    const { state, parking, queue } = this.#deps
     const beganAnew = song.readerMoved(readerId, positionBytes, state.now)
-    this.dropUnwanted(song)
+    parking.parkUnwanted(song)
     // A song that comes alive only now is among the active ones from here on.
     state.songs.changed(song)
-    if (beganAnew) this.#clearTheWay()
+    if (!beganAnew) return
+    queue.readerCame()
+    this.#clearTheWay()
   }
 
   /** @returns whether there was such a reader. */
   stopped(song: SongState, readerId: string): boolean {
-    const wasThere = song.readerStopped(readerId)
-    if (wasThere) this.dropUnwanted(song)
-    return wasThere
-  }
-
-  /** What nobody wants any more is not fetched on; what is here of it is kept. A chunk that is being stored is left to be stored. */
-  dropUnwanted(song: SongState): void {
-    const { state, desk } = this.#deps
-    for (const chunk of [...song.progress.values()]) {
-      if (chunk.phase === 'completing' || song.isWanted(chunk.chunkId)) continue
-      if (chunk.phase === 'unstored' || chunk.blocksHere === 0) desk.discard(song, chunk)
-      else for (const request of state.requests.ofChunk(chunk)) desk.cancel(request, 'unwanted')
-    }
-  }
-
-  /** Throws away parked chunks that nobody came back for. @returns when to look again. */
-  expireParked(songs: Iterable<SongState>): Millis {
-    const { state, desk } = this.#deps
-    let nextAt = Number.POSITIVE_INFINITY
-    for (const song of songs) {
-      for (const chunk of [...song.progress.values()]) {
-        if (chunk.phase !== 'fetching' || song.isWanted(chunk.chunkId)) continue
-        const expiresAt = chunk.activeAt + state.config.keptChunkMs
-        if (expiresAt > state.now) nextAt = Math.min(nextAt, expiresAt)
-        else desk.discard(song, chunk)
-      }
-    }
-    return nextAt
+    const { state, parking, queue } = this.#deps
+    const endsAt = song.window.lastMusicEndsAt(readerId, state.now)
+    if (!song.readerStopped(readerId)) return false
+    if (endsAt !== undefined && !song.hasReaders) queue.readerLeft(song, endsAt)
+    parking.parkUnwanted(song)
+    return true
   }
 
   /** Cancels what was urgent and is not any more, and as much of the rest as would hold up the first sound. */

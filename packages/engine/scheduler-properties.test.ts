@@ -44,7 +44,18 @@ const step: fc.Arbitrary<Step> = fc.record({
     { weight: 3, arbitrary: fc.constantFrom('list', 'has', 'lacks', 'lost', 'found', 'unfound', 'wake', 'wake', 'wake') },
     {
       weight: 2,
-      arbitrary: fc.constantFrom('add', 'remove', 'interest', 'move', 'stop', 'chunk-lost', 'stray-request', 'stray-chunk', 'woke-early'),
+      arbitrary: fc.constantFrom(
+        'add',
+        'remove',
+        'interest',
+        'move',
+        'stop',
+        'queue',
+        'chunk-lost',
+        'stray-request',
+        'stray-chunk',
+        'woke-early',
+      ),
     },
   ),
   pick: fc.nat(1000),
@@ -94,6 +105,8 @@ class Ordeal {
     else if (kind === 'move')
       this.tell({ kind: 'playback-moved', songId, readerId: flag ? 'one' : 'two', positionBytes: (other / 1000) * song.shape.fileSize })
     else if (kind === 'stop') this.tell({ kind: 'playback-stopped', songId, readerId: flag ? 'one' : 'two' })
+    else if (kind === 'queue')
+      this.tell({ kind: 'queue-changed', songIds: SONGS.filter((_, index) => (other >> index) % 2 === 0).map(queued => queued.songId) })
     else if (kind === 'list') this.tell({ kind: 'peer-listed', songId, peerId, chunkIds, told: flag ? 'peer' : 'tracker' })
     else if (kind === 'has') this.tell({ kind: 'peer-has', songId, peerId, chunkIds: [chunkId] })
     else if (kind === 'lacks') this.tell({ kind: 'peer-lacks', songId, peerId, chunkIds: [chunkId] })

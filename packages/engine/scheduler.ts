@@ -19,7 +19,9 @@ import type { BlockVerified, BytesArrived, PeerHas, PeerLacks, PeerListed, Reque
 import { FirstSound } from './first-sound.ts'
 import { HedgeDesk } from './hedge-desk.ts'
 import { originLast } from './origin-last.ts'
+import { ParkingDesk } from './parking-desk.ts'
 import { PeerLookup } from './peer-lookup.ts'
+import { QueueDesk } from './queue-desk.ts'
 import { rarestFirst } from './rarest-first.ts'
 import { ReaderDesk } from './reader-desk.ts'
 import { RequestDesk } from './request-desk.ts'
@@ -39,6 +41,8 @@ export class Scheduler {
   readonly #watch: RequestWatch
   readonly #planner: DownloadPlanner
   readonly #firstSound: FirstSound
+  readonly #parking: ParkingDesk
+  readonly #queue: QueueDesk
   readonly #readers: ReaderDesk
   #planAt: Millis = Number.POSITIVE_INFINITY
   #checkAt: Millis = Number.POSITIVE_INFINITY
@@ -61,9 +65,12 @@ export class Scheduler {
     const hedging = new HedgeDesk({ state, survey, desk, blame, sourceSelection })
     this.#watch = new RequestWatch({ state, blame, hedging })
     const firstSound = new FirstSound(state)
-    const readers = new ReaderDesk({ state, desk, firstSound })
+    const parking = new ParkingDesk({ state, desk })
+    const queue = new QueueDesk({ state, parking })
     this.#firstSound = firstSound
-    this.#readers = readers
+    this.#parking = parking
+    this.#queue = queue
+    this.#readers = new ReaderDesk({ state, desk, firstSound, parking, queue })
     this.#planner = new DownloadPlanner({
       state,
       survey,
@@ -71,7 +78,8 @@ export class Scheduler {
       desk,
       lookup,
       firstSound,
-      readers,
+      parking,
+      queue,
       urgentOrder: deadlineFirst,
       prefetchOrder,
       sourceSelection,
@@ -95,7 +103,7 @@ export class Scheduler {
   }
 
   snapshot(): SchedulerSnapshot {
-    return snapshotOf(this.#state)
+    return { ...snapshotOf(this.#state), queue: this.#queue.songIds }
   }
 
   /** @returns whether the event may have made room for another request. */
@@ -122,6 +130,9 @@ export class Scheduler {
       case 'peer-lost':
         this.#blame.peerLost(event.peerId, event.code)
         return true
+      case 'queue-changed':
+        this.#queue.replace(event.songIds)
+        return true
       case 'woke':
         return this.#watch.check() || this.#state.now >= this.#planAt
       default:
@@ -131,14 +142,17 @@ export class Scheduler {
 
   /** Events that need a song that is known. */
   #takeForSong(
-    event: Exclude<SchedulerEvent, { requestId: number } | { peerId: unknown } | { kind: 'song-added' | 'song-removed' | 'woke' }>,
+    event: Exclude<
+      SchedulerEvent,
+      { requestId: number } | { peerId: unknown } | { kind: 'song-added' | 'song-removed' | 'queue-changed' | 'woke' }
+    >,
   ): boolean {
     const song = this.#state.songs.get(event.songId)
     if (song === undefined) return false
     switch (event.kind) {
       case 'interest-changed':
         song.interest = event.interest
-        this.#readers.dropUnwanted(song)
+        this.#parking.parkUnwanted(song)
         break
       case 'playback-moved':
         this.#readers.moved(song, event.readerId, event.positionBytes)

@@ -7,6 +7,7 @@ import type { Millis } from '@evastream/core/units'
 import type { PriorityClass, Source } from './commands.ts'
 import type { EngineState } from './engine-state.ts'
 import type { Interest } from './events.ts'
+import type { Ahead } from './song-state.ts'
 
 export interface SongSnapshot {
   readonly songId: SongId
@@ -15,6 +16,8 @@ export interface SongSnapshot {
   readonly chunksHeld: number
   readonly chunksWanted: number
   readonly readerCount: number
+  /** How much of it is wanted because its turn to be played comes soon. */
+  readonly ahead: Ahead
   readonly isInconsistent: boolean
   readonly inProgress: readonly {
     readonly chunkId: ChunkId
@@ -61,11 +64,13 @@ export interface SchedulerSnapshot {
     readonly openRequests: number
     readonly rateBytesPerSecond?: number
   }
+  /** The songs to come, in their order. */
+  readonly queue: readonly SongId[]
   /** Bytes that came for nothing because two sources were asked. */
   readonly hedgeWastedBytes: number
 }
 
-export function snapshotOf(state: EngineState): SchedulerSnapshot {
+export function snapshotOf(state: EngineState): Omit<SchedulerSnapshot, 'queue'> {
   const { now, origin, config, hedges } = state
   return {
     at: now,
@@ -76,6 +81,7 @@ export function snapshotOf(state: EngineState): SchedulerSnapshot {
       chunksHeld: song.held.count,
       chunksWanted: song.wantedCount,
       readerCount: song.window.readerCount,
+      ahead: song.ahead,
       isInconsistent: song.isInconsistent,
       inProgress: [...song.progress.values()].map(({ chunkId, phase, blocksHere, blockCount }) => ({
         chunkId,

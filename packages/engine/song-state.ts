@@ -22,6 +22,9 @@ export interface LookupTimes {
   isPending: boolean
 }
 
+/** `first-chunk` is what is heard first when its turn comes. */
+export type Ahead = 'nothing' | 'first-chunk' | 'whole'
+
 const LONG_AGO = Number.NEGATIVE_INFINITY
 
 export class SongState {
@@ -40,6 +43,8 @@ export class SongState {
   readonly #chunkPauses = new Map<ChunkId, Pause>()
   #interest: Interest
   #wantedCount: number | undefined
+  #ahead: Ahead = 'nothing'
+  #aheadOriginFrom: Millis = 0
 
   constructor(added: SongAdded, config: EngineConfig) {
     this.songId = added.songId
@@ -76,7 +81,21 @@ export class SongState {
   }
 
   isWanted(chunkId: ChunkId): boolean {
-    return !this.held.has(chunkId) && chunkId >= this.#firstWanted && chunkId < this.shape.chunkCount
+    if (this.held.has(chunkId) || chunkId >= this.shape.chunkCount) return false
+    return chunkId >= this.#firstWanted || (chunkId >= 0 && chunkId < this.#aheadEnd)
+  }
+
+  /** How much of it is wanted because its turn to be played comes soon. */
+  get ahead(): Ahead {
+    return this.#ahead
+  }
+
+  /** `originFrom`: from when on the origin may be asked for more of it than the first chunk. */
+  wantAhead(ahead: Ahead, originFrom: Millis): void {
+    this.#aheadOriginFrom = originFrom
+    if (ahead === this.#ahead) return
+    this.#ahead = ahead
+    this.#wantedCount = undefined
   }
 
   /** @returns whether the reader began anew: it is new, or it sought. */
@@ -153,7 +172,8 @@ export class SongState {
 
   /** Until when the origin is not asked for a chunk. */
   originPauseOf(chunkId: ChunkId): Millis {
-    return this.#originPauses.get(chunkId)?.until ?? 0
+    const pausedUntil = this.#originPauses.get(chunkId)?.until ?? 0
+    return chunkId > 0 && chunkId < this.#firstWanted ? Math.max(pausedUntil, this.#aheadOriginFrom) : pausedUntil
   }
 
   /** Nobody is asked for this chunk for a while: what failed was here, or nobody knows where. */
@@ -177,7 +197,10 @@ export class SongState {
   /** Wanted chunks that are neither held nor in progress. */
   unstarted(): ChunkId[] {
     const chunkIds: ChunkId[] = []
-    for (let chunkId = this.#firstWanted; chunkId < this.shape.chunkCount; chunkId++)
+    const firstWanted = this.#firstWanted
+    for (let chunkId = 0; chunkId < Math.min(firstWanted, this.#aheadEnd); chunkId++)
+      if (!this.held.has(chunkId) && !this.progress.has(chunkId)) chunkIds.push(chunkId)
+    for (let chunkId = firstWanted; chunkId < this.shape.chunkCount; chunkId++)
       if (!this.held.has(chunkId) && !this.progress.has(chunkId)) chunkIds.push(chunkId)
     return chunkIds
   }
@@ -200,13 +223,20 @@ export class SongState {
     return false
   }
 
+  get #aheadEnd(): ChunkId {
+    if (this.#ahead === 'nothing') return 0
+    return this.#ahead === 'whole' ? this.shape.chunkCount : 1
+  }
+
   get #firstWanted(): ChunkId {
     return this.#interest === 'seed' ? 0 : (this.window.firstChunk ?? this.shape.chunkCount)
   }
 
   #countWanted(): number {
     let count = 0
-    for (let chunkId = this.#firstWanted; chunkId < this.shape.chunkCount; chunkId++) if (!this.held.has(chunkId)) count++
+    const firstWanted = this.#firstWanted
+    for (let chunkId = 0; chunkId < Math.min(firstWanted, this.#aheadEnd); chunkId++) if (!this.held.has(chunkId)) count++
+    for (let chunkId = firstWanted; chunkId < this.shape.chunkCount; chunkId++) if (!this.held.has(chunkId)) count++
     return count
   }
 

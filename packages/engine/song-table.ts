@@ -8,6 +8,7 @@ import type { SongState } from './song-state.ts'
 export class SongTable {
   readonly #songs = new Map<SongId, SongState>()
   readonly #active = new Map<SongId, SongState>()
+  readonly #listened = new Set<SongState>()
 
   get(songId: SongId): SongState | undefined {
     return this.#songs.get(songId)
@@ -19,8 +20,10 @@ export class SongTable {
   }
 
   delete(songId: SongId): void {
+    const song = this.#songs.get(songId)
     this.#songs.delete(songId)
     this.#active.delete(songId)
+    if (song !== undefined) this.#listened.delete(song)
   }
 
   all(): Iterable<SongState> {
@@ -32,8 +35,15 @@ export class SongTable {
     return this.#active.values()
   }
 
-  /** What a song wants or has in progress changed. */
+  /** Songs that have readers, whether anything of them is wanted or not. */
+  listened(): Iterable<SongState> {
+    return this.#listened
+  }
+
+  /** What a song wants or has in progress changed, or who reads it. */
   changed(song: SongState): void {
+    if (!song.hasReaders) this.#listened.delete(song)
+    else if (this.#songs.get(song.songId) === song) this.#listened.add(song)
     const isActive = song.wantedCount > 0 || song.progress.size > 0
     if (!isActive) this.#active.delete(song.songId)
     else if (!this.#active.has(song.songId) && this.#songs.get(song.songId) === song) this.#active.set(song.songId, song)

@@ -37,6 +37,7 @@ export class SchedulerWitness {
   readonly #songs = new Map<SongId, WitnessedSong>()
   readonly #open = new Map<number, RequestBlocks>()
   readonly #bannedUntil = new Map<PeerId, number>()
+  #queue: readonly SongId[] = []
   #lastRequestId = 0
   #now = 0
 
@@ -84,6 +85,12 @@ export class SchedulerWitness {
     )
   }
 
+  /** Whether a chunk may be fetched because its song comes after the one being played. */
+  #isQueued(songId: SongId, chunkId: ChunkId): boolean {
+    const song = this.#songs.get(songId)
+    return song !== undefined && this.#queue.includes(songId) && !song.held.has(chunkId) && isChunkOf(song.added.shape, chunkId)
+  }
+
   #note(what: string): void {
     this.violations.push(`at ${this.#now}: ${what}`)
   }
@@ -109,6 +116,9 @@ export class SchedulerWitness {
         break
       case 'playback-stopped':
         song?.readers.delete(event.readerId)
+        break
+      case 'queue-changed':
+        this.#queue = event.songIds
         break
       case 'chunk-stored':
         if (song !== undefined && isChunkOf(song.added.shape, event.chunkId)) song.held.add(event.chunkId)
@@ -175,7 +185,8 @@ export class SchedulerWitness {
     }
     if (requestId <= this.#lastRequestId) this.#note(`request id ${requestId} was used before`)
     this.#lastRequestId = requestId
-    if (!this.isWanted(songId, chunkId)) this.#note(`request ${requestId} for chunk ${chunkId}, which nobody wants`)
+    if (!this.isWanted(songId, chunkId) && !this.#isQueued(songId, chunkId))
+      this.#note(`request ${requestId} for chunk ${chunkId}, which nobody wants`)
     const { shape } = song.added
     if (blockCount < 1 || firstBlock < 0 || firstBlock + blockCount > blockCountOf(shape, chunkId))
       this.#note(`request ${requestId} leaves its chunk`)
@@ -241,7 +252,7 @@ export class SchedulerWitness {
   }
 
   #findPeers({ songId }: FindPeers): void {
-    if (!this.wantedChunks().some(([wanted]) => wanted === songId))
+    if (!this.wantedChunks().some(([wanted]) => wanted === songId) && !this.#queue.includes(songId))
       this.#note(`the tracker is asked about ${songId}, of which nothing is wanted`)
   }
 
