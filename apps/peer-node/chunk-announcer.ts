@@ -8,6 +8,7 @@ import type { ChunkId, SongId } from '@evastream/core/ids'
 import type { Random } from '@evastream/core/random'
 import { MINUTE_MS } from '@evastream/core/units'
 import type { Timers } from '@evastream/service-kit/system-clock'
+import { forEachBounded } from './bounded-work.ts'
 import type { NodeLog, TrackerPort } from './ports.ts'
 import { RetryPace } from './retry-pace.ts'
 
@@ -24,6 +25,8 @@ type News = 'acquired' | 'released'
 
 /** News are gathered this long, so that a fast download makes some calls a second and not one per chunk. */
 const GATHER_MS = 100
+/** Calls at once, one a song: a node that comes back with many songs is known with all of them soon. */
+const CALLS_AT_ONCE_MAX = 8
 /** News of a song that the tracker does not accept (not published, or deleted) are told again after this long. */
 const REFUSED_PAUSE_MS = MINUTE_MS
 
@@ -91,7 +94,7 @@ export class ChunkAnnouncer {
     this.#isSending = true
     let delayMs = GATHER_MS
     try {
-      for (const songId of [...this.#news.keys()]) await this.#sendSong(songId)
+      await forEachBounded(this.#news.keys(), CALLS_AT_ONCE_MAX, songId => this.#sendSong(songId))
       this.#pace.succeeded()
     } catch (thrown) {
       delayMs = this.#failed(toEvaError(thrown))

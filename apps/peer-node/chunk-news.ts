@@ -47,15 +47,24 @@ export class ChunkNews {
     if (progress !== undefined) events.publish({ kind: 'chunk-stored', ...progress, chunkId, ...split })
   }
 
+  /** They were held and were given up for others: everybody hears of it as of lost ones. */
+  chunksEvicted(songId: SongId, chunkIds: readonly ChunkId[]): void {
+    this.#gone(songId, chunkIds)
+  }
+
   /** A chunk found rotten before its song was open was never told to anybody, save to the log. */
   chunkLost(songId: SongId, chunkId: ChunkId, reason: string): void {
-    const { library, coordinator, uploads, announcer, events, log } = this.#deps
-    log.warn({ songId, chunkId }, `A stored chunk is given up: ${reason}.`)
+    this.#deps.log.warn({ songId, chunkId }, `A stored chunk is given up: ${reason}.`)
+    this.#gone(songId, [chunkId])
+  }
+
+  #gone(songId: SongId, chunkIds: readonly ChunkId[]): void {
+    const { library, coordinator, uploads, announcer, events } = this.#deps
     const progress = library.statusOf(songId)
     if (progress === undefined) return
-    coordinator.chunkLost(songId, chunkId)
-    uploads.announceLack(songId, [chunkId])
-    announcer.released(songId, [chunkId])
-    events.publish({ kind: 'chunk-lost', ...progress, chunkId })
+    for (const chunkId of chunkIds) coordinator.chunkLost(songId, chunkId)
+    uploads.announceLack(songId, chunkIds)
+    announcer.released(songId, chunkIds)
+    for (const chunkId of chunkIds) events.publish({ kind: 'chunk-lost', ...progress, chunkId })
   }
 }

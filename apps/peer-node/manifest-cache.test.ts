@@ -22,6 +22,11 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true })
 })
 
+async function listed(cache: ManifestCache): Promise<string[]> {
+  const songs = await Promise.all((await cache.directories()).map(name => cache.readIn(name)))
+  return songs.flatMap(song => (song === undefined ? [] : [song.manifest.id]))
+}
+
 describe('manifest cache', () => {
   it('a song, with and without block hashes: is read back as it was written', async () => {
     const cache = new ManifestCache({ directory })
@@ -34,9 +39,9 @@ describe('manifest cache', () => {
 
   it('nothing, or an empty directory: is no song', async () => {
     const cache = new ManifestCache({ directory })
-    expect([await cache.list(), await cache.read(parseSongId('none'))]).toEqual([[], undefined])
+    expect([await listed(cache), await cache.read(parseSongId('none'))]).toEqual([[], undefined])
     await mkdir(join(directory, 'songs', 'empty'), { recursive: true })
-    expect(await cache.list()).toEqual([])
+    expect(await listed(cache)).toEqual([])
   })
 
   it('songs whose names need another spelling on disk: are all listed by their own names', async () => {
@@ -44,7 +49,7 @@ describe('manifest cache', () => {
     const ids = ['song', 'SONG', 'Song', 'con', 'a.', 'x'.repeat(128)]
     for (const [seed, songId] of ids.entries())
       await cache.write({ manifest: songFixture({ songId, seed, fileSize: 10 }).manifest, blockHashes: undefined })
-    expect((await cache.list()).sort()).toEqual([...ids].sort())
+    expect((await listed(cache)).sort()).toEqual([...ids].sort())
     for (const [seed, songId] of ids.entries()) expect((await cache.read(parseSongId(songId)))?.manifest.title).toBe(`Noise ${seed}`)
   })
 
@@ -55,7 +60,7 @@ describe('manifest cache', () => {
     const other = songPaths(directory, parseSongId('song-2'))
     await mkdir(other.directory, { recursive: true })
     await writeFile(other.manifest, await readFile(songPaths(directory, manifest.id).manifest))
-    expect([await cache.list(), await cache.read(parseSongId('song-2'))]).toEqual([['song-1'], undefined])
+    expect([await listed(cache), await cache.read(parseSongId('song-2'))]).toEqual([['song-1'], undefined])
   })
 
   it('any byte changed, or any end cut off: nothing is read, or what was written', async () => {
@@ -99,12 +104,17 @@ describe('manifest cache', () => {
     expect(await cache.read(manifest.id)).toBeUndefined()
   })
 
-  it('a wanted song: is wanted after a restart; others are not', async () => {
+  it('a wanted or a pinned song: is so after a restart; others are not', async () => {
     const { manifest } = songFixture()
     const cache = new ManifestCache({ directory })
+    const afterRestart = () => new ManifestCache({ directory }).marksOf(manifest.id)
     await cache.write({ manifest, blockHashes: undefined })
-    expect(await cache.isWanted(manifest.id)).toBe(false)
+    expect(await afterRestart()).toEqual({ isWanted: false, isPinned: false })
     await cache.markWanted(manifest.id)
-    expect(await new ManifestCache({ directory }).isWanted(manifest.id)).toBe(true)
+    await cache.markPinned(manifest.id, true)
+    expect(await afterRestart()).toEqual({ isWanted: true, isPinned: true })
+    await cache.markPinned(manifest.id, false)
+    await cache.markPinned(manifest.id, false)
+    expect(await afterRestart()).toEqual({ isWanted: true, isPinned: false })
   })
 })

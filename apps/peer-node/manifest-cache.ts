@@ -3,19 +3,27 @@
 // Invariant: what is read back is what was written, checked against its own digest, or nothing.
 
 import { hash } from 'node:crypto'
-import { mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
 import { parseSongId, type SongId } from '@evastream/core/ids'
 import { blockHashesLengthBytes, type Manifest, parseManifest } from '@evastream/core/manifest'
 import { HASH_SIZE_BYTES } from '@evastream/core/units'
 import { lossless, toStorageError } from './storage-fault.ts'
-import { type SongPaths, songPaths, songsDirectory } from './store-layout.ts'
+import { MANIFEST_NAME, type SongPaths, songPaths, songsDirectory } from './store-layout.ts'
 
 /** All that must be known of a song to fetch, check and play it. */
 export interface KnownSong {
   readonly manifest: Manifest
   /** 32 bytes a block, in order; undefined for a song that was published without. */
   readonly blockHashes: Uint8Array | undefined
+}
+
+/** What the listener said of a song, to outlive restarts. */
+export interface SongMarks {
+  /** All of it is to be fetched and kept. */
+  readonly isWanted: boolean
+  /** What is here of it is to be kept. */
+  readonly isPinned: boolean
 }
 
 interface ManifestFile {
@@ -32,21 +40,26 @@ export class ManifestCache {
     this.#directory = options.directory
   }
 
-  /** The songs that `read` will know, unless their files are spoiled. */
-  async list(): Promise<SongId[]> {
-    const names = await readdir(songsDirectory(this.#directory)).catch(() => [] as string[])
-    const found = await Promise.all(names.map(name => this.#songIdIn(name)))
-    return found.filter(songId => songId !== undefined)
+  /** The directories in which `readIn` may find a song. */
+  async directories(): Promise<string[]> {
+    return readdir(songsDirectory(this.#directory)).catch(() => [] as string[])
   }
 
-  async read(songId: SongId): Promise<KnownSong | undefined> {
-    const paths = songPaths(this.#directory, songId)
-    const file = await readManifestFile(paths.manifest)
+  /** The song that is kept in a directory; undefined when its files are spoiled or belong elsewhere. */
+  async readIn(directoryName: string): Promise<KnownSong | undefined> {
+    const file = await readManifestFile(join(songsDirectory(this.#directory), directoryName, MANIFEST_NAME))
     const manifest = file === undefined ? undefined : parseCached(file)
-    if (file === undefined || manifest?.id !== songId) return undefined
+    if (file === undefined || manifest === undefined) return undefined
+    const paths = songPaths(this.#directory, manifest.id)
+    if (basename(paths.directory) !== directoryName) return undefined
     if (!file.hasBlockHashes) return { manifest, blockHashes: undefined }
     const blockHashes = await readBlockHashes(paths, blockHashesLengthBytes(manifest))
     return blockHashes === undefined ? undefined : { manifest, blockHashes }
+  }
+
+  async read(songId: SongId): Promise<KnownSong | undefined> {
+    const song = await this.readIn(basename(songPaths(this.#directory, songId).directory))
+    return song?.manifest.id === songId ? song : undefined
   }
 
   /** @throws EvaError `EVA_STORAGE_FULL` or `EVA_STORAGE_FAILED` */
@@ -70,16 +83,18 @@ export class ManifestCache {
     })
   }
 
-  async isWanted(songId: SongId): Promise<boolean> {
-    return (await stat(songPaths(this.#directory, songId).wantedMark).catch(lossless)) !== undefined
+  /** Notes that the song is pinned, or not any more. @throws EvaError `EVA_STORAGE_FULL` or `EVA_STORAGE_FAILED` */
+  async markPinned(songId: SongId, isPinned: boolean): Promise<void> {
+    const { pinnedMark } = songPaths(this.#directory, songId)
+    await (isPinned ? writeFile(pinnedMark, '') : rm(pinnedMark, { force: true })).catch(error => {
+      throw toStorageError(error)
+    })
   }
 
-  async #songIdIn(directoryName: string): Promise<SongId | undefined> {
-    const file = await readManifestFile(join(songsDirectory(this.#directory), directoryName, 'manifest.json'))
-    const id = file === undefined ? undefined : parseCached(file)?.id
-    return id !== undefined && songPaths(this.#directory, id).directory === join(songsDirectory(this.#directory), directoryName)
-      ? id
-      : undefined
+  async marksOf(songId: SongId): Promise<SongMarks> {
+    const { wantedMark, pinnedMark } = songPaths(this.#directory, songId)
+    const [wanted, pinned] = await Promise.all([stat(wantedMark).catch(lossless), stat(pinnedMark).catch(lossless)])
+    return { isWanted: wanted !== undefined, isPinned: pinned !== undefined }
   }
 }
 

@@ -21,28 +21,35 @@ class Stage {
   readonly store = new MemoryChunkStore()
   readonly cached = new Map<SongId, KnownSong>()
   readonly wanted = new Set<SongId>()
+  readonly pinned = new Set<SongId>()
   readonly published = new Map<SongId, SongFixture>()
   /** What the coordinator and the others were told, in order. */
   readonly told: string[] = []
   metadataFault: EvaError | undefined
   metadataAskedCount = 0
   cacheFault: EvaError | undefined
-  proveFault: EvaError | undefined
+  storeFault: EvaError | undefined
+  /** What the next hashing finds. */
+  readonly rottenChunkIds: number[] = []
   readonly library: SongLibrary
 
   constructor() {
     this.library = new SongLibrary({
       store: {
-        openSong: manifest => this.store.openSong(manifest),
+        openSong: async manifest => {
+          if (this.storeFault !== undefined) throw this.storeFault
+          await this.store.openSong(manifest)
+        },
         proveSong: async songId => {
           this.told.push(`prove ${songId}`)
-          if (this.proveFault !== undefined) throw this.proveFault
+          for (const chunkId of this.rottenChunkIds.splice(0)) this.store.loseChunk(songId, chunkId)
         },
         heldChunks: songId => this.store.heldChunks(songId),
         heldCount: songId => this.store.heldChunks(songId).length,
       },
       cache: {
-        list: async () => [...this.cached.keys()],
+        directories: async () => [...this.cached.keys()],
+        readIn: async name => this.cached.get(parseSongId(name)),
         read: async songId => this.cached.get(songId),
         write: async song => {
           if (this.cacheFault !== undefined) throw this.cacheFault
@@ -52,7 +59,12 @@ class Stage {
           if (this.cacheFault !== undefined) throw this.cacheFault
           this.wanted.add(songId)
         },
-        isWanted: async songId => this.wanted.has(songId),
+        markPinned: async (songId, isPinned) => {
+          if (this.cacheFault !== undefined) throw this.cacheFault
+          if (isPinned) this.pinned.add(songId)
+          else this.pinned.delete(songId)
+        },
+        marksOf: async songId => ({ isWanted: this.wanted.has(songId), isPinned: this.pinned.has(songId) }),
       },
       metadata: {
         getManifest: async songId => this.#published(songId).manifest,
@@ -98,11 +110,11 @@ class Stage {
 }
 
 describe('song library', () => {
-  it('a song opened twice at once: is asked for, proven and added once', async () => {
+  it('a song opened twice at once: is asked for and added once, and nothing is hashed for that', async () => {
     const stage = new Stage()
     const { manifest } = stage.publish(songFixture())
     expect(await Promise.all([stage.library.openSong(manifest.id), stage.library.openSong(manifest.id)])).toEqual([manifest, manifest])
-    expect(stage.told).toEqual(['prove song-1', 'add song-1 idle 0 held, with blocks', 'follow song-1', 'opened song-1'])
+    expect(stage.told).toEqual(['add song-1 idle 0 held, with blocks', 'follow song-1', 'opened song-1'])
     expect(stage.library.list()).toEqual([{ songId: 'song-1', chunkCount: 5, chunksHeld: 0, complete: false }])
     expect(stage.cached.has(manifest.id)).toBe(true)
   })
@@ -177,8 +189,7 @@ describe('song library', () => {
       stage.cached.set(manifest.id, { manifest, blockHashes })
     }
     for (const songId of ['b', 'c']) stage.wanted.add(parseSongId(songId))
-    stage.library.resume()
-    await stage.pass(100)
+    await stage.library.resume()
     expect(stage.told.filter(line => /^(add|seed)/.test(line))).toEqual([
       'add a idle 0 held, with blocks',
       'add b idle 0 held, with blocks',
@@ -195,8 +206,7 @@ describe('song library', () => {
     stage.cached.set(manifest.id, { manifest, blockHashes })
     stage.wanted.add(manifest.id)
     const anew = stage.publish(songFixture({ seed: 2 }))
-    stage.library.resume()
-    await stage.pass(100)
+    await stage.library.resume()
     expect(stage.library.manifestOf(manifest.id)).toEqual(anew.manifest)
     expect(stage.log.messages('warn')).toEqual(['The song was published anew with other audio; what was stored of it is forgotten.'])
   })
@@ -205,11 +215,10 @@ describe('song library', () => {
     const stage = new Stage()
     const { manifest, blockHashes } = songFixture()
     stage.cached.set(manifest.id, { manifest, blockHashes })
-    stage.proveFault = new EvaError('EVA_STORAGE_FAILED', { details: { reason: 'EMFILE' } })
-    stage.library.resume()
-    await stage.pass(100)
+    stage.storeFault = new EvaError('EVA_STORAGE_FAILED', { details: { reason: 'EMFILE' } })
+    await stage.library.resume()
     expect(stage.log.messages('warn')).toEqual(['A stored song was not opened: The storage failed (EMFILE).'])
-    stage.proveFault = undefined
+    stage.storeFault = undefined
     await stage.library.openSong(manifest.id)
   })
 
@@ -251,5 +260,58 @@ describe('song library', () => {
     await stage.library.close()
     await last
     expect(ends.at(-1)).toBe('last EVA_CANCELLED')
+  })
+
+  it('waiting for a song with rotten chunks on the disk: every chunk is hashed, and the wait goes on until they are here anew', async () => {
+    const stage = new Stage()
+    const song = stage.publish(songFixture({ fileSize: 100_000 }))
+    for (const chunkId of [0, 1]) {
+      await stage.store.openSong(song.manifest)
+      await stage.store.saveChunk(song.manifest.id, chunkId, song.chunkBytes(chunkId))
+    }
+    stage.rottenChunkIds.push(1)
+    let isOver = false
+    void stage.library.whenComplete(song.manifest.id, new AbortController().signal).then(() => {
+      isOver = true
+    })
+    await stage.pass(100)
+    expect([isOver, stage.told.at(-1)]).toEqual([false, 'prove song-1'])
+    await stage.store1(song, 1)
+    await stage.pass(100)
+    expect([isOver, stage.told.filter(line => line === 'prove song-1').length]).toEqual([true, 2])
+  })
+
+  it('a pinned song: is kept until it is unpinned, also after a restart; a wanted one always', async () => {
+    const stage = new Stage()
+    const [one, two] = [stage.publish(songFixture()), stage.publish(songFixture({ songId: 'song-2' }))]
+    await stage.library.pin(one.manifest.id, true)
+    await stage.library.download(two.manifest.id)
+    const keptBy = (library: SongLibrary) => [one, two].map(({ manifest }) => library.isKept(manifest.id))
+    expect([stage.library.isPinned(one.manifest.id), keptBy(stage.library)]).toEqual([true, [true, true]])
+    const next = new Stage()
+    for (const songId of stage.pinned) next.pinned.add(songId)
+    for (const songId of stage.wanted) next.wanted.add(songId)
+    for (const [songId, known] of stage.cached) next.cached.set(songId, known)
+    await next.library.resume()
+    expect(keptBy(next.library)).toEqual([true, true])
+    await next.library.pin(one.manifest.id, false)
+    expect([next.library.isPinned(one.manifest.id), keptBy(next.library), next.pinned.size]).toEqual([false, [false, true], 0])
+  })
+
+  it('a pin for a song that nobody knows, or on a disk that cannot keep it: is refused, and nothing is pinned', async () => {
+    const stage = new Stage()
+    await expect(stage.library.pin(parseSongId('none'), true)).rejects.toMatchObject({ code: 'EVA_SONG_NOT_FOUND' })
+    const { manifest } = stage.publish(songFixture())
+    stage.cacheFault = new EvaError('EVA_STORAGE_FULL')
+    await expect(stage.library.pin(manifest.id, true)).rejects.toMatchObject({ code: 'EVA_STORAGE_FULL' })
+    expect(stage.library.isPinned(manifest.id)).toBe(false)
+  })
+
+  it('a known song of the same audio: its block hashes are not asked for again', async () => {
+    const stage = new Stage()
+    const { manifest, blockHashes } = stage.publish(songFixture())
+    stage.cached.set(manifest.id, { manifest, blockHashes })
+    await stage.library.openSong(manifest.id)
+    expect(stage.metadataAskedCount).toBe(1)
   })
 })

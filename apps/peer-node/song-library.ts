@@ -1,16 +1,20 @@
 // The songs of this node: opened from the metadata service or the cache, handed to the coordinator, and followed until complete.
 // Not their bytes (chunk-store.ts) and not their fetching (download-coordinator.ts).
-// Invariant: a song is open only when its manifest is known, its chunks found on disk were hashed, and the coordinator has been told.
+// Invariant: a song is open only when its manifest is known, its chunks found on disk are listed, and the coordinator has been told;
+// whoever waits for it to be complete goes on only when every chunk of it was hashed in this process.
 
+import { isDeepStrictEqual } from 'node:util'
 import { EvaError, toEvaError } from '@evastream/core/errors'
 import type { ChunkId, SongId } from '@evastream/core/ids'
 import { byteRateBytesPerSecond, type Manifest } from '@evastream/core/manifest'
 import type { Random } from '@evastream/core/random'
+import { SECOND_MS } from '@evastream/core/units'
 import type { Interest } from '@evastream/engine/events'
 import type { Timers } from '@evastream/service-kit/system-clock'
 import { contentKeyOf } from './chunk-record.ts'
 import type { AddedSong } from './download-coordinator.ts'
-import type { KnownSong } from './manifest-cache.ts'
+import { resumeLibrary } from './library-resume.ts'
+import type { KnownSong, SongMarks } from './manifest-cache.ts'
 import type { MetadataPort, NodeLog, PeerNetworkPort } from './ports.ts'
 import { RetryPace } from './retry-pace.ts'
 
@@ -22,11 +26,13 @@ export interface SongLibraryDeps {
     heldCount(songId: SongId): number
   }
   readonly cache: {
-    list(): Promise<SongId[]>
+    directories(): Promise<string[]>
+    readIn(directoryName: string): Promise<KnownSong | undefined>
     read(songId: SongId): Promise<KnownSong | undefined>
     write(song: KnownSong): Promise<void>
     markWanted(songId: SongId): Promise<void>
-    isWanted(songId: SongId): Promise<boolean>
+    markPinned(songId: SongId, isPinned: boolean): Promise<void>
+    marksOf(songId: SongId): Promise<SongMarks>
   }
   readonly metadata: MetadataPort
   readonly coordinator: { addSong(song: AddedSong): void; setInterest(songId: SongId, interest: Interest): void }
@@ -48,12 +54,13 @@ export interface SongStatus {
 interface OpenSong {
   readonly manifest: Manifest
   interest: Interest
+  isPinned: boolean
   /** Who waits for the song to be complete. */
   readonly waiting: Set<() => void>
 }
 
 /** A known song is looked up afresh at most this long, then opened as it is known: the metadata service may be down. */
-const REFRESH_TIMEOUT_MS = 2000
+const REFRESH_TIMEOUT_MS = SECOND_MS
 
 export class SongLibrary {
   readonly #deps: SongLibraryDeps
@@ -61,8 +68,6 @@ export class SongLibrary {
   readonly #opening = new Map<SongId, Promise<OpenSong>>()
   readonly #abort = new AbortController()
   readonly #background = new Set<Promise<void>>()
-  /** The last look at a known song went unanswered: many songs opened in a row are then not looked up one by one. */
-  #isMetadataSilent = false
 
   constructor(deps: SongLibraryDeps) {
     this.#deps = deps
@@ -80,6 +85,16 @@ export class SongLibrary {
     return { songId, chunkCount, chunksHeld, complete: chunksHeld === chunkCount }
   }
 
+  isPinned(songId: SongId): boolean {
+    return this.#songs.get(songId)?.isPinned === true
+  }
+
+  /** Pinned, or wanted whole: nothing of it makes room for others. */
+  isKept(songId: SongId): boolean {
+    const song = this.#songs.get(songId)
+    return song !== undefined && (song.isPinned || song.interest === 'seed')
+  }
+
   /** All open songs, in the order of their opening. */
   list(): SongStatus[] {
     return [...this.#songs.keys()].map(songId => this.statusOf(songId)).filter(status => status !== undefined)
@@ -95,12 +110,19 @@ export class SongLibrary {
    * @throws EvaError `EVA_SONG_NOT_FOUND`, a failed call's when neither the metadata service nor the cache knows it, or the storage's
    */
   async openSong(songId: SongId): Promise<Manifest> {
-    return (await this.#open(songId, 'afresh')).manifest
+    return (await this.#open(songId)).manifest
+  }
+
+  /** What is here of a pinned song, and comes, stays; also after a restart. @throws as `openSong` */
+  async pin(songId: SongId, isPinned: boolean): Promise<void> {
+    const song = await this.#open(songId)
+    await this.#deps.cache.markPinned(songId, isPinned)
+    song.isPinned = isPinned
   }
 
   /** Fetches the whole song and keeps it whole from now on, also after a restart. @throws as `openSong` */
   async download(songId: SongId): Promise<void> {
-    this.#want(await this.#open(songId, 'afresh'))
+    this.#want(await this.#open(songId))
     const failure = await this.#deps.cache.markWanted(songId).then(() => undefined, toEvaError)
     if (failure !== undefined)
       this.#deps.log.warn({ songId, code: failure.code }, `After a restart the song is not fetched by itself: ${failure.message}`)
@@ -108,29 +130,29 @@ export class SongLibrary {
 
   /** As `download`, tried until it works or the library is closed; what cannot work is told once and given up. */
   seed(songId: SongId): void {
-    this.#inBackground(this.#seed(songId))
+    void this.#inBackground(this.#seed(songId))
   }
 
-  /** Opens what an earlier process left, and goes on fetching what was wanted. */
-  resume(): void {
-    this.#inBackground(this.#resume())
-  }
-
-  /** Resolves when every chunk of the song is held. @throws EvaError `EVA_CANCELLED` */
-  async whenComplete(songId: SongId, signal: AbortSignal): Promise<void> {
-    const { waiting } = await this.#open(songId, 'afresh')
-    while (this.statusOf(songId)?.complete !== true) {
-      if (signal.aborted || this.#abort.signal.aborted) throw new EvaError('EVA_CANCELLED', { cause: signal.reason })
-      await new Promise<void>(resolve => {
-        const done = () => {
-          waiting.delete(done)
-          signal.removeEventListener('abort', done)
-          resolve()
-        }
-        waiting.add(done)
-        signal.addEventListener('abort', done, { once: true })
-      })
+  /** Opens what an earlier process left, and goes on fetching what was wanted. Resolves when that is done, well or badly. */
+  resume(): Promise<void> {
+    const { cache, log } = this.#deps
+    const open = async (song: KnownSong, { isWanted }: SongMarks) => {
+      const opened = await this.#open(song.manifest.id, song)
+      if (isWanted) this.#want(opened)
     }
+    return this.#inBackground(
+      resumeLibrary({ cache, log, open, lookUp: (song, signal) => this.#refresh(song, signal) }, this.#abort.signal),
+    )
+  }
+
+  /** Resolves when every chunk of the song is held and was hashed in this process. @throws EvaError `EVA_CANCELLED` */
+  async whenComplete(songId: SongId, signal: AbortSignal): Promise<void> {
+    const song = await this.#open(songId)
+    const either = AbortSignal.any([signal, this.#abort.signal])
+    do {
+      await this.#whenHeld(song, either)
+      await this.#deps.store.proveSong(songId, either)
+    } while (this.statusOf(songId)?.complete !== true)
   }
 
   /** To be told of every chunk that was stored. @returns the song's status. */
@@ -149,18 +171,18 @@ export class SongLibrary {
     await Promise.allSettled([...this.#background, ...this.#opening.values()])
   }
 
-  async #resume(): Promise<void> {
-    for (const songId of await this.#deps.cache.list()) {
-      if (this.#abort.signal.aborted) return
-      try {
-        const isWanted = await this.#deps.cache.isWanted(songId)
-        const song = await this.#open(songId, isWanted && !this.#isMetadataSilent ? 'afresh' : 'as-cached')
-        if (isWanted) this.#want(song)
-      } catch (thrown) {
-        if (this.#abort.signal.aborted) return
-        const { code, message } = toEvaError(thrown)
-        this.#deps.log.warn({ songId, code }, `A stored song was not opened: ${message}`)
-      }
+  async #whenHeld({ manifest, waiting }: OpenSong, signal: AbortSignal): Promise<void> {
+    while (this.statusOf(manifest.id)?.complete !== true) {
+      if (signal.aborted) throw new EvaError('EVA_CANCELLED', { cause: signal.reason })
+      await new Promise<void>(resolve => {
+        const done = () => {
+          waiting.delete(done)
+          signal.removeEventListener('abort', done)
+          resolve()
+        }
+        waiting.add(done)
+        signal.addEventListener('abort', done, { once: true })
+      })
     }
   }
 
@@ -188,20 +210,21 @@ export class SongLibrary {
     }
   }
 
-  #open(songId: SongId, how: 'afresh' | 'as-cached'): Promise<OpenSong> {
+  /** `known`: opened as that, without asking anybody. */
+  #open(songId: SongId, known?: KnownSong): Promise<OpenSong> {
     const present = this.#songs.get(songId)
     if (present !== undefined) return Promise.resolve(present)
-    const opening = this.#opening.get(songId) ?? this.#openNow(songId, how).finally(() => this.#opening.delete(songId))
+    const opening = this.#opening.get(songId) ?? this.#openNow(songId, known).finally(() => this.#opening.delete(songId))
     this.#opening.set(songId, opening)
     return opening
   }
 
-  async #openNow(songId: SongId, how: 'afresh' | 'as-cached'): Promise<OpenSong> {
-    const { store, coordinator, network } = this.#deps
-    const { manifest, blockHashes } = await this.#know(songId, how)
+  async #openNow(songId: SongId, known: KnownSong | undefined): Promise<OpenSong> {
+    const { store, cache, coordinator, network } = this.#deps
+    const { manifest, blockHashes } = known ?? (await this.#know(songId))
     await store.openSong(manifest)
-    await store.proveSong(songId, this.#abort.signal)
-    const song: OpenSong = { manifest, interest: 'idle', waiting: new Set() }
+    const { isPinned } = await cache.marksOf(songId)
+    const song: OpenSong = { manifest, interest: 'idle', isPinned, waiting: new Set() }
     this.#songs.set(songId, song)
     const heldChunkIds = store.heldChunks(songId)
     const { fileSize, chunkSize, chunkCount } = manifest
@@ -214,27 +237,47 @@ export class SongLibrary {
     return song
   }
 
-  async #know(songId: SongId, how: 'afresh' | 'as-cached'): Promise<KnownSong> {
+  async #know(songId: SongId): Promise<KnownSong> {
     const cached = await this.#deps.cache.read(songId)
     if (cached === undefined) return this.#fetchManifest(songId, this.#abort.signal)
-    if (how === 'as-cached') return cached
-    const fresh = await this.#fetchManifest(songId, AbortSignal.timeout(REFRESH_TIMEOUT_MS)).catch(toEvaError)
-    this.#isMetadataSilent = fresh instanceof EvaError
-    if (!(fresh instanceof EvaError)) {
-      if (contentKeyOf(fresh.manifest) !== contentKeyOf(cached.manifest))
-        this.#deps.log.warn({ songId }, 'The song was published anew with other audio; what was stored of it is forgotten.')
-      return fresh
+    return this.#refresh(cached, AbortSignal.timeout(REFRESH_TIMEOUT_MS)).catch(() => cached)
+  }
+
+  /** @throws EvaError when the metadata service cannot say what the song is now; that is told. */
+  async #refresh(cached: KnownSong, signal: AbortSignal): Promise<KnownSong> {
+    const songId = cached.manifest.id
+    const fresh = await this.#askAgain(cached, signal).catch(toEvaError)
+    if (fresh instanceof EvaError) {
+      this.#deps.log.info({ songId, code: fresh.code }, `The song is opened as it was known before: ${fresh.message}`)
+      throw fresh
     }
-    this.#deps.log.info({ songId, code: fresh.code }, `The song is opened as it was known before: ${fresh.message}`)
-    return cached
+    if (contentKeyOf(fresh.manifest) !== contentKeyOf(cached.manifest))
+      this.#deps.log.warn({ songId }, 'The song was published anew with other audio; what was stored of it is forgotten.')
+    return fresh
+  }
+
+  /** Block hashes of the same audio are the same. */
+  async #askAgain(cached: KnownSong, signal: AbortSignal): Promise<KnownSong> {
+    const manifest = await this.#deps.metadata.getManifest(cached.manifest.id, signal)
+    const isAllKnown = cached.blockHashes !== undefined && contentKeyOf(manifest) === contentKeyOf(cached.manifest)
+    if (isAllKnown && isDeepStrictEqual(manifest, cached.manifest)) return cached
+    return this.#keep({
+      manifest,
+      blockHashes: isAllKnown ? cached.blockHashes : await this.#deps.metadata.getBlockHashes(manifest, signal),
+    })
   }
 
   async #fetchManifest(songId: SongId, signal: AbortSignal): Promise<KnownSong> {
     const manifest = await this.#deps.metadata.getManifest(songId, signal)
-    const song = { manifest, blockHashes: await this.#deps.metadata.getBlockHashes(manifest, signal) }
+    return this.#keep({ manifest, blockHashes: await this.#deps.metadata.getBlockHashes(manifest, signal) })
+  }
+
+  async #keep(song: KnownSong): Promise<KnownSong> {
     const failure = await this.#deps.cache.write(song).then(() => undefined, toEvaError)
-    if (failure !== undefined)
-      this.#deps.log.warn({ songId, code: failure.code }, `The manifest cannot be kept on disk: ${failure.message}`)
+    if (failure !== undefined) {
+      const { code, message } = failure
+      this.#deps.log.warn({ songId: song.manifest.id, code }, `The manifest cannot be kept on disk: ${message}`)
+    }
     return song
   }
 
@@ -242,12 +285,13 @@ export class SongLibrary {
     for (const wake of [...(this.#songs.get(songId)?.waiting ?? [])]) wake()
   }
 
-  #inBackground(work: Promise<void>): void {
+  #inBackground(work: Promise<void>): Promise<void> {
     const tracked = work.catch(thrown => {
       const error = toEvaError(thrown)
       if (!this.#abort.signal.aborted) this.#deps.log.error({ code: error.code, err: thrown }, error.message)
     })
     this.#background.add(tracked)
     void tracked.finally(() => this.#background.delete(tracked))
+    return tracked
   }
 }
