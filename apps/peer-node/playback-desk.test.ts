@@ -77,7 +77,7 @@ describe('playback desk', () => {
     expect(told).toEqual(['moved reader-1 0', `moved reader-1 ${CHUNK}`])
     reader.close()
     expect(told).not.toContain('stopped reader-1')
-    clock.advance(250)
+    clock.advance(100)
     expect(told.at(-1)).toBe('stopped reader-1')
     reader.close()
     clock.advance(5000)
@@ -101,7 +101,7 @@ describe('playback desk', () => {
     reader.close()
     clock.advance(19_000)
     expect(told).not.toContain('stopped reader-1')
-    clock.advance(1250)
+    clock.advance(1100)
     expect(told.at(-1)).toBe('stopped reader-1')
   })
 

@@ -25,7 +25,7 @@ export interface PlaybackDeskDeps extends TailReaderDeps {
 export const READERS_MAX = 64
 const READERS_RETRY_AFTER_MS = 2 * SECOND_MS
 /** A player that seeks closes one connection and opens another: what is on its way is not called off for so short a time. */
-const REOPEN_MS = 250
+const REOPEN_MS = 100
 
 interface DeskReader {
   readonly reader: SongReader

@@ -248,7 +248,7 @@ describe('stream route: a song that is still arriving', () => {
     await eventually(() => expect(told).toEqual(['moved reader-1 0']))
     socket.destroy()
     await eventually(() => expect(playback.positionsOf(large.manifest.id)).toEqual([]))
-    clock.advance(250)
+    clock.advance(100)
     expect(told).toEqual(['moved reader-1 0', 'stopped reader-1'])
     await hold(large, [0])
     audio.arrived(large.manifest.id)
