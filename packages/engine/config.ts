@@ -17,6 +17,8 @@ export interface EngineConfig {
   /** Requests outstanding at the origin, and bytes of them beyond two requests: enough to fill its link across a round trip; more only queue. */
   readonly originRequestsMax: number
   readonly originOpenBytesMax: number
+  /** Bytes received per second, from all sources; 0: no limit. Batches shrink to it, and a song without block hashes keeps it only on average. */
+  readonly downloadLimitBytesPerSecond: number
   /** Blocks asked of a peer at a time, at least and at most. Fewer let a chunk change its source sooner, more save requests. */
   readonly batchBlocksMin: number
   readonly batchBlocksMax: number
@@ -130,6 +132,7 @@ export const defaultEngineConfig: EngineConfig = Object.freeze({
   batchesPerPeerMax: 2,
   originRequestsMax: 16,
   originOpenBytesMax: 512 * KIB,
+  downloadLimitBytesPerSecond: 0,
   batchBlocksMin: 2,
   batchBlocksMax: 8,
   batchDurationMs: 200,
@@ -201,6 +204,7 @@ export function engineConfig(changes: Partial<EngineConfig> = {}): EngineConfig 
   const config = Object.freeze({ ...defaultEngineConfig, ...changes })
   for (const name of ['downloadsInFlightMax', 'chunksInProgressMax', 'batchesPerPeerMax', 'originRequestsMax', 'batchBlocksMin'] as const)
     assert(Number.isInteger(config[name]) && config[name] >= 1, `${name} is a whole number from 1`)
+  assert(config.downloadLimitBytesPerSecond >= 0, 'downloadLimitBytesPerSecond is not negative')
   const ordered: readonly (readonly [keyof EngineConfig, keyof EngineConfig])[] = [
     ['batchBlocksMin', 'batchBlocksMax'],
     ['requestTimeoutMinMs', 'requestTimeoutMaxMs'],

@@ -194,7 +194,8 @@ export class DownloadPlanner {
       if (!this.#makeRoom(need.priority)) return false
       this.#chunksInProgress++
     }
-    const batch = { firstBlock: run.firstBlock, blockCount: survey.batchBlocks(choice.source, wanted) }
+    const blockCount = this.#withinLimit(survey.batchBlocks(choice.source, wanted), verify)
+    const batch = { firstBlock: run.firstBlock, blockCount }
     desk.open({
       song,
       chunk: chunk ?? song.startChunk(chunkId, state.now),
@@ -222,7 +223,24 @@ export class DownloadPlanner {
   }
 
   #hasPlace(priority: PriorityClass): boolean {
-    return this.#deps.state.requests.size < this.#boundFor(priority, this.#deps.state.config.downloadsInFlightMax)
+    const { requests, config } = this.#deps.state
+    return requests.size < this.#boundFor(priority, config.downloadsInFlightMax) && this.#hasAllowance(priority)
+  }
+
+  /** Whether the download limit leaves enough: for what is urgent a block, for the rest what makes a batch worth asking for. */
+  #hasAllowance(priority: PriorityClass): boolean {
+    const { limit, now, config } = this.#deps.state
+    const batchBytes = Math.min(limit.bucketBytes / 2, config.batchBlocksMax * BLOCK_SIZE_BYTES)
+    const leastBytes = priority === 'play' ? BLOCK_SIZE_BYTES : Math.max(BLOCK_SIZE_BYTES, batchBytes)
+    if (limit.spareBytes(now) >= leastBytes) return true
+    this.#noteWake(limit.readyAt(leastBytes, now))
+    return false
+  }
+
+  /** A batch shrinks to what the download limit leaves; a whole chunk cannot. */
+  #withinLimit(blockCount: number, verify: 'blocks' | 'chunk'): number {
+    const { limit, now } = this.#deps.state
+    return verify === 'chunk' ? blockCount : Math.min(blockCount, Math.max(1, Math.floor(limit.spareBytes(now) / BLOCK_SIZE_BYTES)))
   }
 
   #hasRoom(priority: PriorityClass): boolean {

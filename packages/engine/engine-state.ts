@@ -8,6 +8,7 @@ import type { SchedulerCommand, Source } from './commands.ts'
 import { CompletionSpread } from './completion-spread.ts'
 import type { EngineConfig } from './config.ts'
 import { DeliveryPace } from './delivery-pace.ts'
+import { DownloadLimit } from './download-limit.ts'
 import { HedgeBudget } from './hedge-budget.ts'
 import { OriginHealth } from './origin-health.ts'
 import { PeerHealth } from './peer-health.ts'
@@ -26,6 +27,7 @@ export class EngineState {
   readonly origin: OriginHealth
   readonly requests = new RequestTable()
   readonly hedges: HedgeBudget
+  readonly limit: DownloadLimit
   /** How fast all sources together deliver: what our own link bears, or what there is to be had. */
   readonly receiving = new DeliveryPace()
   readonly spreads = { peer: new CompletionSpread(), origin: new CompletionSpread() }
@@ -39,6 +41,7 @@ export class EngineState {
     this.health = new PeerHealth(config)
     this.origin = new OriginHealth({ random: deps.random.fork() }, config)
     this.hedges = new HedgeBudget(config)
+    this.limit = new DownloadLimit(config.downloadLimitBytesPerSecond)
   }
 
   paceOf(source: Source): DeliveryPace {

@@ -85,7 +85,7 @@ export class HedgeDesk {
   /** As much of a batch as may be asked for twice; a chunk that is judged as a whole is asked for whole or not at all. */
   #affordable(batch: BlockRun, { song, chunkId, verify }: SurveyedRun): BlockRun | undefined {
     const { state, survey } = this.#deps
-    const { spareBytes } = state.hedges
+    const spareBytes = Math.min(state.hedges.spareBytes, state.limit.spareBytes(state.now))
     if (verify === 'chunk') return survey.runBytes(song, chunkId, batch) <= spareBytes ? batch : undefined
     const blockCount = Math.min(batch.blockCount, Math.floor(spareBytes / BLOCK_SIZE_BYTES))
     return blockCount > 0 ? { firstBlock: batch.firstBlock, blockCount } : undefined

@@ -40,6 +40,7 @@ export class RequestDesk {
     const request = requests.open({ ...asking, askedAt: now, sizeBytes, expectedMs, patience })
     pace.asked(sizeBytes, now)
     this.#state.receiving.asked(sizeBytes, now)
+    this.#state.limit.take(sizeBytes, now)
     chunk.activeAt = now
     if (asking.hedgeOf !== undefined) hedges.reserve(sizeBytes)
     else request.hedgeAt = hedgeDueAt(request, this.#state.spreads[source.kind], this.#state.config)
@@ -114,6 +115,7 @@ export class RequestDesk {
     const missingBytes = Math.max(0, request.sizeBytes - request.receivedBytes)
     this.#state.paceOf(request.source).ended(missingBytes, now)
     this.#state.receiving.ended(missingBytes, now)
+    this.#state.limit.giveBack(missingBytes, now)
     if (request.source.kind === 'peer') health.measured()
     request.chunk.activeAt = now
     if (hedgedBy !== undefined || hedgeOf !== undefined) {
