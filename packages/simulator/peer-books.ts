@@ -93,6 +93,7 @@ export class PeerBooks {
       case 'peers-found':
       case 'peers-unfound':
       case 'playback-moved':
+      case 'queue-changed':
       case 'playback-stopped':
       case 'woke':
         return

@@ -57,7 +57,7 @@ export class SimulatedConnection {
   readonly #network: SimulatedNetwork
   readonly #flows = new Map<number, BlockFlow>()
   #isMute = false
-  #isWarm = false
+  #warmAt: number | undefined
   #isOverForAsker = false
   #isOverForServer = false
 
@@ -152,11 +152,12 @@ export class SimulatedConnection {
     })
   }
 
-  /** TCP begins slowly: the first run that is longer than the first flight takes a round trip more. */
+  /** TCP begins slowly: the first run that is longer than the first flight takes a round trip more, and what follows waits behind it. */
   #warmUpMs({ shape, chunkId, firstBlock, blockCount }: PeerRequest): number {
-    if (this.#isWarm || blockRunLengthBytes(shape, chunkId, firstBlock, blockCount) <= FIRST_FLIGHT_BYTES) return 0
-    this.#isWarm = true
-    return 2 * this.#network.latencyMs(this.asker.host, this.server.host)
+    const now = this.#clock.now()
+    if (this.#warmAt === undefined && blockRunLengthBytes(shape, chunkId, firstBlock, blockCount) <= FIRST_FLIGHT_BYTES) return 0
+    this.#warmAt ??= now + 2 * this.#network.latencyMs(this.asker.host, this.server.host)
+    return Math.max(0, this.#warmAt - now)
   }
 
   reset(code: ErrorCode = 'EVA_PEER_CLOSED'): void {

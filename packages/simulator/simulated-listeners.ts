@@ -81,8 +81,12 @@ export class SimulatedListeners {
     player.start()
   }
 
-  #open(plan: ListenPlan, opened: () => void): void {
-    this.#deps.owner.openSong(plan.songId, opened)
+  #open({ songId, queue }: ListenPlan, opened: () => void): void {
+    const { clock, owner, feed } = this.#deps
+    owner.openSong(songId, opened)
+    if (queue === undefined) return
+    feed({ kind: 'queue-changed', at: clock.now(), songIds: queue })
+    for (const nextId of queue) owner.openSong(nextId, () => undefined)
   }
 
   /** The next song of the queue begins where the one before it ended. */

@@ -2,6 +2,7 @@
 // Not the real services: apps/tracker-service and apps/origin-server have their own tests.
 
 import { parsePeerId, parseSongId } from '@evastream/core/ids'
+import { seededRandom } from '@evastream/core/random'
 import { describe, expect, test } from 'vitest'
 import { SimulatedNetwork } from './simulated-network.ts'
 import { type OriginTrouble, SimulatedOrigin } from './simulated-origin.ts'
@@ -18,7 +19,7 @@ describe('tracker', () => {
   function aTracker() {
     const clock = new VirtualClock()
     const network = new SimulatedNetwork({ clock })
-    const tracker = new SimulatedTracker({ clock, network, host: network.addHost('tracker', link) })
+    const tracker = new SimulatedTracker({ clock, random: seededRandom(1), network, host: network.addHost('tracker', link) })
     const host = network.addHost('peer-1', link)
     const ask = (): unknown => {
       let answer: unknown = 'nothing'

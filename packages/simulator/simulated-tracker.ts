@@ -4,6 +4,7 @@
 
 import type { ErrorCode } from '@evastream/core/errors'
 import type { ChunkId, PeerId, SongId } from '@evastream/core/ids'
+import type { Random } from '@evastream/core/random'
 import { SECOND_MS } from '@evastream/core/units'
 import type { Host, SimulatedNetwork } from './simulated-network.ts'
 import type { VirtualClock } from './virtual-clock.ts'
@@ -18,6 +19,13 @@ export interface TrackerListener<Reply> {
   failed(code: ErrorCode): void
 }
 
+export interface TrackerDeps {
+  readonly clock: VirtualClock
+  readonly random: Random
+  readonly network: SimulatedNetwork
+  readonly host: Host
+}
+
 interface Entry {
   expiresAt: number
   readonly holdings: Map<SongId, Set<ChunkId>>
@@ -26,18 +34,20 @@ interface Entry {
 export const HEARTBEAT_EVERY_MS = 10 * SECOND_MS
 const EXPIRES_AFTER_MS = 30 * SECOND_MS
 const CALL_TIMEOUT_MS = 5 * SECOND_MS
-/** The default of GET /peers. */
+/** The default of GET /peers: so many, by chance. */
 const LISTED_MAX = 30
 
 export class SimulatedTracker {
   isDown = false
   readonly host: Host
   readonly #clock: VirtualClock
+  readonly #random: Random
   readonly #network: SimulatedNetwork
   readonly #entries = new Map<PeerId, Entry>()
 
-  constructor(deps: { readonly clock: VirtualClock; readonly network: SimulatedNetwork; readonly host: Host }) {
+  constructor(deps: TrackerDeps) {
     this.#clock = deps.clock
+    this.#random = deps.random
     this.#network = deps.network
     this.host = deps.host
   }
@@ -86,13 +96,13 @@ export class SimulatedTracker {
   /** Who holds something of the song, the asker left out. */
   peersOf(from: Host, asker: { peerId: PeerId; songId: SongId }, listener: TrackerListener<readonly Listing[]>): void {
     this.#call(from, listener, () => {
-      const listings: Listing[] = []
+      const holders: { readonly peerId: PeerId; readonly held: ReadonlySet<ChunkId> }[] = []
       for (const [peerId, entry] of this.#entries) {
         const held = entry.holdings.get(asker.songId)
-        if (peerId === asker.peerId || held === undefined || this.#living(peerId) === undefined) continue
-        listings.push({ peerId, chunkIds: [...held].sort((a, b) => a - b) })
+        if (peerId !== asker.peerId && held !== undefined && this.#living(peerId) !== undefined) holders.push({ peerId, held })
       }
-      return listings.slice(-LISTED_MAX)
+      const listed = holders.length > LISTED_MAX ? this.#random.shuffled(holders).slice(0, LISTED_MAX) : holders
+      return listed.map(({ peerId, held }): Listing => ({ peerId, chunkIds: [...held].sort((a, b) => a - b) }))
     })
   }
 

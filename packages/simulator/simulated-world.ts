@@ -40,7 +40,8 @@ export class SimulatedWorld {
     const { clock } = this
     this.network = new SimulatedNetwork({ clock })
     this.switchboard = new Switchboard({ clock, network: this.network })
-    this.tracker = new SimulatedTracker({ clock, network: this.network, host: this.network.addHost('tracker', plan.tracker.link) })
+    const trackerHost = this.network.addHost('tracker', plan.tracker.link)
+    this.tracker = new SimulatedTracker({ clock, random: deps.random.fork(), network: this.network, host: trackerHost })
     const origin = this.network.addHost('origin', plan.origin.link)
     this.origin = new SimulatedOrigin({ clock, network: this.network, host: origin }, plan.origin)
     const metadataHost = this.network.addHost('metadata', (plan.metadata ?? plan.tracker).link)

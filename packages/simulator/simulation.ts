@@ -12,6 +12,7 @@ import { Checkers, type Violation } from './checkers.ts'
 import { FaultInjector } from './fault-injector.ts'
 import { Ledger, type PeerAccount } from './ledger.ts'
 import { ObserverChoir } from './observer-choir.ts'
+import { PlayBook, type PlayRecord } from './play-book.ts'
 import type { SchedulerMaker } from './simulated-peer.ts'
 import { SimulatedWorld } from './simulated-world.ts'
 import type { Trace } from './trace.ts'
@@ -29,6 +30,8 @@ export interface SimulationOptions {
   /** False lets wrong bytes through, to show that the checkers see them. */
   readonly checksHashes?: boolean
   readonly trace?: Trace
+  /** False leaves the rules out, for worlds that are measured: they take as long as the run itself. */
+  readonly isChecked?: boolean
 }
 
 export interface Outcome {
@@ -50,6 +53,8 @@ export interface Outcome {
   /** How long all listeners together waited for music (ms), first sounds and jumps included. */
   readonly waitedMs: number
   readonly banCount: number
+  /** Every play, in the order of pressing. */
+  readonly plays: readonly PlayRecord[]
   readonly faults: readonly string[]
   readonly peers: ReadonlyMap<PeerId, PeerAccount>
   /** Scheduler steps: the cost of the run, independent of the machine. */
@@ -57,7 +62,7 @@ export interface Outcome {
 }
 
 export function simulate(options: SimulationOptions): Outcome {
-  const { seed, checksHashes = true, trace } = options
+  const { seed, checksHashes = true, isChecked = true, trace } = options
   const plan = options.plan ?? drawWorld(seed)
   const config = engineConfig(plan.engine)
   const { makeScheduler = productionScheduler(plan), checkedConfig = config } = options
@@ -65,7 +70,8 @@ export function simulate(options: SimulationOptions): Outcome {
   const world = { config: checkedConfig, isHonest: (peerId: PeerId) => !adversaries.has(peerId) }
   const checkers = new Checkers({ world })
   const ledger = new Ledger()
-  const observer = new ObserverChoir({ observers: trace === undefined ? [checkers, ledger] : [trace, checkers, ledger] })
+  const playBook = new PlayBook()
+  const observer = new ObserverChoir({ observers: [...(trace ? [trace] : []), ...(isChecked ? [checkers] : []), ledger, playBook] })
   trace?.world(seed, plan)
   const simulated = new SimulatedWorld({ random: seededRandom(seed).fork(), makeScheduler, observer }, { plan, checksHashes })
   simulated.start()
@@ -75,7 +81,7 @@ export function simulate(options: SimulationOptions): Outcome {
   const isDone = () => simulated.isComplete && unreportedFlaws(plan, ledger, simulated).length === 0
   simulated.clock.runUntil(plan.endsAt, () => isBroken() || isDone())
   const violations = isBroken() ? checkers.violations : unreportedFlaws(plan, ledger, simulated)
-  return outcomeOf({ seed, plan, ledger, simulated, violations })
+  return outcomeOf({ seed, plan, ledger, playBook, simulated, violations })
 }
 
 /** Makes the Scheduler that the peer node runs, with the plan's numbers. */
@@ -103,11 +109,12 @@ interface Remains {
   readonly seed: number
   readonly plan: WorldPlan
   readonly ledger: Ledger
+  readonly playBook: PlayBook
   readonly simulated: SimulatedWorld
   readonly violations: readonly Violation[]
 }
 
-function outcomeOf({ seed, plan, ledger, simulated, violations }: Remains): Outcome {
+function outcomeOf({ seed, plan, ledger, playBook, simulated, violations }: Remains): Outcome {
   const missing = [...simulated.peers.values()].flatMap(peer => peer.missing())
   const { wastedByReason, faults, accounts: peers, stepCount, lastStoredAt } = ledger
   assert(simulated.clock.now() <= plan.endsAt, 'a run went on past its end')
@@ -126,6 +133,7 @@ function outcomeOf({ seed, plan, ledger, simulated, violations }: Remains): Outc
     stallCount: ledger.total('stallCount'),
     waitedMs: ledger.total('waitedMs'),
     banCount: ledger.total('banCount'),
+    plays: playBook.plays,
     faults,
     peers,
     stepCount,
