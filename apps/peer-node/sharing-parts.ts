@@ -28,6 +28,8 @@ interface SharingPartsDeps {
   readonly ledger: TransferLedger
   /** The least music that a reader of this node has ahead, in ms; undefined while nobody listens. */
   readonly bufferMs: () => number | undefined
+  /** The upload cap is reached, or a new period has begun. */
+  readonly onUploadingChanged: (isUploading: boolean) => void
 }
 
 interface SharingPartsOptions {

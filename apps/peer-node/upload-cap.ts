@@ -53,7 +53,9 @@ export class UploadCap implements UploadQuota {
     const period = periodAt(quota.unit, now)
     const kept = await deps.file.read()
     const isOfThisPeriod = kept !== undefined && kept.startsAtMs >= period.startsAtMs && kept.startsAtMs < period.endsAtMs
-    return new UploadCap(deps, { quota, usage: { ...period, usedBytes: isOfThisPeriod ? kept.usedBytes : 0 } })
+    const cap = new UploadCap(deps, { quota, usage: { ...period, usedBytes: isOfThisPeriod ? kept.usedBytes : 0 } })
+    if (cap.leftBytes < BLOCK_SIZE_BYTES) cap.#reach()
+    return cap
   }
 
   get leftBytes(): number {

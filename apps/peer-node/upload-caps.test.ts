@@ -68,6 +68,27 @@ describe('upload cap on the wire', () => {
     expect(lines).toHaveLength(1)
   })
 
+  it('upload: the cap is reached: nothing is to be had here, for whoever is connected and whoever comes; in the next period all is', async () => {
+    const { quota, calendar } = await aCap(3 * FRAME_BYTES)
+    const changes: boolean[] = []
+    const { greet, clock, server } = await serve({ quota, onUploadingChanged: isUploading => void changes.push(isUploading) })
+    const peer = await greet()
+    peer.ask({ requestId: 1, blockCount: 3 })
+    await peer.take({ requestId: 1, blockCount: 3 })
+    peer.ask({ requestId: 2 })
+    expect(await peer.next('reject')).toMatchObject({ requestId: 2, code: 'busy' })
+    const allChunks = song.manifest.chunks.map(chunk => chunk.chunkId)
+    expect(await peer.next('unhave')).toMatchObject({ chunkIds: allChunks })
+    server.announceHave(song.manifest.id, [0])
+    peer.send({ kind: 'unsubscribe', handle: 1 }, { kind: 'subscribe', handle: 2, songId: song.manifest.id })
+    expect(await peer.next('bitfield')).toMatchObject({ handle: 2, bits: new Uint8Array() })
+    expect(peer.received).toEqual([])
+    calendar.nowMs += HALF_AN_HOUR_MS
+    clock.advance(250)
+    expect(await peer.next('have')).toMatchObject({ handle: 2, chunkIds: allChunks })
+    expect(changes).toEqual([false, true])
+  })
+
   it('upload: the next period begins: whoever comes back is served', async () => {
     const { quota, calendar } = await aCap(3 * FRAME_BYTES)
     const { greet } = await serve({ quota })

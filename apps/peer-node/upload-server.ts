@@ -52,6 +52,8 @@ export interface UploadServerDeps {
   readonly quota?: UploadQuota | undefined
   /** The least music that a reader of this node has ahead, in ms; uploads wait while it is little. Absent: nobody listens here. */
   readonly bufferMs?: () => number | undefined
+  /** The quota is exhausted, and nobody should count on this node; or it is renewed. */
+  readonly onUploadingChanged?: (isUploading: boolean) => void
 }
 
 export interface UploadServerOptions extends Partial<Omit<UploadSessionOptions, 'peerId'>> {
@@ -83,6 +85,8 @@ export class UploadServer {
   readonly #limits: ConnectionLimits
   readonly #loans: ChunkLoans
   #server: Server | undefined
+  /** The quota is exhausted, and everybody has been told. */
+  #isClosed = false
   #stopTicking: () => void = () => undefined
   /** Told when the last session is gone. */
   #emptied: () => void = () => undefined
@@ -90,7 +94,7 @@ export class UploadServer {
   constructor(deps: UploadServerDeps, options: UploadServerOptions) {
     this.#deps = deps
     this.#options = options
-    this.#gate = makeGate(deps, { ...options, onExhausted: () => this.#endRequests() })
+    this.#gate = makeGate(deps, { ...options, onExhausted: () => this.#followQuota() })
     this.#slots = new UploadSlots(
       {
         granted: request => request.owner.serve(request),
@@ -120,6 +124,7 @@ export class UploadServer {
     }
     server.on('error', error => this.#deps.log.warn({ error }, 'a connection could not be accepted'))
     this.#server = server
+    this.#followQuota()
     this.#stopTicking = this.#deps.timers.every(TICK_MS, () => this.#tick())
     return this.port
   }
@@ -141,6 +146,7 @@ export class UploadServer {
   }
 
   announceHave(songId: SongId, chunkIds: readonly ChunkId[]): void {
+    if (this.#isClosed) return
     for (const session of this.#sessions) session.announce('have', songId, chunkIds)
   }
 
@@ -191,12 +197,20 @@ export class UploadServer {
     link.end()
   }
 
-  #endRequests(): void {
-    for (const session of this.#sessions) session.endRequests(this.#gate.closedForMs)
+  /** While nothing may be uploaded, open requests end, and the other side is told that there is nothing to be had. */
+  #followQuota(): void {
+    const { closedForMs } = this.#gate
+    const isClosed = closedForMs > 0
+    if (isClosed) for (const session of this.#sessions) session.endRequests(closedForMs)
+    if (isClosed === this.#isClosed) return
+    this.#isClosed = isClosed
+    for (const session of this.#sessions) session.announceAll(isClosed ? 'unhave' : 'have')
+    this.#deps.onUploadingChanged?.(!isClosed)
   }
 
   #tick(): void {
     const now = this.#deps.clock.now()
+    this.#followQuota()
     for (const session of this.#sessions) session.tick(now)
     this.#slots.review()
   }

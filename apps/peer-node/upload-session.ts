@@ -114,6 +114,11 @@ export class UploadSession implements PeerLinkListener {
         this.#send({ kind, handle, chunkIds: chunkIds.slice(from, from + HAVE_CHUNKS_MAX) })
   }
 
+  /** Everything held of every song subscribed to came, or went, at once. */
+  announceAll(kind: 'have' | 'unhave'): void {
+    for (const songId of [...this.#songs.values()]) this.announce(kind, songId, this.#deps.store.heldChunks(songId))
+  }
+
   /** This node uploads nothing for now: open requests end, and the connection stays. */
   endRequests(retryAfterMs: number): void {
     this.#desk?.endAll(retryAfterMs)
@@ -185,7 +190,8 @@ export class UploadSession implements PeerLinkListener {
     if (this.#songs.size >= this.#options.subscriptionsMax) this.#reject({ handle }, 'busy')
     else {
       this.#songs.set(handle, songId)
-      for (const part of bitfieldParts(handle, this.#deps.store.heldChunks(songId))) this.#send(part)
+      const { gate, store } = this.#deps
+      for (const part of bitfieldParts(handle, gate.closedForMs > 0 ? [] : store.heldChunks(songId))) this.#send(part)
     }
   }
 

@@ -26,6 +26,8 @@ export class StubTracker extends StoppableHttp {
   #life = 1
   #tokenCount = 0
   heartbeatIntervalMs = 50
+  /** Of whatever kind. */
+  requestCount = 0
   /** Of every call: its path and, where it speaks for a peer, who. */
   readonly calls: { readonly path: string; readonly peerId: string; readonly body: Record<string, unknown> }[] = []
 
@@ -51,6 +53,7 @@ export class StubTracker extends StoppableHttp {
   }
 
   protected override answer(request: IncomingMessage, response: ServerResponse): void {
+    this.requestCount++
     const url = new URL(request.url ?? '/', this.url)
     if (request.method === 'GET') this.#list(url, response)
     else void this.#call(url.pathname, request, response)
