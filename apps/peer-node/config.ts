@@ -81,6 +81,12 @@ export const peerNodeOptions = {
         ? undefined
         : 'it is an amount per hour, day, week or month like 5G/day, or 0',
   },
+  'cache-size': {
+    type: 'string',
+    default: '10G',
+    describe: 'What songs may take on the disk, with K, M or G: the least recently used make room, pinned ones stay; 0 is no limit',
+    check: value => (byteAmountOf(String(value)) === undefined ? 'it is a number of bytes like 500M, 10G or 0' : undefined),
+  },
   sharing: {
     type: 'string',
     default: 'on',
@@ -113,6 +119,8 @@ export interface PeerNodeConfig {
   readonly downloadLimitBytesPerSecond: number
   /** Undefined: none. */
   readonly uploadCap: ByteQuota | undefined
+  /** 0: no limit. */
+  readonly cacheLimitBytes: number
   readonly sharing: SharingMode
 }
 
@@ -138,6 +146,7 @@ export function peerNodeConfig(values: PeerNodeValues): PeerNodeConfig {
     uploadLimitBytesPerSecond: byteAmountOf(values['upload-limit']) ?? 0,
     downloadLimitBytesPerSecond: byteAmountOf(values['download-limit']) ?? 0,
     uploadCap: uploadCapOf(values['upload-cap']),
+    cacheLimitBytes: byteAmountOf(values['cache-size']) ?? 0,
     sharing: SHARING_MODES.find(mode => mode === values.sharing) ?? 'on',
   })
 }

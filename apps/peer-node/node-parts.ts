@@ -7,11 +7,12 @@ import { OriginClient } from '@evastream/clients/origin-client'
 import { TrackerClient } from '@evastream/clients/tracker-client'
 import type { Random } from '@evastream/core/random'
 import { SECOND_MS } from '@evastream/core/units'
-import { engineConfig } from '@evastream/engine/config'
+import { type EngineConfig, engineConfig } from '@evastream/engine/config'
 import { Scheduler } from '@evastream/engine/scheduler'
 import type { Logger } from '@evastream/service-kit/logger'
 import type { Clock, Timers, WallClock } from '@evastream/service-kit/system-clock'
 import { Registry } from 'prom-client'
+import { CacheKeeper } from './cache-keeper.ts'
 import { ChunkAnnouncer } from './chunk-announcer.ts'
 import { ChunkNews } from './chunk-news.ts'
 import { ChunkStore } from './chunk-store.ts'
@@ -25,8 +26,11 @@ import { PeerNetwork } from './peer-network.ts'
 import { PlayLog } from './play-log.ts'
 import { PlayQueueDesk } from './play-queue-desk.ts'
 import { PlaybackDesk } from './playback-desk.ts'
+import { RecentSongs } from './recent-songs.ts'
 import { makeSharingParts } from './sharing-parts.ts'
 import { SongLibrary } from './song-library.ts'
+import { SwarmCopies } from './swarm-copies.ts'
+import { TrackerHoldings } from './tracker-holdings.ts'
 import { TransferLedger } from './transfer-ledger.ts'
 import { VerifiedAudio } from './verified-audio.ts'
 import { DeadlineTimer } from './wake-timer.ts'
@@ -58,12 +62,26 @@ export async function makeNodeParts(deps: PeerNodeDeps, { config, identity, peer
   const registry = new Registry()
   const ledger = new TransferLedger({ registry })
   const clients = makeClients(config)
+  const recent = await RecentSongs.open({ timers }, { directory })
   const store = await ChunkStore.open(
-    { onRotten: (songId, chunkId, reason) => news.chunkLost(songId, chunkId, reason) },
+    {
+      room: { take: size => keeper.take(size), found: size => keeper.found(size), give: size => keeper.give(size) },
+      onRotten: (songId, chunkId, reason) => news.chunkLost(songId, chunkId, reason),
+      onEvicted: (songId, chunkIds) => news.chunksEvicted(songId, chunkIds),
+      onUsed: songId => recent.used(songId),
+    },
     { directory, directoryFlag: '--peer.id' },
   )
   const { tracker, scope, uploads, limits, cap } = await makeSharingParts(
-    { ...deps, log, store, ledger, tracker: clients.tracker, bufferMs: () => playback.bufferMs },
+    {
+      ...deps,
+      log,
+      store,
+      ledger,
+      tracker: clients.tracker,
+      bufferMs: () => playback.bufferMs,
+      onUploadingChanged: isUploading => holdings.setUploading(isUploading),
+    },
     { config, identity },
   )
   const events = new NodeEvents({
@@ -80,7 +98,7 @@ export async function makeNodeParts(deps: PeerNodeDeps, { config, identity, peer
   )
   const announcer = new ChunkAnnouncer({ tracker, timers, random: random.fork(), log, peerUnknown })
   const coordinator = new DownloadCoordinator({
-    scheduler: new Scheduler(engineConfig({ downloadsInFlightMax: config.downloadsMax }), random.fork()),
+    scheduler: new Scheduler(engineConfig(engineSettings(config)), random.fork()),
     clock,
     origin: clients.origin,
     network,
@@ -116,8 +134,14 @@ export async function makeNodeParts(deps: PeerNodeDeps, { config, identity, peer
     log,
     opened: (manifest, heldChunkIds) => news.songOpened(manifest, heldChunkIds),
   })
-  const news = new ChunkNews({ library, coordinator, uploads, announcer, events, log })
+  const holdings = new TrackerHoldings({
+    announcer,
+    held: () => library.list().map(({ songId }) => [songId, store.heldChunks(songId)] as const),
+  })
+  const news = new ChunkNews({ library, coordinator, uploads, announcer: holdings, events, log })
   const queue = new PlayQueueDesk({ library, coordinator })
+  const copies = new SwarmCopies({ tracker: config.sharing === 'on' ? clients.tracker : undefined, store, clock })
+  const keeper = new CacheKeeper({ store, library, playback, recent, copies, log }, { limitBytes: config.cacheLimitBytes })
   return {
     registry,
     ledger,
@@ -129,12 +153,19 @@ export async function makeNodeParts(deps: PeerNodeDeps, { config, identity, peer
     uploads,
     network,
     announcer,
+    holdings,
     coordinator,
     library,
     queue,
     playback,
+    recent,
+    keeper,
     listLibrary: () => listLibrary({ metadata: clients.metadata, log, knownSongs: () => library.manifests() }),
   }
+}
+
+function engineSettings({ downloadsMax, downloadLimitBytesPerSecond }: PeerNodeConfig): Partial<EngineConfig> {
+  return { downloadsInFlightMax: downloadsMax, downloadLimitBytesPerSecond }
 }
 
 function makeClients({ metadataUrl, trackerUrl, originUrl }: PeerNodeConfig) {

@@ -69,7 +69,7 @@ export class PeerNode implements RunningService {
   }
 
   status(): PeerStatus {
-    const { ledger, uploads, network, library, cap } = this.#parts
+    const { ledger, uploads, network, library, cap, keeper } = this.#parts
     const { originBytes, peerBytes, sentBytes, wastedBytes } = ledger.totals()
     return {
       peerId: this.peerId,
@@ -78,6 +78,7 @@ export class PeerNode implements RunningService {
       sharing: this.#config.sharing,
       peers: { downloadingFrom: network.connectionCount, uploadingTo: uploads.snapshot().connectionCount },
       ...(cap === undefined ? {} : { uploadCap: cap.status() }),
+      cache: keeper.status(),
       songs: library.list(),
       received: { originBytes, peerBytes },
       sentBytes,
@@ -111,8 +112,9 @@ export class PeerNode implements RunningService {
   async close(): Promise<void> {
     if (this.#isStopping) return
     this.#isStopping = true
-    const { announcer, cap, clients, coordinator, library, network, store, uploads } = this.#parts
+    const { announcer, cap, clients, coordinator, keeper, library, network, recent, store, uploads } = this.#parts
     announcer.stop()
+    keeper.close()
     await this.#stopAll([
       ['player server', () => this.#player?.close()],
       ['tracker session', () => this.#session?.stop()],
@@ -127,6 +129,7 @@ export class PeerNode implements RunningService {
     await this.#stopAll([['upload cap', () => cap?.close()]])
     await this.#stopAll([
       ['chunk store', () => store.close()],
+      ['order of use', () => recent.close()],
       ['tracker client', () => clients.tracker.close()],
       ['origin client', () => clients.origin.close()],
     ])
@@ -135,7 +138,7 @@ export class PeerNode implements RunningService {
   async #start(): Promise<void> {
     const { logger } = this.#deps
     const config = this.#config
-    const { clock, registry, uploads, library, playback, events, scope, queue, listLibrary } = { ...this.#deps, ...this.#parts }
+    const { clock, registry, uploads, library, playback, events, scope, queue, listLibrary, keeper } = { ...this.#deps, ...this.#parts }
     const tokens = new PeerTokenFile(this.#identity)
     if (config.sharing === 'on') {
       // Without a token no tracker has ever listed this peer.
@@ -148,19 +151,19 @@ export class PeerNode implements RunningService {
       config,
     )
     if (config.sharing !== 'off') await scope.refresh()
+    void library.resume().then(() => keeper.begin())
     if (config.sharing === 'on') {
       this.#session = this.#makeSession(tokens)
       await this.#session.start()
     }
     const { peerId, directory } = this.#identity
     logger.info({ peerId, uploadPort: uploads.port, sharing: config.sharing, directory }, 'the peer is up')
-    library.resume()
     for (const songId of config.songIds) library.seed(songId)
   }
 
   #makeSession(tokens: PeerTokenFile): TrackerSession {
     const { timers, random, logger: log } = this.#deps
-    const { announcer, clients, ledger, library, scope, store, uploads } = this.#parts
+    const { announcer, clients, holdings, ledger, scope, uploads } = this.#parts
     return new TrackerSession(
       {
         tracker: clients.tracker,
@@ -174,7 +177,7 @@ export class PeerNode implements RunningService {
         },
         registered: () => {
           void scope.refresh()
-          announcer.announceAgain(library.list().map(({ songId }) => [songId, store.heldChunks(songId)] as const))
+          holdings.announceAgain()
         },
         forgotten: () => announcer.hold(),
       },

@@ -22,6 +22,7 @@ const bare = songFixture({ songId: 'bare', fileSize: 20, seed: 2 })
 const store = new MemoryChunkStore()
 const manifests = new Map<string, Manifest>()
 const clock = fakeClock(0)
+const pinned = new Set<SongId>()
 let metadataFault: EvaError | undefined
 let events: NodeEvents
 let app: HttpApp
@@ -29,6 +30,7 @@ let app: HttpApp
 beforeEach(async () => {
   metadataFault = undefined
   manifests.clear()
+  pinned.clear()
   for (const { manifest, chunkBytes } of [song, bare]) {
     await store.openSong(manifest)
     for (const { chunkId } of manifest.chunks) await store.saveChunk(manifest.id, chunkId, chunkBytes(chunkId))
@@ -53,13 +55,22 @@ beforeEach(async () => {
     list: () => [...manifests.values()].map(manifest => statusOf(manifest.id)),
     manifestOf: (songId: SongId) => manifests.get(songId),
     statusOf,
+    pin: async (songId: SongId, isPinned: boolean) => {
+      await openSong(songId)
+      if (isPinned) pinned.add(songId)
+      else pinned.delete(songId)
+    },
+    isPinned: (songId: SongId) => pinned.has(songId),
   }
   const logger = createLogger({ name: 'peer', level: 'silent' })
   app = await createHttpService(
     { logger, registry: new Registry(), isReady: () => undefined },
     { service: 'peer', title: 'p', version: '1' },
   )
-  const status = () => ({ peerId: 'p', uploadPort: 9, httpPort: 8, songs: library.list(), ...totals })
+  const sharing = 'on' as const
+  const peers = { downloadingFrom: 1, uploadingTo: 2 }
+  const cache = { usedBytes: 5, limitBytes: 6 }
+  const status = () => ({ peerId: 'p', uploadPort: 9, httpPort: 8, sharing, peers, cache, songs: library.list(), ...totals })
   addPlayerRoutes(app, { library, playback: { recentPlays: () => [] }, events, status }, { allowedOrigins: [] })
 })
 
@@ -67,7 +78,7 @@ afterEach(async () => {
   await app.close()
 })
 
-function get(url: string, headers: Record<string, string> = {}, method: 'GET' | 'HEAD' | 'POST' = 'GET') {
+function get(url: string, headers: Record<string, string> = {}, method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE' = 'GET') {
   return app.inject({ method, url, headers: { host: '127.0.0.1:8090', ...headers } })
 }
 
@@ -77,6 +88,9 @@ describe('player routes: /api', () => {
       peerId: 'p',
       uploadPort: 9,
       httpPort: 8,
+      sharing: 'on',
+      peers: { downloadingFrom: 1, uploadingTo: 2 },
+      cache: { usedBytes: 5, limitBytes: 6 },
       songs: [
         { songId: 'my.song', chunkCount: 5, chunksHeld: 5, complete: true },
         { songId: 'bare', chunkCount: 1, chunksHeld: 1, complete: true },
@@ -106,12 +120,27 @@ describe('player routes: /api', () => {
     expect((await get('/api/songs/my.song/download')).statusCode).toBe(405)
   })
 
+  it('a pin: is set and taken away, and told with the song; unknown 404; nobody to ask 503; an id that is none 400', async () => {
+    const isPinned = async () => (await get('/api/songs')).json().songs.map((known: { pinned: boolean }) => known.pinned)
+    const pin = await get('/api/songs/my.song/pin', {}, 'PUT')
+    expect([pin.statusCode, pin.json(), await isPinned()]).toEqual([200, { songId: 'my.song', pinned: true }, [true, false]])
+    const unpin = await get('/api/songs/my.song/pin', {}, 'DELETE')
+    expect([unpin.statusCode, unpin.json(), await isPinned()]).toEqual([200, { songId: 'my.song', pinned: false }, [false, false]])
+    expect((await get('/api/songs/nowhere/pin', {}, 'PUT')).json()).toMatchObject({ status: 404, code: 'EVA_SONG_NOT_FOUND' })
+    expect((await get('/api/songs/..%2f/pin', {}, 'PUT')).json()).toMatchObject({ status: 400, code: 'EVA_SONG_ID_INVALID' })
+    metadataFault = new EvaError('EVA_SERVICE_TIMEOUT', { details: { service: 'metadata service' } })
+    expect((await get('/api/songs/my.song/pin', {}, 'PUT')).json()).toMatchObject({ status: 503, code: 'EVA_NOT_READY' })
+    expect((await get('/api/songs/my.song/pin')).statusCode).toBe(405)
+  })
+
   it.each([{ origin: 'https://evil.example' }, { host: 'evil.example' }, { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'no-cors' }])(
     'a foreign page (%j): is refused, for reading and for acting',
     async headers => {
       for (const [url, method] of [
         ['/api/status', 'GET'],
         ['/api/songs/my.song/download', 'POST'],
+        ['/api/songs/my.song/pin', 'PUT'],
+        ['/api/songs/my.song/pin', 'DELETE'],
         ['/api/events', 'GET'],
         ['/metrics', 'GET'],
       ] as const)

@@ -4,8 +4,7 @@
 
 import { EvaError, toEvaError } from '@evastream/core/errors'
 import { parseSongId, type SongId } from '@evastream/core/ids'
-import type { Manifest } from '@evastream/core/manifest'
-import { PeerPlays, PeerSongs, PeerStatus, SongParams, SongProgress } from '@evastream/protocol/peer-http'
+import { PeerPlays, PeerSongs, PeerStatus, SongParams, SongPin, SongProgress } from '@evastream/protocol/peer-http'
 import type { HttpApp } from '@evastream/service-kit/http-app'
 import { loopbackGuard } from '@evastream/service-kit/loopback-guard'
 import { Type } from 'typebox'
@@ -16,7 +15,7 @@ import type { SongLibrary } from './song-library.ts'
 import { STREAM_URL } from './stream-routes.ts'
 
 export interface PlayerRoutesDeps {
-  readonly library: Pick<SongLibrary, 'openSong' | 'download' | 'list' | 'manifestOf' | 'statusOf'>
+  readonly library: Pick<SongLibrary, 'openSong' | 'download' | 'list' | 'manifestOf' | 'statusOf' | 'pin' | 'isPinned'>
   readonly playback: Pick<PlaybackDesk, 'recentPlays'>
   readonly events: Pick<NodeEvents, 'watch' | 'close'>
   status(): PeerStatus
@@ -30,6 +29,7 @@ export function addPlayerRoutes(app: HttpApp, deps: PlayerRoutesDeps, options: {
   const audioGuard = loopbackGuard(options)
   app.addHook('onRequest', request => (request.routeOptions.url === STREAM_URL ? audioGuard : guard)(request))
   addApiRoutes(app, deps)
+  addPinRoutes(app, deps)
   addEventRoute(app, deps)
 }
 
@@ -42,7 +42,7 @@ function addApiRoutes(app: HttpApp, { library, playback, status }: PlayerRoutesD
   })
   app.get('/api/songs', { schema: { tags, summary: 'The songs known here', response: { 200: PeerSongs } } }, async (_request, reply) => {
     reply.headers(NO_STORE)
-    return { songs: library.list().flatMap(progress => describe(progress, library.manifestOf(parseSongId(progress.songId)))) }
+    return { songs: library.list().flatMap(progress => describe(progress, library)) }
   })
   app.get(
     '/api/plays',
@@ -63,6 +63,19 @@ function addApiRoutes(app: HttpApp, { library, playback, status }: PlayerRoutesD
   })
 }
 
+function addPinRoutes(app: HttpApp, { library }: PlayerRoutesDeps): void {
+  const schema = (summary: string) => ({ schema: { tags: ['peer'], summary, params: SongParams, response: { 200: SongPin } } })
+  const pin = async (name: string, pinned: boolean) => {
+    const songId = parseSongId(name)
+    await library.pin(songId, pinned).catch(thrown => {
+      throw asUnavailable(toEvaError(thrown))
+    })
+    return { songId, pinned }
+  }
+  app.put('/api/songs/:songId/pin', schema('Keep what is here of the song'), async ({ params }) => pin(params.songId, true))
+  app.delete('/api/songs/:songId/pin', schema('Keep it no longer than others'), async ({ params }) => pin(params.songId, false))
+}
+
 function addEventRoute(app: HttpApp, { events }: PlayerRoutesDeps): void {
   const schema = {
     tags: ['peer'],
@@ -78,11 +91,13 @@ function addEventRoute(app: HttpApp, { events }: PlayerRoutesDeps): void {
   app.addHook('preClose', async () => events.close())
 }
 
-function describe(progress: SongProgress, manifest: Manifest | undefined): PeerSongs['songs'] {
+function describe(progress: SongProgress, library: PlayerRoutesDeps['library']): PeerSongs['songs'] {
+  const songId = parseSongId(progress.songId)
+  const manifest = library.manifestOf(songId)
   if (manifest === undefined) return []
   const { title, artist, album, durationMs, mimeType, fileSize } = manifest
   const description = Object.fromEntries(Object.entries({ artist, album, durationMs, mimeType }).filter(([, value]) => value !== undefined))
-  return [{ ...progress, title, fileSize, ...description, streamPath: streamPathOf(manifest.id) }]
+  return [{ ...progress, title, fileSize, ...description, pinned: library.isPinned(songId), streamPath: streamPathOf(songId) }]
 }
 
 function streamPathOf(songId: SongId): string {

@@ -95,6 +95,11 @@ export class SongLibrary {
     return song !== undefined && (song.isPinned || song.interest === 'seed')
   }
 
+  /** What all kept songs take, or will once they are whole. */
+  keptBytes(): number {
+    return [...this.#songs.values()].reduce((sum, { manifest }) => sum + (this.isKept(manifest.id) ? manifest.fileSize : 0), 0)
+  }
+
   /** All open songs, in the order of their opening. */
   list(): SongStatus[] {
     return [...this.#songs.keys()].map(songId => this.statusOf(songId)).filter(status => status !== undefined)

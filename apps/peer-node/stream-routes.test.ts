@@ -76,11 +76,14 @@ beforeEach(async () => {
     { service: 'peer', title: 'p', version: '1' },
   )
   const options = { allowedOrigins: [RADIO] }
-  const songs = { download: async () => {}, list: () => [], statusOf: () => undefined }
+  const songs = { download: async () => {}, list: () => [], statusOf: () => undefined, pin: async () => {}, isPinned: () => false }
   const status = () => ({
     peerId: 'p',
     uploadPort: 9,
     httpPort: 8,
+    sharing: 'on' as const,
+    peers: { downloadingFrom: 0, uploadingTo: 0 },
+    cache: { usedBytes: 0, limitBytes: 0 },
     songs: [],
     received: { originBytes: 0, peerBytes: 0 },
     sentBytes: 0,

@@ -38,6 +38,7 @@ export const PeerStatus = Type.Object({
   sharing: Type.Union([Type.Literal('on'), Type.Literal('receive-only'), Type.Literal('off')]),
   peers: PeersConnected,
   uploadCap: Type.Optional(UploadCap),
+  cache: Type.Object({ usedBytes: ByteCount, limitBytes: ByteCount }, { description: "What the songs' files take; a limit of 0 is none" }),
   songs: Type.Array(SongProgress),
   ...traffic,
 })
@@ -54,6 +55,7 @@ export const PeerSongs = Type.Object({
       durationMs: Type.Optional(Type.Integer({ minimum: 0 })),
       mimeType: Type.Optional(Type.String()),
       fileSize: Type.Integer({ minimum: 1 }),
+      pinned: Type.Boolean(),
       streamPath: Type.String({ description: 'Where the audio is served' }),
     }),
   ),
@@ -81,6 +83,9 @@ export type Play = Static<typeof Play>
 /** `GET /api/plays` */
 export const PeerPlays = Type.Object({ plays: Type.Array(Play) })
 export type PeerPlays = Static<typeof PeerPlays>
+
+/** The answer to `PUT` and `DELETE /api/songs/{songId}/pin`: what is here of a pinned song never makes room for others. */
+export const SongPin = Type.Object({ songId: Id, pinned: Type.Boolean() })
 
 export const SongParams = Type.Object({ songId: Id }, { additionalProperties: false })
 /** The id of a song, with or without an extension such as `.mp3` for players that go by it. */
