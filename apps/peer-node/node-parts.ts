@@ -12,10 +12,8 @@ import { Scheduler } from '@evastream/engine/scheduler'
 import type { Logger } from '@evastream/service-kit/logger'
 import type { Clock, Timers, WallClock } from '@evastream/service-kit/system-clock'
 import { Registry } from 'prom-client'
-import { CacheKeeper } from './cache-keeper.ts'
 import { ChunkAnnouncer } from './chunk-announcer.ts'
 import { ChunkNews } from './chunk-news.ts'
-import { ChunkStore } from './chunk-store.ts'
 import type { PeerNodeConfig } from './config.ts'
 import { DownloadCoordinator } from './download-coordinator.ts'
 import { listLibrary } from './library-listing.ts'
@@ -26,10 +24,9 @@ import { PeerNetwork } from './peer-network.ts'
 import { PlayLog } from './play-log.ts'
 import { PlayQueueDesk } from './play-queue-desk.ts'
 import { PlaybackDesk } from './playback-desk.ts'
-import { RecentSongs } from './recent-songs.ts'
 import { makeSharingParts } from './sharing-parts.ts'
 import { SongLibrary } from './song-library.ts'
-import { SwarmCopies } from './swarm-copies.ts'
+import { makeStorageParts } from './storage-parts.ts'
 import { TrackerHoldings } from './tracker-holdings.ts'
 import { TransferLedger } from './transfer-ledger.ts'
 import { VerifiedAudio } from './verified-audio.ts'
@@ -62,15 +59,9 @@ export async function makeNodeParts(deps: PeerNodeDeps, { config, identity, peer
   const registry = new Registry()
   const ledger = new TransferLedger({ registry })
   const clients = makeClients(config)
-  const recent = await RecentSongs.open({ timers }, { directory })
-  const store = await ChunkStore.open(
-    {
-      room: { take: size => keeper.take(size), found: size => keeper.found(size), give: size => keeper.give(size) },
-      onRotten: (songId, chunkId, reason) => news.chunkLost(songId, chunkId, reason),
-      onEvicted: (songId, chunkIds) => news.chunksEvicted(songId, chunkIds),
-      onUsed: songId => recent.used(songId),
-    },
-    { directory, directoryFlag: '--peer.id' },
+  const { store, recent, keeper } = await makeStorageParts(
+    { ...deps, log, tracker: clients.tracker, library: () => library, playback: () => playback, news: () => news },
+    { config, identity },
   )
   const { tracker, scope, uploads, limits, cap } = await makeSharingParts(
     {
@@ -140,8 +131,6 @@ export async function makeNodeParts(deps: PeerNodeDeps, { config, identity, peer
   })
   const news = new ChunkNews({ library, coordinator, uploads, announcer: holdings, events, log })
   const queue = new PlayQueueDesk({ library, coordinator })
-  const copies = new SwarmCopies({ tracker: config.sharing === 'on' ? clients.tracker : undefined, store, clock })
-  const keeper = new CacheKeeper({ store, library, playback, recent, copies, log }, { limitBytes: config.cacheLimitBytes })
   return {
     registry,
     ledger,

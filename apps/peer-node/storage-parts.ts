@@ -1,0 +1,59 @@
+// The parts by which a node keeps songs, made and joined: the chunk store, its keeper, and the order of last use.
+// Not the library (song-library.ts) and not the players: they come later and are looked up when they are needed.
+// Invariant: the store takes no room that its keeper did not give.
+
+import type { TrackerClient } from '@evastream/clients/tracker-client'
+import type { Clock, Timers } from '@evastream/service-kit/system-clock'
+import { CacheKeeper, type CacheKeeperDeps } from './cache-keeper.ts'
+import type { ChunkNews } from './chunk-news.ts'
+import { ChunkStore } from './chunk-store.ts'
+import type { PeerNodeConfig } from './config.ts'
+import type { PeerIdentity } from './peer-identity.ts'
+import type { NodeLog } from './ports.ts'
+import { RecentSongs } from './recent-songs.ts'
+import { SwarmCopies } from './swarm-copies.ts'
+
+interface StoragePartsDeps {
+  readonly clock: Clock
+  readonly timers: Timers
+  readonly log: NodeLog
+  readonly tracker: TrackerClient
+  /** Made after the store, and not called before. */
+  readonly library: () => CacheKeeperDeps['library']
+  readonly playback: () => CacheKeeperDeps['playback']
+  readonly news: () => Pick<ChunkNews, 'chunkLost' | 'chunksEvicted'>
+}
+
+interface StoragePartsOptions {
+  readonly config: PeerNodeConfig
+  readonly identity: PeerIdentity
+}
+
+/** @throws EvaError `EVA_DIRECTORY_LOCKED`, `EVA_STORAGE_FULL` or `EVA_STORAGE_FAILED`; nothing is left open then. */
+export async function makeStorageParts(deps: StoragePartsDeps, { config, identity }: StoragePartsOptions) {
+  const { directory } = identity
+  const recent = await RecentSongs.open(deps, { directory })
+  const store: ChunkStore = await ChunkStore.open(
+    {
+      room: { take: size => keeper.take(size), found: size => keeper.found(size), give: size => keeper.give(size) },
+      onRotten: (songId, chunkId, reason) => deps.news().chunkLost(songId, chunkId, reason),
+      onEvicted: (songId, chunkIds) => deps.news().chunksEvicted(songId, chunkIds),
+      onUsed: songId => recent.used(songId),
+    },
+    { directory, directoryFlag: '--peer.id' },
+  )
+  // Only of a peer that gives can a copy be missed.
+  const copies = new SwarmCopies({ ...deps, store, tracker: config.sharing === 'on' ? deps.tracker : undefined })
+  const library: CacheKeeperDeps['library'] = {
+    isKept: songId => deps.library().isKept(songId),
+    keptBytes: () => deps.library().keptBytes(),
+  }
+  const playback: CacheKeeperDeps['playback'] = {
+    get playingSongIds() {
+      return deps.playback().playingSongIds
+    },
+    positionsOf: songId => deps.playback().positionsOf(songId),
+  }
+  const keeper = new CacheKeeper({ ...deps, store, library, playback, recent, copies }, { limitBytes: config.cacheLimitBytes })
+  return { store, recent, keeper }
+}
