@@ -5,10 +5,12 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { EvaError, toEvaError } from '@evastream/core/errors'
+import { isPlaybackWorldName, PLAYBACK_WORLDS } from '@evastream/simulator/playback-worlds'
 import { summaryLine, summaryOf } from '@evastream/simulator/run-summary'
 import { type Outcome, productionScheduler, type SimulationOptions, simulate } from '@evastream/simulator/simulation'
-import { isStoryName, STORIES, type StoryName } from '@evastream/simulator/stories'
+import { isStoryName, STORIES } from '@evastream/simulator/stories'
 import { replayTrace, Trace, type TraceEntry } from '@evastream/simulator/trace'
+import type { WorldPlan } from '@evastream/simulator/world-plan'
 
 const USAGE = `Plays simulated worlds through the production Scheduler, on virtual time.
 
@@ -17,6 +19,10 @@ const USAGE = `Plays simulated worlds through the production Scheduler, on virtu
   npm run sim -- --replay FILE          feeds a trace's events to new Schedulers: do the same commands come out?
   npm run sim -- --seeds 1..1000        many worlds, a line each
   npm run sim -- --count 1000           the same; with --seed N it begins at N
+  npm run sim -- --world NAME --seed 7  a world of listeners, as npm run bench:playback measures them:
+${Object.keys(PLAYBACK_WORLDS)
+  .map(name => `                                          ${name}`)
+  .join('\n')}
   npm run sim -- --story NAME           a world with a point, instead of one by chance:
 ${Object.keys(STORIES)
   .map(name => `                                          ${name}`)
@@ -35,7 +41,8 @@ interface PlayArguments {
   readonly first: number
   readonly last: number
   readonly tracePath: string | undefined
-  readonly story: StoryName | undefined
+  /** Undefined: drawn from the seed. */
+  readonly planOf: ((seed: number) => WorldPlan) | undefined
 }
 
 type SimArguments = PlayArguments | { readonly kind: 'replay'; readonly path: string } | { readonly kind: 'help' }
@@ -70,9 +77,9 @@ async function playAll(given: PlayArguments, io: SimIo): Promise<number> {
   return badCount === 0 ? 0 : 1
 }
 
-async function playOne(seed: number, { tracePath, story }: PlayArguments, io: SimIo): Promise<Outcome> {
+async function playOne(seed: number, { tracePath, planOf }: PlayArguments, io: SimIo): Promise<Outcome> {
   const { play = simulate } = io
-  const world = story === undefined ? { seed } : { seed, plan: STORIES[story]().plan() }
+  const world = planOf === undefined ? { seed } : { seed, plan: planOf(seed) }
   if (tracePath === undefined) return play(world)
   const lines: string[] = []
   const outcome = play({ ...world, trace: new Trace({ write: line => lines.push(line) }) })
@@ -113,13 +120,32 @@ function parseArguments(argv: readonly string[]): SimArguments {
   const last = range === null ? first + wholeNumber('--count', values.count ?? '1') - 1 : wholeNumber('--seeds', range[2] ?? '')
   if (last < first) throw usage('There is no seed in that range.')
   if (values.trace !== undefined && last !== first) throw usage('--trace takes one seed.')
-  if (values.story !== undefined && !isStoryName(values.story)) throw usage(`There is no story "${values.story}".`)
-  return { kind: 'play', first, last, tracePath: values.trace, story: values.story }
+  return { kind: 'play', first, last, tracePath: values.trace, planOf: planMaker(values) }
+}
+
+function planMaker({ story, world }: { readonly story?: string; readonly world?: string }): PlayArguments['planOf'] {
+  if (story !== undefined && world !== undefined) throw usage('--story and --world do not go together.')
+  if (world !== undefined) {
+    if (!isPlaybackWorldName(world)) throw usage(`There is no world "${world}".`)
+    return seed => PLAYBACK_WORLDS[world].plan(seed)
+  }
+  if (story === undefined) return undefined
+  if (!isStoryName(story)) throw usage(`There is no story "${story}".`)
+  return () => STORIES[story]().plan()
 }
 
 function parseStrictly(argv: readonly string[]) {
   const text = { type: 'string' } as const
-  const options = { seed: text, seeds: text, count: text, trace: text, story: text, replay: text, help: { type: 'boolean' } } as const
+  const options = {
+    seed: text,
+    seeds: text,
+    count: text,
+    trace: text,
+    story: text,
+    world: text,
+    replay: text,
+    help: { type: 'boolean' },
+  } as const
   try {
     return parseArgs({ args: [...argv], options, strict: true })
   } catch (thrown) {

@@ -67,7 +67,7 @@ type MeasurementName = Pick<PlaybackMeasurement, 'scenario' | 'setting'>
 export function measurementOf(name: MeasurementName, runs: readonly PlaybackRun[]): PlaybackMeasurement {
   const plays = runs.flatMap(run => run.plays)
   const seeks = plays.flatMap(play => play.seekMs)
-  const sum = (valueOf: (run: PlaybackRun) => number) => runs.reduce((total, run) => total + valueOf(run), 0)
+  const sum = (figureOf: (run: PlaybackRun) => number) => runs.reduce((total, run) => total + figureOf(run), 0)
   return {
     ...name,
     runCount: runs.length,

@@ -46,7 +46,7 @@ interface Fetch {
 
 /** The client gives up when nothing comes for this long. */
 const CLIENT_TIMEOUT_MS = 15_000
-const RETRY_AFTER_MS = 2000
+const RETRY_AFTER_MS = 1000
 const SLOW_FACTOR = 50
 
 export class SimulatedOrigin {
