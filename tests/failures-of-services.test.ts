@@ -49,10 +49,10 @@ describe('the tracker is down', () => {
   test('midway: a download goes on with the peers that are known', async () => {
     await town.startPeer('seeder', [`--song.id=${song.songId}`, '--upload-limit=300K'])
     await town.whenComplete('seeder', song.songId)
+    await town.process('origin').kill()
     await town.startPeer('listener', [`--song.id=${song.songId}`])
     await eventually('the first chunk is here', async () => (await town.progress('listener', song.songId)).chunksHeld > 0)
     await town.process('tracker').kill()
-    await town.process('origin').kill()
     const { received } = await town.whenComplete('listener', song.songId)
     expect(received).toEqual({ originBytes: 0, peerBytes: song.bytes.length })
   })

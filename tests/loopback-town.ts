@@ -5,7 +5,7 @@
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
@@ -148,11 +148,15 @@ export class LoopbackTown {
     return process
   }
 
-  /** Publishes as the preprocessor does, in this process. */
+  /** Makes a song of silence and publishes it. */
   async publish({ songId, sizeBytes, chunkSize = 64 * 1024, seed = 1 }: SongWish): Promise<PublishedFile> {
-    const bytes = mp3Bytes({ seed, sizeBytes })
     const path = this.path(`${songId}.mp3`)
-    await writeFile(path, bytes)
+    await writeFile(path, mp3Bytes({ seed, sizeBytes }))
+    return this.publishFile({ songId, path, chunkSize })
+  }
+
+  /** Publishes as the preprocessor does, in this process. */
+  async publishFile({ songId, path, chunkSize }: Pick<PublishedFile, 'songId' | 'path' | 'chunkSize'>): Promise<PublishedFile> {
     const flags = [
       `--input=${path}`,
       `--songId=${songId}`,
@@ -163,6 +167,7 @@ export class LoopbackTown {
     const services = [`--metadata=${this.url('metadata')}`, `--data=${this.path('metadata')}`]
     const { values } = loadConfig(preprocessorOptions, { argv: [...flags, ...services], env: {} })
     await publishSong(values, { stdout: nowhere(), stderr: nowhere(), isTerminal: false, env: {} })
+    const bytes = await readFile(path)
     return { songId, path, bytes, chunkSize, sha256: sha256Of(bytes) }
   }
 
