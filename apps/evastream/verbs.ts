@@ -14,6 +14,7 @@ const COMMAND_LOADERS: ReadonlyMap<string, CommandLoader> = new Map([
   ['preprocess', async () => (await import('./commands/preprocess.ts')).preprocessCommand],
   ['peer', async () => (await import('./commands/peer.ts')).peerCommand],
   ['get', async () => (await import('./commands/get.ts')).getCommand],
+  ['play', async () => (await import('./commands/play.ts')).playCommand],
 ])
 
 export const VERBS: readonly string[] = [...COMMAND_LOADERS.keys()]

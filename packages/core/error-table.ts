@@ -357,6 +357,13 @@ export const ERROR_TABLE = Object.freeze({
     'A chunk on the own disk does not match its hash.',
     'Nothing: it is fetched again. If it happens often, check the disk.',
   ),
+  EVA_PLAYER_FAILED: row(
+    'self',
+    500,
+    false,
+    '{player} did not play to the end ({reason}).',
+    'Its own words above say why; try another with --mpv, --vlc or --ffplay, or open {url} in any player.',
+  ),
   EVA_CANCELLED: row('self', 499, true, 'The work was cancelled.', 'Nothing: somebody asked for it.'),
   EVA_INTERNAL: row('self', 500, false, 'Something that cannot happen happened.', 'Report it with the log line that names this error.'),
 } as const)
