@@ -69,7 +69,9 @@ export class PeerNode implements RunningService {
   }
 
   status(): PeerStatus {
-    const { ledger, uploads, network, library, cap, keeper } = this.#parts
+    const { ledger, uploads, network, library, cap, keeper, playback } = this.#parts
+    const { uploadLimitBytesPerSecond, downloadLimitBytesPerSecond } = this.#config
+    const { bufferMs } = playback
     const { originBytes, peerBytes, sentBytes, wastedBytes } = ledger.totals()
     return {
       peerId: this.peerId,
@@ -77,8 +79,13 @@ export class PeerNode implements RunningService {
       httpPort: this.#player?.port ?? 0,
       sharing: this.#config.sharing,
       peers: { downloadingFrom: network.connectionCount, uploadingTo: uploads.snapshot().connectionCount },
+      limits: { uploadBytesPerSecond: uploadLimitBytesPerSecond, downloadBytesPerSecond: downloadLimitBytesPerSecond },
       ...(cap === undefined ? {} : { uploadCap: cap.status() }),
       cache: keeper.status(),
+      playing: {
+        songIds: [...playback.playingSongIds],
+        ...(bufferMs === undefined ? {} : { bufferMs: Math.max(0, Math.round(bufferMs)) }),
+      },
       songs: library.list(),
       received: { originBytes, peerBytes },
       sentBytes,

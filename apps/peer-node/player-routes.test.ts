@@ -70,7 +70,10 @@ beforeEach(async () => {
   const sharing = 'on' as const
   const peers = { downloadingFrom: 1, uploadingTo: 2 }
   const cache = { usedBytes: 5, limitBytes: 6 }
-  const status = () => ({ peerId: 'p', uploadPort: 9, httpPort: 8, sharing, peers, cache, songs: library.list(), ...totals })
+  const limits = { uploadBytesPerSecond: 7, downloadBytesPerSecond: 8 }
+  const playing = { songIds: ['bare'], bufferMs: 9 }
+  const ports = { uploadPort: 9, httpPort: 8 }
+  const status = () => ({ peerId: 'p', ...ports, sharing, peers, cache, limits, playing, songs: library.list(), ...totals })
   addPlayerRoutes(app, { library, playback: { recentPlays: () => [] }, events, status }, { allowedOrigins: [] })
 })
 
@@ -91,6 +94,8 @@ describe('player routes: /api', () => {
       sharing: 'on',
       peers: { downloadingFrom: 1, uploadingTo: 2 },
       cache: { usedBytes: 5, limitBytes: 6 },
+      limits: { uploadBytesPerSecond: 7, downloadBytesPerSecond: 8 },
+      playing: { songIds: ['bare'], bufferMs: 9 },
       songs: [
         { songId: 'my.song', chunkCount: 5, chunksHeld: 5, complete: true },
         { songId: 'bare', chunkCount: 1, chunksHeld: 1, complete: true },

@@ -84,6 +84,8 @@ beforeEach(async () => {
     sharing: 'on' as const,
     peers: { downloadingFrom: 0, uploadingTo: 0 },
     cache: { usedBytes: 0, limitBytes: 0 },
+    limits: { uploadBytesPerSecond: 0, downloadBytesPerSecond: 0 },
+    playing: { songIds: [] },
     songs: [],
     received: { originBytes: 0, peerBytes: 0 },
     sentBytes: 0,

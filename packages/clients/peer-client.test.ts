@@ -1,13 +1,19 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { parseSongId } from '@evastream/core/ids'
+import type { PeerStatus } from '@evastream/protocol/peer-http'
 import { afterEach, describe, expect, it } from 'vitest'
 import { PeerClient } from './peer-client.ts'
 
-const STATUS = {
+const STATUS: PeerStatus = {
   peerId: 'p',
   uploadPort: 1,
   httpPort: 2,
+  sharing: 'on',
+  peers: { downloadingFrom: 0, uploadingTo: 0 },
+  limits: { uploadBytesPerSecond: 0, downloadBytesPerSecond: 0 },
+  cache: { usedBytes: 0, limitBytes: 0 },
+  playing: { songIds: [] },
   songs: [],
   received: { originBytes: 0, peerBytes: 0 },
   sentBytes: 0,

@@ -37,8 +37,15 @@ export const PeerStatus = Type.Object({
   httpPort: Port,
   sharing: Type.Union([Type.Literal('on'), Type.Literal('receive-only'), Type.Literal('off')]),
   peers: PeersConnected,
+  limits: Type.Object({ uploadBytesPerSecond: ByteCount, downloadBytesPerSecond: ByteCount }, { description: '0 is no limit' }),
   uploadCap: Type.Optional(UploadCap),
   cache: Type.Object({ usedBytes: ByteCount, limitBytes: ByteCount }, { description: "What the songs' files take; a limit of 0 is none" }),
+  playing: Type.Object({
+    songIds: Type.Array(Id),
+    bufferMs: Type.Optional(
+      Type.Integer({ minimum: 0, description: 'The least music that any of their players has ahead; absent where none can run dry' }),
+    ),
+  }),
   songs: Type.Array(SongProgress),
   ...traffic,
 })
