@@ -1,9 +1,10 @@
 // Where measurements come from: the simulator always; whatever else can measure a scenario adds itself to the list.
-// Not the measuring. Real processes on shaped links belong here as a second source, shown beside the simulator's prediction.
+// Not the measuring: each source has a file of its own.
 // Invariant: a source that cannot measure here says why, and its lines are left out.
 
 import type { PlaybackWorldName } from '@evastream/simulator/playback-worlds'
 import type { PlaybackMeasurement } from './playback-measurement.ts'
+import { realProcesses } from './real-processes.ts'
 import { measureSimulated, type Seeds } from './simulated-playback.ts'
 
 export interface MeasurementSource {
@@ -20,4 +21,4 @@ const simulated: MeasurementSource = {
   measure: async (scenario, seeds) => measureSimulated(scenario, seeds),
 }
 
-export const MEASUREMENT_SOURCES: readonly MeasurementSource[] = [simulated]
+export const MEASUREMENT_SOURCES: readonly MeasurementSource[] = [simulated, realProcesses]

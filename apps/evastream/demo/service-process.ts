@@ -19,6 +19,8 @@ export interface ServiceProcessOptions {
   readonly args: readonly string[]
   readonly logDirectory: string
   readonly env?: NodeJS.ProcessEnv
+  /** A command that becomes the process after its own work is done, like `ip netns exec NAME`. */
+  readonly through?: readonly string[]
   /** Let it live on when this process ends (`--keep`). */
   readonly outlives?: boolean
 }
@@ -74,10 +76,11 @@ export class ServiceProcess {
   }
 }
 
-function spawnProgram({ verb, args, env, outlives }: ServiceProcessOptions, logPath: string): ChildProcess {
+function spawnProgram({ verb, args, env, through = [], outlives }: ServiceProcessOptions, logPath: string): ChildProcess {
   // A file, not a pipe: a kept process must not die of a reader that left.
   const log = openSync(logPath, 'a')
-  const child = spawn(process.execPath, [PROGRAM_PATH, verb, ...args, '--json'], {
+  const [command = process.execPath, ...words] = [...through, process.execPath, PROGRAM_PATH, verb, ...args, '--json']
+  const child = spawn(command, words, {
     stdio: ['ignore', log, log],
     detached: outlives === true,
     ...(env === undefined ? {} : { env }),
