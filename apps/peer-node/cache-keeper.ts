@@ -6,6 +6,7 @@ import { EvaError, toEvaError } from '@evastream/core/errors'
 import type { SongId } from '@evastream/core/ids'
 import type { Manifest } from '@evastream/core/manifest'
 import { type CachedExtent, type CachedSong, nextVictim, type Victim } from '@evastream/engine/cache-eviction'
+import { defaultEngineConfig } from '@evastream/engine/config'
 import { forEachBounded } from './bounded-work.ts'
 import type { NodeLog } from './ports.ts'
 import type { RecentSongs } from './recent-songs.ts'
@@ -23,6 +24,8 @@ export interface CacheKeeperDeps {
   }
   readonly library: { isKept(songId: SongId): boolean; keptBytes(): number }
   readonly playback: { readonly playingSongIds: readonly SongId[]; positionsOf(songId: SongId): readonly number[] }
+  /** The songs to come: the next few are being fetched, and would only be fetched again. */
+  readonly queue: { readonly songIds: readonly SongId[] }
   readonly recent: Pick<RecentSongs, 'inOrder' | 'retain'>
   readonly copies: Pick<SwarmCopies, 'isAsked' | 'copiesOf' | 'ask'>
   readonly log: NodeLog
@@ -33,6 +36,8 @@ export interface CacheKeeperOptions {
   readonly limitBytes: number
 }
 
+/** Of the queue: as many as are fetched ahead of their turn. */
+const NEXT_SONGS = 1 + defaultEngineConfig.queueSongsAhead
 /** Songs that the tracker is asked about together, when one of them is to go. */
 const ASKED_AT_ONCE = 8
 
@@ -71,9 +76,15 @@ export class CacheKeeper implements StorageRoom {
   }
 
   /** Nothing is given up any more, and whoever waits for room is told that there is none. */
-  close(): void {
+  close(): Promise<void> {
     this.#isClosed = true
     this.#begin()
+    return this.settled()
+  }
+
+  /** Resolves when no room is being made. */
+  async settled(): Promise<void> {
+    await this.#making
   }
 
   /** One file may lie over the limit, so that who stores does not wait for who goes. @throws EvaError `EVA_STORAGE_FULL` */
@@ -81,7 +92,7 @@ export class CacheKeeper implements StorageRoom {
     if (this.#limitBytes > 0) await this.#begun
     while (this.#isOver) {
       await this.#makeRoom()
-      if (this.#isOver && this.#making === undefined) throw new EvaError('EVA_STORAGE_FULL')
+      if (this.#isOver && this.#making === undefined) throw this.#stuck()
     }
     this.#usedBytes += sizeBytes
     if (this.#isOver) void this.#makeRoom()
@@ -118,10 +129,7 @@ export class CacheKeeper implements StorageRoom {
     while (this.#isOver && !this.#isClosed) {
       if (await store.removeStray()) continue
       const victim = await this.#choose(passedOver)
-      if (victim === undefined) {
-        this.#tellStuck()
-        return
-      }
+      if (victim === undefined) return
       passedOver.add(nameOf(victim))
       const outcome = await store.evict(victim.songId, victim.extent).catch(toEvaError)
       if (outcome instanceof EvaError)
@@ -146,14 +154,15 @@ export class CacheKeeper implements StorageRoom {
   }
 
   *#songs(passedOver: ReadonlySet<string>): Generator<CachedSong> {
-    const { store, library, playback, copies } = this.#deps
+    const { store, library, playback, queue, copies } = this.#deps
     const manifests = new Map(store.openSongs().map(song => [song.id, song]))
     const playing = new Set(playback.playingSongIds)
+    const next = new Set(queue.songIds.slice(0, NEXT_SONGS))
     for (const songId of this.#songIdsInOrder()) {
       yield {
         songId,
         fileSize: manifests.get(songId)?.fileSize ?? 0,
-        isKept: library.isKept(songId),
+        isKept: library.isKept(songId) || next.has(songId),
         readerPositions: playing.has(songId) ? playback.positionsOf(songId) : undefined,
         copies: copies.copiesOf(songId),
         extents: store.evictable(songId).filter(({ extent }) => !passedOver.has(nameOf({ songId, extent }))),
@@ -165,13 +174,15 @@ export class CacheKeeper implements StorageRoom {
     return this.#deps.recent.inOrder(this.#deps.store.openSongs().map(song => song.id))
   }
 
-  #tellStuck(): void {
-    if (this.#isStuck) return
+  /** Told once, until something goes again. */
+  #stuck(): EvaError {
+    if (!this.#isStuck && !this.#isClosed)
+      this.#deps.log.warn(
+        { ...this.status() },
+        'The cache is full of what is pinned, wanted whole, queued or being played: nothing more is kept. Raise --cache-size, or unpin songs.',
+      )
     this.#isStuck = true
-    this.#deps.log.warn(
-      { ...this.status() },
-      'The cache is full of what is pinned, wanted whole or being played: nothing more is kept. Raise --cache-size, or unpin songs.',
-    )
+    return new EvaError('EVA_STORAGE_FULL')
   }
 }
 

@@ -60,7 +60,7 @@ export async function makeNodeParts(deps: PeerNodeDeps, { config, identity, peer
   const ledger = new TransferLedger({ registry })
   const clients = makeClients(config)
   const { store, recent, keeper } = await makeStorageParts(
-    { ...deps, log, tracker: clients.tracker, library: () => library, playback: () => playback, news: () => news },
+    { ...deps, log, tracker: clients.tracker, library: () => library, playback: () => playback, queue: () => queue, news: () => news },
     { config, identity },
   )
   const { tracker, scope, uploads, limits, cap } = await makeSharingParts(

@@ -121,13 +121,13 @@ export class PeerNode implements RunningService {
     this.#isStopping = true
     const { announcer, cap, clients, coordinator, keeper, library, network, recent, store, uploads } = this.#parts
     announcer.stop()
-    keeper.close()
     await this.#stopAll([
       ['player server', () => this.#player?.close()],
       ['tracker session', () => this.#session?.stop()],
       ['downloads', () => coordinator.stop()],
       ['metadata client', () => clients.metadata.close()],
       ['song library', () => library.close()],
+      ['cache', () => keeper.close()],
     ])
     await this.#stopAll([
       ['upload server', () => uploads.stop()],

@@ -3,10 +3,10 @@
 // Invariant: an extent stays only if it belongs to the song and a chunk is recorded in it; a chunk counts only if its extents are there.
 
 import { mkdir, readdir, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import type { Bitfield } from '@evastream/core/bitfield'
 import type { Manifest } from '@evastream/core/manifest'
-import { ChunkRecord } from './chunk-record.ts'
+import { ChunkRecord, RECORD_SLOT_BYTES } from './chunk-record.ts'
 import type { ExtentFiles, OpenFile } from './extent-files.ts'
 import { lossless } from './storage-fault.ts'
 import { chunksInExtent, extentCountOf, extentIndexOf, extentLengthBytes, type SongPaths } from './store-layout.ts'
@@ -17,7 +17,7 @@ export interface SongStock {
   readonly recorded: Bitfield
   /** The extents on the disk. */
   readonly extents: ReadonlySet<number>
-  /** All files of the song, extents at their full length. */
+  /** All files of the song: extents at their full length, the record as long as that of a complete song. */
   readonly sizeBytes: number
 }
 
@@ -43,10 +43,11 @@ export async function takeStock(deps: StockDeps, { manifest, contentKey, paths }
     if (extent < extentCountOf(manifest.fileSize) && hasMember(kept, chunksInExtent(manifest, extent))) extents.add(extent)
     else await deps.files.remove(paths.extent(extent))
   }
-  const sideFiles = names.filter(name => extentIndexOf(name) === undefined)
+  const sideFiles = names.filter(name => extentIndexOf(name) === undefined && name !== basename(paths.record))
   const sideSizes = await Promise.all(sideFiles.map(async name => (await stat(join(paths.directory, name)).catch(lossless))?.size ?? 0))
   const lengths = [...extents].map(extent => extentLengthBytes(manifest.fileSize, extent))
-  return { record, recorded: kept, extents, sizeBytes: [...sideSizes, ...lengths].reduce((sum, size) => sum + size, 0) }
+  const recordBytes = RECORD_SLOT_BYTES * manifest.chunkCount
+  return { record, recorded: kept, extents, sizeBytes: [recordBytes, ...sideSizes, ...lengths].reduce((sum, size) => sum + size, 0) }
 }
 
 interface FoundChunks {

@@ -21,6 +21,7 @@ interface StoragePartsDeps {
   /** Made after the store, and not called before. */
   readonly library: () => CacheKeeperDeps['library']
   readonly playback: () => CacheKeeperDeps['playback']
+  readonly queue: () => CacheKeeperDeps['queue']
   readonly news: () => Pick<ChunkNews, 'chunkLost' | 'chunksEvicted'>
 }
 
@@ -54,6 +55,11 @@ export async function makeStorageParts(deps: StoragePartsDeps, { config, identit
     },
     positionsOf: songId => deps.playback().positionsOf(songId),
   }
-  const keeper = new CacheKeeper({ ...deps, store, library, playback, recent, copies }, { limitBytes: config.cacheLimitBytes })
+  const queue: CacheKeeperDeps['queue'] = {
+    get songIds() {
+      return deps.queue().songIds
+    },
+  }
+  const keeper = new CacheKeeper({ ...deps, store, library, playback, queue, recent, copies }, { limitBytes: config.cacheLimitBytes })
   return { store, recent, keeper }
 }
