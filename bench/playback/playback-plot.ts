@@ -9,7 +9,7 @@ const LABEL_WIDTH = 170
 const NOTE_WIDTH = 200
 const TOP = 64
 const LINE_HEIGHT = 34
-const TICKS_MS = [1, 10, 20, 50, 100, 200, 500, 1000, 2500, 10_000, 60_000]
+const TICKS_MS = [10, 20, 50, 100, 200, 500, 1000, 2500, 10_000, 60_000]
 
 const STYLE = `
   svg { background: #fff; font: 13px system-ui, sans-serif; fill: #222 }
@@ -28,7 +28,7 @@ export function playbackPlot(lines: readonly TableLine[]): string {
   const x = scale(ticks.at(-1) ?? 1)
   const grid = ticks.map(ms => {
     const at = x(ms).toFixed(1)
-    const label = ms < 1000 ? `${ms} ms` : `${ms / 1000} s`
+    const label = ms === TICKS_MS[0] ? `≤ ${ms} ms` : ms < 1000 ? `${ms} ms` : `${ms / 1000} s`
     return `<line class="grid" x1="${at}" y1="${TOP - 14}" x2="${at}" y2="${height - 20}"/><text class="small" x="${at}" y="${TOP - 20}" text-anchor="middle">${label}</text>`
   })
   return [
@@ -44,10 +44,11 @@ export function playbackPlot(lines: readonly TableLine[]): string {
   ].join('\n')
 }
 
-/** Logarithmic, from 1 ms (and what is faster) to the widest. */
+/** Logarithmic, from 10 ms (and what is faster) to the widest. */
 function scale(widestMs: number): (ms: number) => number {
   const span = WIDTH - LABEL_WIDTH - NOTE_WIDTH
-  return ms => LABEL_WIDTH + (Math.log10(Math.max(1, ms)) / Math.log10(Math.max(10, widestMs))) * span
+  const decades = Math.log10(Math.max(100, widestMs) / 10)
+  return ms => LABEL_WIDTH + (Math.log10(Math.max(10, ms) / 10) / decades) * span
 }
 
 function drawnLine({ measured, bar }: TableLine, y: number, x: (ms: number) => number): string {

@@ -38,12 +38,20 @@ export function worldSentence({ songs, peers, adversaries, engine }: WorldPlan):
   const numbers = Object.entries(engine).map(([name, value]) => `${name} ${value}`)
   return [
     songs.map(songWords).join(' and '),
-    `${counted(peers.length, 'peer', 'peers')} (${peers.map(peerWords).join(', ')})`,
+    `${counted(peers.length, 'peer', 'peers')} (${listed(peers.map(peerWords))})`,
     ...(adversaries.length === 0
       ? []
-      : [`${counted(adversaries.length, 'adversary', 'adversaries')} (${adversaries.map(adversaryWords).join(', ')})`]),
+      : [`${counted(adversaries.length, 'adversary', 'adversaries')} (${listed(adversaries.map(adversaryWords))})`]),
     ...(numbers.length === 0 ? [] : [`with ${numbers.join(', ')}`]),
   ].join('; ')
+}
+
+/** So many by name, and how many more: a crowd is not read to its end. */
+const LISTED_MAX = 8
+
+function listed(names: readonly string[]): string {
+  const rest = names.length - LISTED_MAX
+  return rest > 0 ? `${names.slice(0, LISTED_MAX).join(', ')} and ${rest} more` : names.join(', ')
 }
 
 function songWords({ songId, shape, hasBlockHashes, flaw }: SongPlan): string {

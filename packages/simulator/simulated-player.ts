@@ -177,7 +177,8 @@ export class SimulatedPlayer {
 
   #isNewChunk(): boolean {
     const { chunkSize, fileSize } = this.#deps.song.shape
-    return Math.floor(this.#readTo / chunkSize) !== Math.floor(this.#toldBytes / chunkSize) || this.#readTo >= fileSize
+    if (this.#readTo === this.#toldBytes) return false
+    return this.#readTo >= fileSize || Math.floor(this.#readTo / chunkSize) !== Math.floor(this.#toldBytes / chunkSize)
   }
 
   /** The music goes on. */

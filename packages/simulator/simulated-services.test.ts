@@ -96,7 +96,7 @@ describe('origin', () => {
     [undefined, ['0 good', '1 good', '2 good']],
     ['refuses', ['EVA_ORIGIN_UNREACHABLE']],
     ['answers-500', ['EVA_ORIGIN_STATUS']],
-    ['is-overloaded', ['EVA_ORIGIN_OVERLOADED 2000']],
+    ['is-overloaded', ['EVA_ORIGIN_OVERLOADED 1000']],
     ['truncates', ['0 good', '1 good', 'EVA_ORIGIN_TRUNCATED']],
     ['sends-wrong-bytes', ['0 bad', '1 bad', '2 bad']],
     ['is-slow', ['0 good', '1 good', '2 good']],
@@ -108,6 +108,6 @@ describe('origin', () => {
   })
 
   test('origin: more requests than it takes at a time: the rest are told to come back', () => {
-    expect(outcomeOf(undefined, 3).filter(line => line.startsWith('EVA'))).toEqual(['EVA_ORIGIN_OVERLOADED 2000'])
+    expect(outcomeOf(undefined, 3).filter(line => line.startsWith('EVA'))).toEqual(['EVA_ORIGIN_OVERLOADED 1000'])
   })
 })
