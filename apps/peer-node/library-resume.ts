@@ -17,12 +17,13 @@ export interface LibraryResumeDeps {
   }
   readonly log: NodeLog
   /** Opens the song as it is known, and goes on fetching it when it is wanted. */
-  open(song: KnownSong, marks: SongMarks): Promise<void>
+  open(left: LeftSong): Promise<void>
   /** What the metadata service says of the song now. @throws EvaError when it says nothing */
   lookUp(song: KnownSong, signal: AbortSignal): Promise<KnownSong>
 }
 
-interface LeftSong {
+/** A song as an earlier process left it. */
+export interface LeftSong {
   readonly song: KnownSong
   readonly marks: SongMarks
 }
@@ -35,11 +36,11 @@ const LOOK_UP_TIMEOUT_MS = SECOND_MS
 /** Never throws: what could not be opened is told to the log. */
 export async function resumeLibrary(deps: LibraryResumeDeps, signal: AbortSignal): Promise<void> {
   const wanted: LeftSong[] = []
-  const openSafely = ({ song, marks }: LeftSong) =>
-    deps.open(song, marks).catch(thrown => {
+  const openSafely = (left: LeftSong) =>
+    deps.open(left).catch(thrown => {
       if (signal.aborted) return
       const { code, message } = toEvaError(thrown)
-      deps.log.warn({ songId: song.manifest.id, code }, `A stored song was not opened: ${message}`)
+      deps.log.warn({ songId: left.song.manifest.id, code }, `A stored song was not opened: ${message}`)
     })
   await forEachBounded(await deps.cache.directories(), OPENED_AT_ONCE_MAX, async name => {
     const song = signal.aborted ? undefined : await deps.cache.readIn(name)

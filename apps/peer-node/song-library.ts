@@ -13,7 +13,7 @@ import type { Interest } from '@evastream/engine/events'
 import type { Timers } from '@evastream/service-kit/system-clock'
 import { contentKeyOf } from './chunk-record.ts'
 import type { AddedSong } from './download-coordinator.ts'
-import { resumeLibrary } from './library-resume.ts'
+import { type LeftSong, resumeLibrary } from './library-resume.ts'
 import type { KnownSong, SongMarks } from './manifest-cache.ts'
 import type { MetadataPort, NodeLog, PeerNetworkPort } from './ports.ts'
 import { RetryPace } from './retry-pace.ts'
@@ -37,6 +37,8 @@ export interface SongLibraryDeps {
   readonly metadata: MetadataPort
   readonly coordinator: { addSong(song: AddedSong): void; setInterest(songId: SongId, interest: Interest): void }
   readonly network: Pick<PeerNetworkPort, 'follow'>
+  /** Somebody waits for a song that is not known here yet: its peers can be looked for meanwhile. */
+  lookAhead(songId: SongId): void
   readonly timers: Pick<Timers, 'after'>
   readonly random: Random
   readonly log: NodeLog
@@ -141,9 +143,9 @@ export class SongLibrary {
   /** Opens what an earlier process left, and goes on fetching what was wanted. Resolves when that is done, well or badly. */
   resume(): Promise<void> {
     const { cache, log } = this.#deps
-    const open = async (song: KnownSong, { isWanted }: SongMarks) => {
-      const opened = await this.#open(song.manifest.id, song)
-      if (isWanted) this.#want(opened)
+    const open = async (left: LeftSong) => {
+      const opened = await this.#open(left.song.manifest.id, left)
+      if (left.marks.isWanted) this.#want(opened)
     }
     return this.#inBackground(
       resumeLibrary({ cache, log, open, lookUp: (song, signal) => this.#refresh(song, signal) }, this.#abort.signal),
@@ -216,7 +218,7 @@ export class SongLibrary {
   }
 
   /** `known`: opened as that, without asking anybody. */
-  #open(songId: SongId, known?: KnownSong): Promise<OpenSong> {
+  #open(songId: SongId, known?: LeftSong): Promise<OpenSong> {
     const present = this.#songs.get(songId)
     if (present !== undefined) return Promise.resolve(present)
     const opening = this.#opening.get(songId) ?? this.#openNow(songId, known).finally(() => this.#opening.delete(songId))
@@ -224,11 +226,11 @@ export class SongLibrary {
     return opening
   }
 
-  async #openNow(songId: SongId, known: KnownSong | undefined): Promise<OpenSong> {
+  async #openNow(songId: SongId, known: LeftSong | undefined): Promise<OpenSong> {
     const { store, cache, coordinator, network } = this.#deps
-    const { manifest, blockHashes } = known ?? (await this.#know(songId))
+    const { manifest, blockHashes } = known?.song ?? (await this.#know(songId))
     await store.openSong(manifest)
-    const { isPinned } = await cache.marksOf(songId)
+    const { isPinned } = known?.marks ?? (await cache.marksOf(songId))
     const song: OpenSong = { manifest, interest: 'idle', isPinned, waiting: new Set() }
     this.#songs.set(songId, song)
     const heldChunkIds = store.heldChunks(songId)
@@ -244,7 +246,10 @@ export class SongLibrary {
 
   async #know(songId: SongId): Promise<KnownSong> {
     const cached = await this.#deps.cache.read(songId)
-    if (cached === undefined) return this.#fetchManifest(songId, this.#abort.signal)
+    if (cached === undefined) {
+      this.#deps.lookAhead(songId)
+      return this.#keep(await this.#deps.metadata.getSong(songId, this.#abort.signal))
+    }
     return this.#refresh(cached, AbortSignal.timeout(REFRESH_TIMEOUT_MS)).catch(() => cached)
   }
 
@@ -270,11 +275,6 @@ export class SongLibrary {
       manifest,
       blockHashes: isAllKnown ? cached.blockHashes : await this.#deps.metadata.getBlockHashes(manifest, signal),
     })
-  }
-
-  async #fetchManifest(songId: SongId, signal: AbortSignal): Promise<KnownSong> {
-    const manifest = await this.#deps.metadata.getManifest(songId, signal)
-    return this.#keep({ manifest, blockHashes: await this.#deps.metadata.getBlockHashes(manifest, signal) })
   }
 
   async #keep(song: KnownSong): Promise<KnownSong> {

@@ -2,13 +2,12 @@
 // Not the hashing of what is found: that comes with the first use of each chunk.
 // Invariant: an extent stays only if it belongs to the song and a chunk is recorded in it; a chunk counts only if its extents are there.
 
-import { mkdir, readdir, stat } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { mkdir, readdir } from 'node:fs/promises'
 import type { Bitfield } from '@evastream/core/bitfield'
-import type { Manifest } from '@evastream/core/manifest'
+import { blockHashesLengthBytes, type Manifest } from '@evastream/core/manifest'
 import { ChunkRecord, RECORD_SLOT_BYTES } from './chunk-record.ts'
 import type { ExtentFiles, OpenFile } from './extent-files.ts'
-import { lossless } from './storage-fault.ts'
+import { isMissing, lossless } from './storage-fault.ts'
 import { chunksInExtent, extentCountOf, extentIndexOf, extentLengthBytes, type SongPaths } from './store-layout.ts'
 
 export interface SongStock {
@@ -17,7 +16,7 @@ export interface SongStock {
   readonly recorded: Bitfield
   /** The extents on the disk. */
   readonly extents: ReadonlySet<number>
-  /** All files of the song: extents at their full length, the record as long as that of a complete song. */
+  /** All files of the song: extents at their full length, and the notes beside them as long as they are for a complete song. */
   readonly sizeBytes: number
 }
 
@@ -32,9 +31,12 @@ export interface StockOptions {
   readonly paths: SongPaths
 }
 
+/** What a chunk takes in the manifest, as it is written. */
+const MANIFEST_CHUNK_BYTES = 100
+const MANIFEST_HEAD_BYTES = 512
+
 export async function takeStock(deps: StockDeps, { manifest, contentKey, paths }: StockOptions): Promise<SongStock> {
-  await mkdir(paths.directory, { recursive: true })
-  const names = await readdir(paths.directory)
+  const names = await namesIn(paths.directory)
   const { record, kept } = await ChunkRecord.open(deps, { path: paths.record, chunkCount: manifest.chunkCount, contentKey })
   const found = names.map(extentIndexOf).filter(index => index !== undefined)
   await forgetChunksWithoutFile(record, { manifest, kept, found: new Set(found) })
@@ -43,11 +45,24 @@ export async function takeStock(deps: StockDeps, { manifest, contentKey, paths }
     if (extent < extentCountOf(manifest.fileSize) && hasMember(kept, chunksInExtent(manifest, extent))) extents.add(extent)
     else await deps.files.remove(paths.extent(extent))
   }
-  const sideFiles = names.filter(name => extentIndexOf(name) === undefined && name !== basename(paths.record))
-  const sideSizes = await Promise.all(sideFiles.map(async name => (await stat(join(paths.directory, name)).catch(lossless))?.size ?? 0))
   const lengths = [...extents].map(extent => extentLengthBytes(manifest.fileSize, extent))
-  const recordBytes = RECORD_SLOT_BYTES * manifest.chunkCount
-  return { record, recorded: kept, extents, sizeBytes: [recordBytes, ...sideSizes, ...lengths].reduce((sum, size) => sum + size, 0) }
+  return { record, recorded: kept, extents, sizeBytes: lengths.reduce((sum, length) => sum + length, notesLengthBytes(manifest)) }
+}
+
+/** Manifest, block hashes and record. */
+export function notesLengthBytes(manifest: Manifest): number {
+  const perChunkBytes = RECORD_SLOT_BYTES + MANIFEST_CHUNK_BYTES
+  return MANIFEST_HEAD_BYTES + manifest.chunkCount * perChunkBytes + blockHashesLengthBytes(manifest)
+}
+
+/** Made when it is not there. Any other failure is no empty directory: its chunks would be forgotten. */
+async function namesIn(directory: string): Promise<string[]> {
+  const names = await readdir(directory).catch(error => {
+    if (isMissing(error)) return undefined
+    throw error
+  })
+  if (names === undefined) await mkdir(directory, { recursive: true })
+  return names ?? []
 }
 
 interface FoundChunks {

@@ -21,6 +21,11 @@ export function isPassingFault(thrown: unknown): boolean {
   return PASSING.has(systemCodeOf(thrown))
 }
 
+/** Whether there is no such file or directory. */
+export function isMissing(thrown: unknown): boolean {
+  return systemCodeOf(thrown) === 'ENOENT'
+}
+
 /** For a failure by which nothing is lost; where it is used, a comment says why that is so. */
 export function lossless(_fault: unknown): undefined {
   return undefined
