@@ -21,6 +21,7 @@ import { ManifestCache } from './manifest-cache.ts'
 import { NodeEvents } from './node-events.ts'
 import type { PeerIdentity } from './peer-identity.ts'
 import { PeerNetwork } from './peer-network.ts'
+import { PeerScout } from './peer-scout.ts'
 import { PlayLog } from './play-log.ts'
 import { PlayQueueDesk } from './play-queue-desk.ts'
 import { PlaybackDesk } from './playback-desk.ts'
@@ -87,13 +88,14 @@ export async function makeNodeParts(deps: PeerNodeDeps, { config, identity, peer
     { clock, timers, log, limits, mayDial: host => scope.mayDial(host), onBytesWasted: sizeBytes => ledger.wasted(sizeBytes, 'late') },
     { ownPeerId: peerId },
   )
+  const scout = new PeerScout({ tracker, clock, log, introduce: peer => void network.introduce(peer) })
   const announcer = new ChunkAnnouncer({ tracker, timers, random: random.fork(), log, peerUnknown })
   const coordinator = new DownloadCoordinator({
     scheduler: new Scheduler(engineConfig(engineSettings(config)), random.fork()),
     clock,
     origin: clients.origin,
     network,
-    tracker,
+    tracker: scout,
     store,
     ledger,
     log,
@@ -120,6 +122,7 @@ export async function makeNodeParts(deps: PeerNodeDeps, { config, identity, peer
     metadata: clients.metadata,
     coordinator,
     network,
+    lookAhead: songId => scout.lookAhead(songId),
     timers,
     random: random.fork(),
     log,
@@ -141,6 +144,7 @@ export async function makeNodeParts(deps: PeerNodeDeps, { config, identity, peer
     events,
     uploads,
     network,
+    scout,
     announcer,
     holdings,
     coordinator,

@@ -119,8 +119,9 @@ export class PeerNode implements RunningService {
   async close(): Promise<void> {
     if (this.#isStopping) return
     this.#isStopping = true
-    const { announcer, cap, clients, coordinator, keeper, library, network, recent, store, uploads } = this.#parts
+    const { announcer, scout, cap, clients, coordinator, keeper, library, network, recent, store, uploads } = this.#parts
     announcer.stop()
+    scout.stop()
     await this.#stopAll([
       ['player server', () => this.#player?.close()],
       ['tracker session', () => this.#session?.stop()],

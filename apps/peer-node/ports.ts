@@ -57,6 +57,8 @@ export interface TrackerPort {
 }
 
 export interface MetadataPort {
+  /** Both at once, for a song of which nothing is known. */
+  getSong(songId: SongId, signal: AbortSignal): Promise<{ readonly manifest: Manifest; readonly blockHashes: Uint8Array | undefined }>
   getManifest(songId: SongId, signal: AbortSignal): Promise<Manifest>
   /** 32 bytes a block, in order; undefined for a song published without. */
   getBlockHashes(manifest: Manifest, signal: AbortSignal): Promise<Uint8Array | undefined>

@@ -66,7 +66,9 @@ class Stage {
         },
         marksOf: async songId => ({ isWanted: this.wanted.has(songId), isPinned: this.pinned.has(songId) }),
       },
+      lookAhead: songId => void this.lookedAhead.push(songId),
       metadata: {
+        getSong: async songId => this.#published(songId),
         getManifest: async songId => this.#published(songId).manifest,
         getBlockHashes: async manifest => this.#published(manifest.id).blockHashes,
       },
@@ -82,6 +84,8 @@ class Stage {
       opened: manifest => void this.told.push(`opened ${manifest.id}`),
     })
   }
+
+  readonly lookedAhead: SongId[] = []
 
   publish(song: SongFixture): SongFixture {
     this.published.set(song.manifest.id, song)
@@ -115,6 +119,7 @@ describe('song library', () => {
     const { manifest } = stage.publish(songFixture())
     expect(await Promise.all([stage.library.openSong(manifest.id), stage.library.openSong(manifest.id)])).toEqual([manifest, manifest])
     expect(stage.told).toEqual(['add song-1 idle 0 held, with blocks', 'follow song-1', 'opened song-1'])
+    expect(stage.lookedAhead).toEqual(['song-1'])
     expect(stage.library.list()).toEqual([{ songId: 'song-1', chunkCount: 5, chunksHeld: 0, complete: false }])
     expect(stage.cached.has(manifest.id)).toBe(true)
   })

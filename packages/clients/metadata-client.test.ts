@@ -97,6 +97,46 @@ describe('MetadataClient: block hashes', () => {
   })
 })
 
+describe('MetadataClient: a song of which nothing is known', () => {
+  it('its manifest and its block hashes: are asked for at once', async () => {
+    let answerBoth = () => {}
+    const bothAsked = new Promise<void>(resolve => {
+      answerBoth = resolve
+    })
+    const { client, server } = await aServiceThat(async (request, response) => {
+      if (server.received.length === 2) answerBoth()
+      await bothAsked
+      if (request.url?.endsWith('/blocks') === true) response.end(blockHashes)
+      else json(manifest)(request, response)
+    })
+    const song = await client.getSong(songId)
+    expect(song.manifest).toEqual(manifest)
+    expect(song.blockHashes?.length).toBe(blockHashes.length)
+  })
+
+  it('a song without block hashes: has none; an unknown one, or a failure of either call: thrown', async () => {
+    let answers: [unknown, number][] = [
+      [manifest, 200],
+      [{ code: 'EVA_NO_BLOCKS' }, 404],
+    ]
+    const { client } = await aServiceThat((request, response) => {
+      const [body, status] = answers[request.url?.endsWith('/blocks') === true ? 1 : 0] ?? [{}, 500]
+      json(body, status)(request, response)
+    })
+    expect(await client.getSong(songId)).toEqual({ manifest, blockHashes: undefined })
+    answers = [
+      [{ code: 'EVA_SONG_NOT_FOUND' }, 404],
+      [{ code: 'EVA_SONG_NOT_FOUND' }, 404],
+    ]
+    await expect(client.getSong(songId)).rejects.toMatchObject({ code: 'EVA_SONG_NOT_FOUND' })
+    answers = [
+      [manifest, 200],
+      [{}, 500],
+    ]
+    await expect(client.getSong(songId)).rejects.toMatchObject({ code: 'EVA_SERVICE_STATUS' })
+  })
+})
+
 describe('MetadataClient: operators', () => {
   it('publish: sends the token and tells whether it was new', async () => {
     let status = 201

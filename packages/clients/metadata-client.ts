@@ -57,18 +57,16 @@ export class MetadataClient {
     }
   }
 
+  /** The manifest and the block hashes in one round trip. @throws as `getManifest` and `getBlockHashes` */
+  async getSong(songId: SongId, signal?: AbortSignal): Promise<{ manifest: Manifest; blockHashes: Uint8Array | undefined }> {
+    const blocks = this.#blockHashesOf(songId, signal).catch(toEvaError)
+    const manifest = await this.getManifest(songId, signal)
+    return { manifest, blockHashes: this.#fitting(manifest, await blocks) }
+  }
+
   /** 32 bytes of SHA-256 a block, in order; undefined for a song that was published without. */
   async getBlockHashes(manifest: Manifest, signal?: AbortSignal): Promise<Uint8Array | undefined> {
-    const expectedBytes = blockHashesLengthBytes(manifest)
-    try {
-      const headers = { accept: 'application/octet-stream' }
-      const reply = await this.#caller.exchange({ method: 'GET', path: `${songPath(manifest.id)}/blocks`, headers, signal })
-      if (reply.bytes.length === expectedBytes) return reply.bytes
-      throw this.#caller.invalidReply(`the block hashes have ${reply.bytes.length} bytes, not ${expectedBytes}`)
-    } catch (thrown) {
-      if (toEvaError(thrown).code === 'EVA_NO_BLOCKS') return undefined
-      throw thrown
-    }
+    return this.#fitting(manifest, await this.#blockHashesOf(manifest.id, signal).catch(toEvaError))
   }
 
   /** @throws EvaError `EVA_SONG_CONFLICT`, `EVA_MANIFEST_INVALID`, `EVA_TOKEN_REJECTED`, … */
@@ -96,6 +94,22 @@ export class MetadataClient {
 
   async close(): Promise<void> {
     await this.#caller.close()
+  }
+
+  async #blockHashesOf(songId: SongId, signal: AbortSignal | undefined): Promise<Uint8Array> {
+    const headers = { accept: 'application/octet-stream' }
+    const reply = await this.#caller.exchange({ method: 'GET', path: `${songPath(songId)}/blocks`, headers, signal })
+    return reply.bytes
+  }
+
+  #fitting(manifest: Manifest, blockHashes: Uint8Array | EvaError): Uint8Array | undefined {
+    if (blockHashes instanceof EvaError) {
+      if (blockHashes.code === 'EVA_NO_BLOCKS') return undefined
+      throw blockHashes
+    }
+    const expectedBytes = blockHashesLengthBytes(manifest)
+    if (blockHashes.length === expectedBytes) return blockHashes
+    throw this.#caller.invalidReply(`the block hashes have ${blockHashes.length} bytes, not ${expectedBytes}`)
   }
 
   #summaryIn(songId: SongId, reply: ServiceReply): SongSummary {
