@@ -1,17 +1,24 @@
 // A limit in bytes per second over many senders: a token bucket that may go into debt by one frame.
 // Not a timer: it says how long to wait, and its users wait.
-// Invariant: over any stretch of time, what was spent is at most the limit times that time, plus the burst, plus one frame.
+// Invariant: over any stretch of time, what was spent is at most the limit times that time, plus what was saved up, plus one frame.
 
 import { BLOCK_SIZE_BYTES, type Millis, SECOND_MS } from '@evastream/core/units'
 
-/** What a pause may save up: enough to make good for a process that comes late to its timers, and a hundredth of ten seconds. */
+/** What a pause may save up: a hundredth of ten seconds. */
 const BURST_MS = 100
+/** What somebody who waits gets made good when this process comes late to its timers, unless frames are so long that both together show. */
+const CATCH_UP_MS = 250
+/** Saved-up time and one frame together: under a twentieth of ten seconds. */
+const EXCESS_MAX_MS = 450
 /** How much of the limit's time one frame takes, where a block is not longer than that. */
 const FRAME_MS = 50
 
 export class ByteBudget {
   readonly #limitBytesPerSecond: number
   readonly #burstBytes: number
+  readonly #catchUpBytes: number
+  /** Whoever asked last was told to wait. */
+  #isAwaited = false
   #balanceBytes: number
   #countedAt: Millis | undefined
 
@@ -19,6 +26,9 @@ export class ByteBudget {
   constructor(limitBytesPerSecond: number) {
     this.#limitBytesPerSecond = limitBytesPerSecond
     this.#burstBytes = (limitBytesPerSecond * BURST_MS) / SECOND_MS
+    const frameMs = (this.frameMaxBytes * SECOND_MS) / limitBytesPerSecond
+    const catchUpMs = Math.max(BURST_MS, Math.min(CATCH_UP_MS, EXCESS_MAX_MS - frameMs))
+    this.#catchUpBytes = (limitBytesPerSecond * catchUpMs) / SECOND_MS
     this.#balanceBytes = this.#burstBytes
   }
 
@@ -33,6 +43,7 @@ export class ByteBudget {
   waitMs(now: Millis): number {
     if (this.#limitBytesPerSecond === 0) return 0
     this.#earn(now)
+    this.#isAwaited = this.#balanceBytes <= 0
     return this.#balanceBytes > 0 ? 0 : Math.ceil(((1 - this.#balanceBytes) / this.#limitBytesPerSecond) * SECOND_MS)
   }
 
@@ -43,7 +54,8 @@ export class ByteBudget {
 
   #earn(now: Millis): void {
     const earned = ((now - (this.#countedAt ?? now)) * this.#limitBytesPerSecond) / SECOND_MS
-    this.#balanceBytes = Math.min(this.#burstBytes, this.#balanceBytes + earned)
+    const savedMaxBytes = this.#isAwaited ? this.#catchUpBytes : this.#burstBytes
+    this.#balanceBytes = Math.max(this.#balanceBytes, Math.min(savedMaxBytes, this.#balanceBytes + earned))
     this.#countedAt = now
   }
 }

@@ -64,6 +64,25 @@ describe('peer node settings', () => {
     })
   })
 
+  it('the bounds of what is given and taken: none, and sharing on, unless typed; then as people write amounts', () => {
+    expect(parse()).toMatchObject({
+      connectionsMax: 60,
+      uploadLimitBytesPerSecond: 0,
+      downloadLimitBytesPerSecond: 0,
+      uploadCap: undefined,
+      sharing: 'on',
+    })
+    const typed = ['--max-peers=8', '--upload-limit=50K', '--download-limit', '1.5M', '--upload-cap=5G/day', '--sharing=receive-only']
+    expect(parse(...typed)).toMatchObject({
+      connectionsMax: 8,
+      uploadLimitBytesPerSecond: 50_000,
+      downloadLimitBytesPerSecond: 1_500_000,
+      uploadCap: { limitBytes: 5e9, unit: 'day' },
+      sharing: 'receive-only',
+    })
+    for (const none of ['0', '0/month']) expect(parse(`--upload-cap=${none}`).uploadCap).toBeUndefined()
+  })
+
   it.each([
     '--peer.id=../../etc/passwd',
     '--peer.id=',
@@ -77,6 +96,13 @@ describe('peer node settings', () => {
     '--peer.maxDownloads=1.5',
     '--tracker=ftp://x',
     '--peer.idd=x',
+    '--max-peers=0',
+    '--peer.maxPeers=5',
+    '--upload-limit=fast',
+    '--download-limit=-1',
+    '--upload-cap=5G',
+    '--upload-cap=5G/year',
+    '--sharing=maybe',
   ])('%s: is refused', flag => {
     expect(() => parse(flag)).toThrow(expect.objectContaining({ code: 'EVA_USAGE' }))
   })

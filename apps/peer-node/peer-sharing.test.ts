@@ -11,7 +11,7 @@ import { createLogger } from '@evastream/service-kit/logger'
 import { systemClock, systemTimers } from '@evastream/service-kit/system-clock'
 import { eventually } from '@evastream/testkit/eventually'
 import { type FaultyOrigin, startFaultyOrigin } from '@evastream/testkit/faulty-origin'
-import { RawListener } from '@evastream/testkit/raw-peer'
+import { RawListener, RawPeer } from '@evastream/testkit/raw-peer'
 import { songFixture } from '@evastream/testkit/song-fixture'
 import { StubMetadata } from '@evastream/testkit/stub-metadata'
 import { StubTracker } from '@evastream/testkit/stub-tracker'
@@ -132,6 +132,24 @@ describe('sharing', () => {
     await stopNode(alone)
     expect([tracker.requestCount, ghost.acceptedCount]).toEqual([0, 0])
     await ghost.close()
+  })
+})
+
+describe('--max-peers', () => {
+  it('as many connections as allowed, dialled and accepted ones together: the next is told to come back, and no other peer is dialled', async () => {
+    const [ghost, other] = [await RawListener.start('ghost'), await RawListener.start('other')]
+    for (const { peerId, port } of [ghost, other]) tracker.addPeer({ peerId, port, songId, chunkIds: [0] })
+    const node = await startNode('node', ['--max-peers=2'])
+    await node.download(songId)
+    await eventually('one is dialled', () => ghost.acceptedCount + other.acceptedCount === 1)
+    const { uploadPort } = await statusOf(node)
+    const guest = await RawPeer.greet(uploadPort)
+    const late = await RawPeer.dial(uploadPort)
+    expect(await late.next('reject')).toMatchObject({ requestId: 0, code: 'busy' })
+    expect((await statusOf(node)).peers).toEqual({ downloadingFrom: 1, uploadingTo: 1 })
+    expect(ghost.acceptedCount + other.acceptedCount).toBe(1)
+    for (const peer of [guest, late]) peer.close()
+    await Promise.all([ghost.close(), other.close()])
   })
 })
 

@@ -93,11 +93,11 @@ describe('config: sources', () => {
   })
 
   it('the environment: a slip in a name: is refused with a suggestion, another verb’s name and a stranger’s are none', () => {
-    const other = { 'peer.maxPeers': { type: 'number', describe: 'Of another verb' } } as const
+    const other = { 'peer.maxGuests': { type: 'number', describe: 'Of another verb' } } as const
     const load = (env: Record<string, string>) =>
       loadConfig({ port: { type: 'number', describe: 'A port' } }, { argv: [], env, otherTables: [other] })
     expect(() => load({ EVASTREAM_PROT: '1' })).toThrow('EVASTREAM_PROT is not valid: it is not known; did you mean EVASTREAM_PORT?')
-    expect(load({ EVASTREAM_PEER__MAXPEERS: '3', EVASTREAM_DEPLOYED_BY: 'x', EVASTREAM_ADMIN_TOKEN: 't' }).values).toEqual({
+    expect(load({ EVASTREAM_PEER__MAXGUESTS: '3', EVASTREAM_DEPLOYED_BY: 'x', EVASTREAM_ADMIN_TOKEN: 't' }).values).toEqual({
       port: undefined,
     })
   })

@@ -20,7 +20,8 @@ import { type CommandHost, defineCommand } from '../command.ts'
 
 const LOOK_INTERVAL_MS = 100
 
-const { metadata, tracker, origin, 'upload-limit': uploadLimit, 'peer.maxDownloads': maxDownloads } = peerNodeOptions
+const { metadata, tracker, origin, sharing, 'peer.maxDownloads': maxDownloads } = peerNodeOptions
+const { 'upload-limit': uploadLimit, 'download-limit': downloadLimit } = peerNodeOptions
 
 export const getCommand = defineCommand({
   verb: 'get',
@@ -32,7 +33,9 @@ export const getCommand = defineCommand({
     metadata,
     tracker,
     origin,
+    sharing,
     'upload-limit': uploadLimit,
+    'download-limit': downloadLimit,
     'peer.maxDownloads': maxDownloads,
     json: { type: 'boolean', default: false, describe: 'Print the result as one JSON object on stdout' },
     config: peerNodeOptions.config,
@@ -43,9 +46,9 @@ export const getCommand = defineCommand({
     const output = resolve(values.output)
     await refuseDirectory(output)
     const store = await mkdtemp(join(tmpdir(), 'evastream-get-'))
-    const shared = ['metadata', 'tracker', 'origin', 'upload-limit', 'peer.maxDownloads'] as const
+    const shared = ['metadata', 'tracker', 'origin', 'sharing', 'upload-limit', 'download-limit', 'peer.maxDownloads'] as const
     const flags = shared.map(key => `--${key}=${String(values[key])}`)
-    const own = [`--peer.id=get-${randomToken(9)}`, '--http.port=0', `--data=${store}`]
+    const own = [`--peer.id=get-${randomToken(9)}`, '--http.port=0', `--data=${store}`, '--cache-size=0']
     const logger = createLogger({ name: 'get', level: values['log.level'] }, { stdout: host.stdout, stderr: host.stderr })
     const { startPeerNode } = await import('@evastream/peer-node/main')
     let node: PeerNode | undefined
