@@ -10,6 +10,7 @@ import type { RunningService } from '@evastream/service-kit/run-service'
 export interface CommandHost {
   readonly stdout: NodeJS.WriteStream
   readonly stderr: NodeJS.WriteStream
+  readonly stdin: NodeJS.ReadStream
   readonly env: NodeJS.ProcessEnv
   /** Aborted by the first SIGINT or SIGTERM; services have their own way of ending. */
   readonly signal: AbortSignal

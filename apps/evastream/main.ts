@@ -39,7 +39,8 @@ async function dispatch(): Promise<void> {
 
 async function runVerb(command: Command): Promise<void> {
   const config = await load(command, argv)
-  const host: CommandHost = { stdout: process.stdout, stderr: process.stderr, env: process.env, signal: stop.signal }
+  const { stdout, stderr, stdin, env } = process
+  const host: CommandHost = { stdout, stderr, stdin, env, signal: stop.signal }
   if (!command.isService) for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort(signal))
   const exitCode = await command.run(config, host)
   if (exitCode !== 0) process.exitCode = exitCode

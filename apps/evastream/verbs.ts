@@ -15,6 +15,7 @@ const COMMAND_LOADERS: ReadonlyMap<string, CommandLoader> = new Map([
   ['peer', async () => (await import('./commands/peer.ts')).peerCommand],
   ['get', async () => (await import('./commands/get.ts')).getCommand],
   ['play', async () => (await import('./commands/play.ts')).playCommand],
+  ['status', async () => (await import('./commands/status.ts')).statusCommand],
 ])
 
 export const VERBS: readonly string[] = [...COMMAND_LOADERS.keys()]

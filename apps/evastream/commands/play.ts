@@ -62,10 +62,13 @@ export const playCommand = defineCommand({
     try {
       const session = await PlaySession.begin(peer.client, songIds)
       const player = values.url ? undefined : await findPlayer(wanted, host.env)
-      const end = await play({ session, player, values, wanted }, host)
-      await tell(session, values.json, host)
-      if (!peer.isOwn) await session.end()
-      return exitCodeOf(end, player, session)
+      try {
+        const end = await play({ session, player, values, wanted }, host)
+        await tell(session, values.json, host)
+        return exitCodeOf(end, player, session)
+      } finally {
+        if (!peer.isOwn) await session.end()
+      }
     } finally {
       await peer.close()
     }
@@ -81,9 +84,9 @@ interface Performance {
 
 async function play(
   { session: { urls }, player, values, wanted }: Performance,
-  { stdout, stderr, signal }: CommandHost,
+  { stdout, stderr, stdin, signal }: CommandHost,
 ): Promise<PlayerEnd> {
-  if (player !== undefined) return runPlayer({ program: player, timers: systemTimers }, { urls, signal, hasTerminal: process.stdin.isTTY })
+  if (player !== undefined) return runPlayer({ program: player, timers: systemTimers }, { urls, signal, hasTerminal: stdin.isTTY })
   if (!values.url) {
     const missing = wanted === undefined ? 'None of mpv, VLC and ffplay is installed' : `${wanted} is not installed`
     stderr.write(`${missing}: open the address in any player.\n`)

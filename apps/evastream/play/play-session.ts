@@ -3,6 +3,7 @@
 // Invariant: a queue that somebody else ordered meanwhile is left alone; a song that is unknown ends the play before it begins.
 
 import type { PeerClient } from '@evastream/clients/peer-client'
+import { EvaError, toEvaError } from '@evastream/core/errors'
 import type { SongId } from '@evastream/core/ids'
 import { streamPathOf } from '@evastream/protocol/stream-path'
 import { type EarlierPlays, earlierPlaysOf, type SongPlay, summarise } from './play-summary.ts'
@@ -45,10 +46,10 @@ export class PlaySession {
     return summarise(await this.#client.plays(), { songs: this.#titles, earlier: this.#earlier })
   }
 
-  /** Takes back what of our queue was not played. */
+  /** Takes back what of our queue was not played. A peer that is gone meanwhile has no queue either, so it throws nothing. */
   async end(): Promise<void> {
-    const left = await this.#client.queue()
-    const isOurs = left.length > 0 && left.join() === this.#songIds.slice(-left.length).join()
-    if (isOurs) await this.#client.orderQueue([])
+    const left = await this.#client.queue().catch(toEvaError)
+    if (left instanceof EvaError || left.length === 0 || left.join() !== this.#songIds.slice(-left.length).join()) return
+    await this.#client.orderQueue([]).catch(toEvaError)
   }
 }
