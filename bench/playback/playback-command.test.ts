@@ -3,6 +3,7 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { EvaError } from '@evastream/core/errors'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { MeasurementSource } from './measurement-sources.ts'
 import { playbackCommand } from './playback-command.ts'
@@ -72,6 +73,15 @@ test('bench: two sources: what was measured with processes stands below the pred
     ['calm', 'processes'],
   ])
   expect(stderr).toContain('no network namespaces here')
+})
+
+test('bench: a source fails midway: says why, shows the others, keeps nothing, and answers 1', async () => {
+  const failing: MeasurementSource = { ...aSource(5, 'processes'), measure: async () => Promise.reject(new EvaError('EVA_CANCELLED')) }
+  const { code, stdout, stderr } = await bench([], [aSource(5), failing])
+  expect(code).toBe(1)
+  expect(stdout).toContain('calm')
+  expect(stderr).toContain('FAILED: calm, processes')
+  expect(await readdir(directory)).toEqual([])
 })
 
 test('bench: as JSON: the measurements with their misses', async () => {

@@ -1,6 +1,7 @@
 // The bench's door: reads arguments, has the scenarios measured, prints the table, and keeps the results of a whole run.
 // Not the measuring (measurement-sources.ts) and not the process (main.ts).
-// Invariant: answers 0 only if every bar is met, 1 if one is missed, 2 if the arguments make no sense; a partial run keeps no results.
+// Invariant: answers 0 only if every bar is met, 1 if one is missed, 2 if the arguments make no sense; a partial or
+// failed run keeps no results.
 
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -50,11 +51,11 @@ export async function playbackCommand(argv: readonly string[], io: BenchIo): Pro
       io.stdout(USAGE)
       return 0
     }
-    const lines = await measureAll(given, io)
+    const { lines, failureCount } = await measureAll(given, io)
     const results = resultsOf(lines)
     io.stdout(given.json ? `${JSON.stringify(results, undefined, 2)}\n` : `${playbackTable(lines)}\n`)
-    if (given.isWhole) await keep(lines, io.resultsDirectory)
-    return results.every(({ misses }) => misses.length === 0) ? 0 : 1
+    if (given.isWhole && failureCount === 0) await keep(lines, io.resultsDirectory)
+    return failureCount === 0 && results.every(({ misses }) => misses.length === 0) ? 0 : 1
   } catch (thrown) {
     const error = toEvaError(thrown)
     io.stderr(error.code === 'EVA_USAGE' ? `${error.message}\n\n${USAGE}` : `${error.stack}\n`)
@@ -62,8 +63,9 @@ export async function playbackCommand(argv: readonly string[], io: BenchIo): Pro
   }
 }
 
-async function measureAll({ scenarios, seeds }: BenchArguments, io: BenchIo): Promise<TableLine[]> {
+async function measureAll({ scenarios, seeds }: BenchArguments, io: BenchIo): Promise<{ lines: TableLine[]; failureCount: number }> {
   const lines: TableLine[] = []
+  let failureCount = 0
   const able: MeasurementSource[] = []
   for (const source of io.sources ?? MEASUREMENT_SOURCES) {
     const obstacle = await source.obstacle()
@@ -72,13 +74,25 @@ async function measureAll({ scenarios, seeds }: BenchArguments, io: BenchIo): Pr
   }
   for (const scenario of scenarios) {
     for (const source of able) {
-      const measured = await source.measure(scenario, seeds)
+      const measured = await source.measure(scenario, seeds).catch(toEvaError)
       if (measured === undefined) continue
+      if (measured instanceof EvaError) {
+        failureCount++
+        io.stderr(`FAILED: ${scenario}, ${source.setting}: ${reasonOf(measured)}\n`)
+        continue
+      }
       lines.push({ measured, bar: PLAYBACK_SCENARIOS[scenario].bar })
       io.stderr(`measured: ${scenario}, ${source.setting}\n`)
     }
   }
-  return lines
+  return { lines, failureCount }
+}
+
+/** The whole chain of causes: what failed is often a process far away. */
+function reasonOf(error: EvaError): string {
+  const details = Object.keys(error.details).length === 0 ? '' : ` ${JSON.stringify(error.details)}`
+  const cause = error.cause instanceof Error ? `\n  because ${error.cause.stack ?? error.cause.message}` : ''
+  return `${error.message}${details}${cause}`
 }
 
 function resultsOf(lines: readonly TableLine[]): (PlaybackMeasurement & { readonly heldTo: string; readonly misses: string[] })[] {

@@ -26,18 +26,13 @@ export class SimulatedMetadata {
     this.#host = deps.host
   }
 
-  /** Connects, asks for the manifest, then for the block hashes if the song has some. */
+  /** Two lines are made at once: one asks for the manifest, the other for the block hashes; the bytes of both share the link. */
   lookUp(from: Host, song: SongPlan, known: () => void): void {
     const roundTripMs = 2 * this.#network.latencyMs(from, this.#host)
     const manifestBytes = MANIFEST_BYTES + MANIFEST_CHUNK_BYTES * song.shape.chunkCount
     const hashBytes = song.hasBlockHashes ? HASH_SIZE_BYTES * songBlockCount(song.shape) : 0
-    const answers = [manifestBytes, hashBytes].filter(sizeBytes => sizeBytes > 0)
-    const waitMs = answers.map(sizeBytes => this.#answerMs(from, sizeBytes, roundTripMs)).reduce((sum, ms) => sum + ms, roundTripMs)
-    this.#clock.after(waitMs + OPEN_DELAY_MS, known)
-  }
-
-  #answerMs(from: Host, sizeBytes: number, roundTripMs: number): number {
     const rate = Math.min(this.#host.link.upBytesPerSecond, from.link.downBytesPerSecond)
-    return roundTripMs * (sizeBytes > FIRST_FLIGHT_BYTES ? 2 : 1) + (sizeBytes / rate) * SECOND_MS
+    const roundTrips = 1 + (Math.max(manifestBytes, hashBytes) > FIRST_FLIGHT_BYTES ? 2 : 1)
+    this.#clock.after(roundTrips * roundTripMs + ((manifestBytes + hashBytes) / rate) * SECOND_MS + OPEN_DELAY_MS, known)
   }
 }

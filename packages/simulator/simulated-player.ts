@@ -51,6 +51,7 @@ export class SimulatedPlayer {
   #heardBytes = 0
   #heardAt = 0
   #toldBytes = 0
+  #connectionCount = 0
   #jumpsAhead: readonly { readonly afterMs: number; readonly toBytes: number }[] = []
   #tick: Appointment | undefined
 
@@ -90,8 +91,7 @@ export class SimulatedPlayer {
     if (this.#state === 'over') return
     const wasReading = this.#state === 'waiting' || this.#state === 'playing'
     this.end()
-    const { songId } = this
-    if (wasReading) this.#deps.feed({ kind: 'playback-stopped', at: this.#now, songId, readerId: this.#options.readerId })
+    if (wasReading) this.#tellStopped(this.#readerName(this.#connectionCount))
     this.#deps.ended()
   }
 
@@ -131,11 +131,23 @@ export class SimulatedPlayer {
       const isStarting = this.#state === 'waiting' && this.#waitsFor === 'start'
       if (!isStarting) this.#waitingSince = this.#now
       this.#moveTo(jump.toBytes, isStarting ? 'start' : 'seek')
+      this.#tellStopped(this.#readerName(this.#connectionCount - 1))
     }
+  }
+
+  /** A player that jumps closes its connection and opens another: for the Scheduler that is another reader. */
+  #readerName(connection: number): string {
+    const { readerId } = this.#options
+    return connection === 1 ? readerId : `${readerId}.${connection}`
+  }
+
+  #tellStopped(readerId: string): void {
+    this.#deps.feed({ kind: 'playback-stopped', at: this.#now, songId: this.songId, readerId })
   }
 
   #moveTo(positionBytes: number, why: WaitReason): void {
     this.#cancelTick()
+    this.#connectionCount++
     this.#state = 'waiting'
     this.#waitsFor = why
     this.#readTo = positionBytes
@@ -147,7 +159,7 @@ export class SimulatedPlayer {
 
   #tellPosition(): void {
     this.#toldBytes = this.#readTo
-    const { readerId } = this.#options
+    const readerId = this.#readerName(this.#connectionCount)
     this.#deps.feed({ kind: 'playback-moved', at: this.#now, songId: this.songId, readerId, positionBytes: this.#readTo })
   }
 
@@ -171,14 +183,8 @@ export class SimulatedPlayer {
       this.#readTo = Math.min(got.endByte, limit)
     }
     if (this.#state === 'waiting' && (this.#readTo > before || this.#readTo >= shape.fileSize)) this.#sound()
-    if (this.#readTo > before && this.#isNewChunk()) this.#tellPosition()
+    if (this.#readTo > before && this.#readTo !== this.#toldBytes) this.#tellPosition()
     this.#planTick()
-  }
-
-  #isNewChunk(): boolean {
-    const { chunkSize, fileSize } = this.#deps.song.shape
-    if (this.#readTo === this.#toldBytes) return false
-    return this.#readTo >= fileSize || Math.floor(this.#readTo / chunkSize) !== Math.floor(this.#toldBytes / chunkSize)
   }
 
   /** The music goes on. */
