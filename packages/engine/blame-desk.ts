@@ -54,6 +54,7 @@ export class BlameDesk {
     const { source, song, chunk } = request
     this.#desk.cancel(request, 'superseded')
     if (source.kind === 'origin' || !wasSilent) return
+    health.wasSilent(source.peerId)
     health.failed(source.peerId, now)
     song.markPeer(chunk.chunkId, source.peerId, now)
   }

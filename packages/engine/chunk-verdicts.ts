@@ -36,6 +36,7 @@ export class ChunkVerdicts {
     if (chunk?.phase === 'fetching') this.#desk.discard(song, chunk)
     else if (chunk !== undefined) for (const request of this.#state.requests.ofChunk(chunk)) this.#desk.cancel(request, 'superseded')
     song.chunkHeld(chunkId)
+    song.audioCame(this.#state.now)
   }
 
   rejected(song: SongState, chunkId: ChunkId): void {

@@ -41,6 +41,8 @@ export interface EngineConfig {
   /** Bytes from where a reader began that are its first sound: until they are here nothing else is asked for, but no longer than this (ms). */
   readonly firstSoundBytes: number
   readonly firstSoundPatienceMs: number
+  /** So long (ms) its first run has our link to itself: not even what is heard next is asked for. */
+  readonly firstSoundAloneMs: number
   /** What is on its way already may hold up a first sound this long (ms); the rest of it is cancelled. More wastes less of what seeks cut short. */
   readonly firstSoundDelayMs: number
   /** A finish this much (ms) ahead is soon enough even when its deadline is past: the origin would hardly be sooner. */
@@ -84,6 +86,8 @@ export interface EngineConfig {
   /** A peer that failed is left alone for this long (ms), doubling with each failure in a row. */
   readonly peerPauseBaseMs: number
   readonly peerPauseMaxMs: number
+  /** The same, when it failed by letting requests time out: each further try of one that never delivers costs bytes or time. */
+  readonly peerSilencePauseMaxMs: number
   /** A peer that says it is busy without saying for how long (ms), and the longest it may say. */
   readonly busyPauseMs: number
   readonly busyPauseMaxMs: number
@@ -146,6 +150,7 @@ export const defaultEngineConfig: EngineConfig = Object.freeze({
   startBudgetMs: SECOND_MS,
   firstSoundBytes: 2 * BLOCK_SIZE_BYTES,
   firstSoundPatienceMs: SECOND_MS,
+  firstSoundAloneMs: 250,
   firstSoundDelayMs: 50,
   urgentGraceMs: 250,
   readerTickMs: 500,
@@ -173,6 +178,7 @@ export const defaultEngineConfig: EngineConfig = Object.freeze({
 
   peerPauseBaseMs: 500,
   peerPauseMaxMs: 30 * SECOND_MS,
+  peerSilencePauseMaxMs: 5 * MINUTE_MS,
   busyPauseMs: 500,
   busyPauseMaxMs: 30 * SECOND_MS,
   busyPatienceMs: 30 * SECOND_MS,
@@ -209,6 +215,7 @@ export function engineConfig(changes: Partial<EngineConfig> = {}): EngineConfig 
     ['batchBlocksMin', 'batchBlocksMax'],
     ['requestTimeoutMinMs', 'requestTimeoutMaxMs'],
     ['peerPauseBaseMs', 'peerPauseMaxMs'],
+    ['peerPauseMaxMs', 'peerSilencePauseMaxMs'],
     ['chunkMarkBaseMs', 'chunkMarkMaxMs'],
     ['banBaseMs', 'banMaxMs'],
     ['originBackoffBaseMs', 'originBackoffMaxMs'],

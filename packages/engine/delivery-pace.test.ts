@@ -57,11 +57,13 @@ describe('delivery pace: the rate', () => {
     expect(pace.rateBytesPerSecond(at + 2, TRUST_MS)).toBeGreaterThan(15 * 1024 * 1000)
   })
 
-  test('whether it ever sent a byte: known from the first on', () => {
+  test('whether it ever sent as much as a block: known from then on, and not before', () => {
     const pace = new DeliveryPace()
     pace.asked(1000, 0)
     expect(pace.hasSent).toBe(false)
-    pace.arrived(1, 5)
+    pace.arrived(16 * KIB - 1, 5)
+    expect(pace.hasSent).toBe(false)
+    pace.arrived(1, 6)
     expect(pace.hasSent).toBe(true)
     pace.ended(999, 10)
     expect(pace.hasSent).toBe(true)

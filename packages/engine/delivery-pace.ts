@@ -2,7 +2,7 @@
 // Not a promise and not a judgement: peer-health and origin-health decide what a pace means.
 // Invariant: only time in which something was outstanding counts, so an idle source does not look slow.
 
-import { KIB, type Millis } from '@evastream/core/units'
+import { BLOCK_SIZE_BYTES, KIB, type Millis } from '@evastream/core/units'
 
 /** A sample closes after this much busy time, or with the end of a request. */
 const SAMPLE_MS = 100
@@ -20,15 +20,16 @@ export class DeliveryPace {
   #openBytes = 0
   #sampleSince: Millis = 0
   #sampleBytes = 0
+  #sentBytes = 0
 
   /** Bytes per second, unless it was never measured or too long ago. */
   rateBytesPerSecond(now: Millis, trustMs: number): number | undefined {
     return this.#rateBytesPerSecond !== undefined && now - this.#measuredAt < trustMs ? this.#rateBytesPerSecond : undefined
   }
 
-  /** It ever sent a byte. */
+  /** It ever sent as much as a block: who sends a byte now and then to be waited for has not. */
   get hasSent(): boolean {
-    return this.#rateBytesPerSecond !== undefined || this.#sampleBytes > 0
+    return this.#sentBytes >= BLOCK_SIZE_BYTES
   }
 
   get measuredAt(): Millis {
@@ -60,6 +61,7 @@ export class DeliveryPace {
   arrived(sizeBytes: number, at: Millis): void {
     this.#openBytes = Math.max(0, this.#openBytes - sizeBytes)
     this.#sampleBytes += sizeBytes
+    this.#sentBytes += sizeBytes
     if (at - this.#sampleSince >= SAMPLE_MS) this.#closeSample(at)
   }
 

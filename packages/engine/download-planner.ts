@@ -8,8 +8,9 @@ import { BLOCK_SIZE_BYTES, type Millis } from '@evastream/core/units'
 import type { BlockRun, ChunkProgress } from './chunk-progress.ts'
 import type { ChunkSelection } from './chunk-selection.ts'
 import type { PriorityClass } from './commands.ts'
+import { deadWeight } from './dead-weight.ts'
 import type { EngineState } from './engine-state.ts'
-import type { FirstSound } from './first-sound.ts'
+import type { AwaitedSound, FirstSound } from './first-sound.ts'
 import type { ParkingDesk } from './parking-desk.ts'
 import type { PeerLookup } from './peer-lookup.ts'
 import type { UrgentChunk } from './playback-window.ts'
@@ -67,16 +68,16 @@ export class DownloadPlanner {
     const songs = [...state.songs.active()]
     this.#isListenedTo = songs.some(song => song.hasReaders)
     this.#chunksInProgress = songs.reduce((sum, song) => sum + song.progress.size, 0)
-    const soundAwaitedUntil = this.#isListenedTo ? firstSound.awaitedUntil() : 0
+    const sound = firstSound.awaited()
     for (const song of songs) {
       // A song to come need not compete for the tracker, and for connections, with the first sound of the one that is played.
-      const isPutOff = soundAwaitedUntil > 0 && song.ahead !== 'nothing' && !song.hasReaders
+      const isPutOff = sound.until > 0 && song.ahead !== 'nothing' && !song.hasReaders
       if (song.wantedCount > 0 && !isPutOff) this.#noteWake(lookup.tick(song))
     }
     this.#retryStoring(songs)
-    if (this.#isListenedTo) this.#planUrgent(songs)
-    this.#isHeldBack = soundAwaitedUntil > state.now
-    if (this.#isHeldBack) this.#noteWake(soundAwaitedUntil)
+    if (this.#isListenedTo) this.#planUrgent(songs, sound)
+    this.#isHeldBack = sound.until > state.now
+    if (this.#isHeldBack) this.#noteWake(sound.until)
     else this.#planInOrder(songs, queued)
     this.#dropEmpty(songs)
     return this.#wakeAt
@@ -100,7 +101,7 @@ export class DownloadPlanner {
     }
   }
 
-  #planUrgent(songs: readonly SongState[]): void {
+  #planUrgent(songs: readonly SongState[], sound: AwaitedSound): void {
     const { state, urgentOrder } = this.#deps
     const urgent: { song: SongState; chunk: UrgentChunk }[] = []
     for (const song of songs) {
@@ -120,7 +121,14 @@ export class DownloadPlanner {
       if (song.wantedCount > 0) this.#noteWake(state.now + state.config.readerTickMs)
     }
     urgent.sort((a, b) => a.chunk.deadlineAt - b.chunk.deadlineAt)
-    for (const { song, chunk } of urgent) while (this.#ask(song, chunk.chunkId, { priority: 'play', urgent: chunk }));
+    const isAlone = sound.aloneUntil > state.now
+    this.#noteWake(sound.aloneUntil)
+    for (const { song, chunk } of urgent) {
+      const need = { priority: 'play' as const, urgent: chunk }
+      if (!isAlone) while (this.#ask(song, chunk.chunkId, need));
+      else if (sound.isFirst(song, chunk.chunkId) && song.progress.get(chunk.chunkId)?.isIdle !== false)
+        this.#ask(song, chunk.chunkId, need)
+    }
   }
 
   /** What is played, what comes next, the beginnings of what comes later when there is nothing else to do, and what is only seeded. */
@@ -173,7 +181,7 @@ export class DownloadPlanner {
   /** Asks for the next run of a chunk if it has one and a source is free for it. */
   #ask(song: SongState, chunkId: ChunkId, need: { readonly priority: PriorityClass; readonly urgent?: UrgentChunk }): boolean {
     const { state, survey, desk, lookup, sourceSelection } = this.#deps
-    if (!this.#hasPlace(need.priority) || !song.isWanted(chunkId)) return false
+    if (!song.isWanted(chunkId) || !(this.#hasPlace(need.priority) || this.#makePlace(need.priority))) return false
     const chunk = song.progress.get(chunkId)
     const run = this.#nextRun(song, chunkId, chunk, need.urgent)
     if (run === undefined) return false
@@ -225,6 +233,15 @@ export class DownloadPlanner {
   #hasPlace(priority: PriorityClass): boolean {
     const { requests, config } = this.#deps.state
     return requests.size < this.#boundFor(priority, config.downloadsInFlightMax) && this.#hasAllowance(priority)
+  }
+
+  /** What is urgent need not wait for places held by requests of which nothing comes. */
+  #makePlace(priority: PriorityClass): boolean {
+    const { state, desk } = this.#deps
+    if (priority !== 'play' || state.requests.size < state.config.downloadsInFlightMax) return false
+    const idle = deadWeight(state)
+    if (idle !== undefined) desk.cancel(idle, 'unwanted')
+    return idle !== undefined && this.#hasPlace(priority)
   }
 
   /** Whether the download limit leaves enough: for what is urgent a block, for the rest what makes a batch worth asking for. */

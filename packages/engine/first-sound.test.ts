@@ -18,46 +18,46 @@ describe('first sound', () => {
   test('nobody listens: not waited for', () => {
     const parts = new EngineParts()
     parts.addSong()
-    expect(new FirstSound(parts.state).awaitedUntil()).toBe(0)
+    expect(new FirstSound(parts.state).awaited().until).toBe(0)
   })
 
   test('somebody pressed play and nothing is here: waited for, but not for ever', () => {
     const { parts, sound } = listening(0)
-    expect(sound.awaitedUntil()).toBe(1000)
+    expect(sound.awaited().until).toBe(1000)
     parts.state.now = 999
-    expect(sound.awaitedUntil()).toBe(1000)
+    expect(sound.awaited().until).toBe(1000)
     parts.state.now = 1000
-    expect(sound.awaitedUntil()).toBe(0)
+    expect(sound.awaited().until).toBe(0)
   })
 
   test('the first blocks from there on are here: over', () => {
     const { parts, song, sound } = listening(3 * BLOCK + 5)
     const request = parts.ask(song, fromPeer('anna'))
     for (const block of [0, 1, 2, 3, 4]) parts.desk.blockArrived(request, block)
-    expect(sound.awaitedUntil()).toBe(1000)
+    expect(sound.awaited().until).toBe(1000)
     parts.desk.blockArrived(request, 5)
-    expect(sound.awaitedUntil()).toBe(0)
+    expect(sound.awaited().until).toBe(0)
   })
 
   test('the bytes cross into a chunk that is held, or end with the song: over as well', () => {
     const { parts, song, sound } = listening(CHUNK - 1)
     song.chunkHeld(1)
     const request = parts.ask(song, fromPeer('anna'), { firstBlock: 15, blockCount: 1 })
-    expect(sound.awaitedUntil()).toBe(1000)
+    expect(sound.awaited().until).toBe(1000)
     parts.desk.blockArrived(request, 15)
-    expect(sound.awaitedUntil()).toBe(0)
+    expect(sound.awaited().until).toBe(0)
     song.readerMoved('other', song.shape.fileSize - 1, 0)
-    expect(sound.awaitedUntil()).toBe(1000)
+    expect(sound.awaited().until).toBe(1000)
     song.chunkHeld(7)
-    expect(sound.awaitedUntil()).toBe(0)
+    expect(sound.awaited().until).toBe(0)
   })
 
   test('the reader seeks later on: waited for anew', () => {
     const { parts, song, sound } = listening(0)
     song.chunkHeld(0)
     parts.state.now = 5000
-    expect(sound.awaitedUntil()).toBe(0)
+    expect(sound.awaited().until).toBe(0)
     song.readerMoved('reader', 5 * CHUNK, 5000)
-    expect(sound.awaitedUntil()).toBe(6000)
+    expect(sound.awaited().until).toBe(6000)
   })
 })

@@ -2,8 +2,21 @@
 // Not what is urgent later on (playback-window): once the first bytes are here, the two zones go on as always.
 // Invariant: a first sound is waited for no longer than `firstSoundPatienceMs`, so that one that cannot be had holds up nothing else.
 
+import type { ChunkId } from '@evastream/core/ids'
 import type { Millis } from '@evastream/core/units'
 import type { EngineState } from './engine-state.ts'
+import type { SongState } from './song-state.ts'
+
+export interface AwaitedSound {
+  /** Until when what is not urgent waits for a reader's first bytes; 0 if nobody waits for any. */
+  readonly until: Millis
+  /** Until when everything but the first run of those bytes waits. */
+  readonly aloneUntil: Millis
+  /** Whether somebody's first bytes are in this chunk. */
+  isFirst(song: SongState, chunkId: ChunkId): boolean
+}
+
+const NOTHING_AWAITED: AwaitedSound = Object.freeze({ until: 0, aloneUntil: 0, isFirst: () => false })
 
 export class FirstSound {
   readonly #state: EngineState
@@ -12,15 +25,22 @@ export class FirstSound {
     this.#state = state
   }
 
-  /** Until when everything else is to wait for a reader's first bytes; 0 if nobody waits for any. */
-  awaitedUntil(): Millis {
-    const { now, config } = this.#state
-    let until = 0
-    for (const song of this.#state.songs.active()) {
-      if (!song.hasReaders) continue
-      for (const { positionBytes, beganAt } of song.window.beginnersSince(now - config.firstSoundPatienceMs))
-        if (!song.hasBytes(positionBytes, config.firstSoundBytes)) until = Math.max(until, beganAt + config.firstSoundPatienceMs)
+  awaited(): AwaitedSound {
+    const { now, config, songs } = this.#state
+    let lastBeganAt: Millis | undefined
+    const firsts: { readonly song: SongState; readonly chunkId: ChunkId }[] = []
+    for (const song of songs.listened()) {
+      for (const { positionBytes, beganAt } of song.window.beginnersSince(now - config.firstSoundPatienceMs)) {
+        if (song.hasBytes(positionBytes, config.firstSoundBytes)) continue
+        lastBeganAt = Math.max(lastBeganAt ?? beganAt, beganAt)
+        firsts.push({ song, chunkId: Math.floor(positionBytes / song.shape.chunkSize) })
+      }
     }
-    return until
+    if (lastBeganAt === undefined) return NOTHING_AWAITED
+    return {
+      until: lastBeganAt + config.firstSoundPatienceMs,
+      aloneUntil: lastBeganAt + config.firstSoundAloneMs,
+      isFirst: (song, chunkId) => firsts.some(first => first.song === song && first.chunkId === chunkId),
+    }
   }
 }

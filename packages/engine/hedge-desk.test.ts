@@ -82,8 +82,9 @@ describe('hedge desk: a second source for what is about to be heard', () => {
     // Chunk 4 is due at 7,554 ms.
     parts.state.now = 6800
     parts.ask(song, anna, { chunkId: 4, blockCount: 2 })
-    expect(checkAt(parts, 7100)).toEqual([])
-    expect(checkAt(parts, 7400)[0]).toMatchObject({ kind: 'request-blocks', source: boris, chunkId: 4 })
+    // Twice the time of a second source and half a second before that, it is at risk.
+    expect(checkAt(parts, 6880)).toEqual([])
+    expect(checkAt(parts, 7000)[0]).toMatchObject({ kind: 'request-blocks', source: boris, chunkId: 4 })
   })
 
   test('it is far from being heard: nobody', () => {
@@ -119,9 +120,28 @@ describe('hedge desk: a second source for what is about to be heard', () => {
     expect(checkAt(parts, 950)[0]).toMatchObject({ kind: 'request-blocks', source: boris, firstBlock: 0, blockCount: 16, verify: 'chunk' })
   })
 
-  test('no place left for another request: nobody', () => {
+  test('no place left for another request: what is missing moves to the second source, and the first is given up', () => {
     const { parts } = late({ config: { downloadsInFlightMax: 1 } })
+    expect(checkAt(parts, 950)).toMatchObject([
+      { kind: 'cancel-request', requestId: 1, reason: 'superseded' },
+      { kind: 'request-blocks', requestId: 2, source: boris },
+    ])
+  })
+
+  test('no place left, and judged as a whole: nobody', () => {
+    const config = { downloadsInFlightMax: 1, hedgeAllowanceBytes: 16 * BLOCK_SIZE_BYTES }
+    const { parts, song } = listening(config, { hasBlockHashes: false })
+    parts.ask(song, anna, { deadlineAt: 1000 })
     expect(checkAt(parts, 950)).toEqual([])
+  })
+
+  test('the second falls silent as well: the first is given up, so that a third can be asked', () => {
+    const { parts, song } = listening()
+    // Both were slow before, so they are waited for longer than others.
+    for (const name of ['anna', 'boris']) parts.state.health.recordOf(peerNamed(name)).timeouts = 2
+    const first = parts.ask(song, anna, { blockCount: 2, deadlineAt: 1000 })
+    expect(checkAt(parts, 950)).toMatchObject([{ kind: 'request-blocks', source: boris }])
+    expect(checkAt(parts, first.hedgeAt)).toMatchObject([{ kind: 'cancel-request', requestId: 1, reason: 'superseded' }])
   })
 
   test('asked for in good time, and about to be heard by now: a second source', () => {

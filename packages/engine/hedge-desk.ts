@@ -25,8 +25,11 @@ export interface HedgeDeskDeps {
 /** A request that is left as it is comes up again after half the time it should take, within these bounds; late if nobody waits for it. */
 const RECONSIDER_MIN_MS = 100
 const RECONSIDER_MAX_MS = 1000
-/** A deadline is at risk when twice the time that the second source needs would miss it. */
+/** A deadline is at risk when twice the time that the second source needs, and this long (ms) besides, would miss it. */
 const RISK_FACTOR = 2
+const RISK_LEAD_MS = 500
+/** And when the first source, at its pace, would not be done this many times as fast as it must. */
+const SURE_FACTOR = 1.5
 /** Blocks move to a source that would be done in half the time. */
 const MOVE_FACTOR = 2
 
@@ -40,6 +43,10 @@ export class HedgeDesk {
   /** @returns whether blocks became free, so that there is something to plan. */
   consider(request: OpenRequest): boolean {
     const { state, survey, desk, blame } = this.#deps
+    if (this.#isSilentPair(request)) {
+      blame.requestMoved(request, true)
+      return false
+    }
     const wanted = this.#wanted(request)
     const pauseMs = wanted === undefined ? RECONSIDER_MAX_MS : request.expectedMs / 2
     request.hedgeAt = state.now + Math.min(RECONSIDER_MAX_MS, Math.max(RECONSIDER_MIN_MS, pauseMs))
@@ -49,9 +56,15 @@ export class HedgeDesk {
     const { run: rest, deadlineAt } = wanted
     const finishMs = survey.finishMs(state.paceOf(second), state.rateOf(second), survey.runBytes(song, chunk.chunkId, rest))
     const remainingMs = this.#remainingMs(request)
-    if (remainingMs <= finishMs || (deadlineAt !== undefined && state.now + RISK_FACTOR * finishMs <= deadlineAt)) return false
+    if (remainingMs <= finishMs) return false
+    if (deadlineAt !== undefined) {
+      const riskAt = deadlineAt - RISK_FACTOR * finishMs - RISK_LEAD_MS
+      if (state.now < riskAt) request.hedgeAt = Math.min(request.hedgeAt, riskAt)
+      if (state.now < riskAt || state.now + SURE_FACTOR * remainingMs <= deadlineAt) return false
+    }
     const batch = { firstBlock: rest.firstBlock, blockCount: Math.min(rest.blockCount, survey.batchBlocks(second, wanted)) }
-    const affordable = this.#affordable(batch, wanted)
+    const isFull = state.requests.size >= state.config.downloadsInFlightMax
+    const affordable = isFull ? undefined : this.#affordable(batch, wanted)
     if (affordable?.blockCount !== rest.blockCount && chunk.verify === 'blocks' && remainingMs > MOVE_FACTOR * finishMs) {
       blame.requestMoved(request, remainingMs === Number.POSITIVE_INFINITY)
       desk.open({ song, chunk, run: batch, source: second, priority, deadlineAt, hedgeOf: undefined })
@@ -59,6 +72,13 @@ export class HedgeDesk {
     }
     if (affordable !== undefined) desk.open({ song, chunk, run: affordable, source: second, priority, deadlineAt, hedgeOf: request })
     return false
+  }
+
+  /** It and the one that doubles it both fell silent: it is given up, so that yet another can be asked instead. */
+  #isSilentPair(request: OpenRequest): boolean {
+    const { hedgedBy } = request
+    if (hedgedBy === undefined || request.priority !== 'play' || request.chunk.verify === 'chunk') return false
+    return [request, hedgedBy].every(each => this.#remainingMs(each) === Number.POSITIVE_INFINITY)
   }
 
   /** What is missing of the request and how urgent it is by now; undefined if nobody is waiting for it. */
@@ -73,13 +93,14 @@ export class HedgeDesk {
     return { song, chunkId: chunk.chunkId, run: rest, verify: chunk.verify, deadlineAt, isYielding: false, except: request.source }
   }
 
-  /** For the end of a song alone the origin is not asked. */
+  /** For the end of a song alone the origin is not asked, nor a peer that failed lately: each try in vain costs bytes. */
   #secondSource(wanted: SurveyedRun): Source | undefined {
     const { state, survey, sourceSelection } = this.#deps
-    if (state.requests.size >= state.config.downloadsInFlightMax) return undefined
     const choice = sourceSelection.choose(survey.factsOf(wanted, 0), state.random)
-    if (choice.kind === 'wait' || (wanted.deadlineAt === undefined && choice.source.kind === 'origin')) return undefined
-    return choice.source
+    if (choice.kind === 'wait') return undefined
+    const { source } = choice
+    const isGood = wanted.deadlineAt !== undefined || (source.kind === 'peer' && state.health.recordOf(source.peerId).failures === 0)
+    return isGood ? source : undefined
   }
 
   /** As much of a batch as may be asked for twice; a chunk that is judged as a whole is asked for whole or not at all. */

@@ -254,7 +254,7 @@ describe('origin health: missing chunks', () => {
 describe('origin health: patience', () => {
   test('time-outs in a row while it sends something: doubles, within bounds, until it delivers', () => {
     const origin = originWith()
-    origin.pace.arrived(100, 0)
+    origin.pace.arrived(20_000, 0)
     const patience = [origin.patience]
     for (let at = 1000; at <= 8000; at += 1000) {
       origin.timedOut(at, at - 10)

@@ -75,7 +75,7 @@ describe('peer health: failures', () => {
 describe('peer health: patience', () => {
   test('a peer that sends something and times out again and again: patience doubles, within bounds', () => {
     const health = healthWith()
-    health.recordOf(anna).pace.arrived(100, 0)
+    health.recordOf(anna).pace.arrived(20_000, 0)
     const patience = [health.patienceOf(anna)]
     for (let index = 0; index < 8; index++) {
       health.timedOut(anna, index * MINUTE_MS)

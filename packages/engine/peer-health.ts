@@ -7,6 +7,7 @@ import type { Millis } from '@evastream/core/units'
 import { doublingPauseMs } from './backoff.ts'
 import type { EngineConfig } from './config.ts'
 import { DeliveryPace } from './delivery-pace.ts'
+import { StrangerTrust } from './stranger-trust.ts'
 
 /** What is remembered of one peer. */
 export interface PeerRecord {
@@ -22,6 +23,8 @@ export interface PeerRecord {
   busySince: Millis | undefined
   /** Chunks in a row that it did not have after all. */
   missing: number
+  /** It delivered a whole request once. */
+  isProven: boolean
   strikes: number
   bannedUntil: Millis
 }
@@ -31,6 +34,7 @@ export class PeerHealth {
   readonly #records = new Map<PeerId, PeerRecord>()
   #median: number | undefined
   #isMedianStale = false
+  readonly #strangers = new StrangerTrust()
 
   constructor(config: EngineConfig) {
     this.#config = config
@@ -50,6 +54,7 @@ export class PeerHealth {
       busyUntil: 0,
       busySince: undefined,
       missing: 0,
+      isProven: false,
       strikes: 0,
       bannedUntil: 0,
     }
@@ -74,21 +79,30 @@ export class PeerHealth {
     record.busySince = undefined
     record.missing = 0
     record.pausedUntil = 0
+    if (!record.isProven) this.#strangers.pleased()
+    record.isProven = true
     this.#isMedianStale = true
   }
 
   failed(peerId: PeerId, at: Millis): void {
-    const record = this.recordOf(peerId)
-    // Requests that were open together fail together: that is one failure, not two.
-    if (record.pausedUntil <= at) record.failures++
-    record.pausedUntil = at + doublingPauseMs(record.failures, this.#config.peerPauseBaseMs, this.#config.peerPauseMaxMs)
-    this.#isMedianStale = true
+    this.#failed(peerId, at, this.#config.peerPauseMaxMs)
   }
 
   timedOut(peerId: PeerId, at: Millis): void {
     const record = this.recordOf(peerId)
     if (record.pausedUntil <= at) record.timeouts++
-    this.failed(peerId, at)
+    this.wasSilent(peerId)
+    const { peerPauseMaxMs, peerSilencePauseMaxMs } = this.#config
+    // Only who failed in no other way for long is left alone for long.
+    this.#failed(peerId, at, record.timeouts >= record.failures ? peerSilencePauseMaxMs : peerPauseMaxMs)
+  }
+
+  #failed(peerId: PeerId, at: Millis, pauseMaxMs: number): void {
+    const record = this.recordOf(peerId)
+    // Requests that were open together fail together: that is one failure, not two.
+    if (record.pausedUntil <= at) record.failures++
+    record.pausedUntil = at + doublingPauseMs(record.failures, this.#config.peerPauseBaseMs, pauseMaxMs)
+    this.#isMedianStale = true
   }
 
   /** It told us something on an open connection: it is there again, and worth a try. */
@@ -127,6 +141,18 @@ export class PeerHealth {
     const { timeouts, pace } = this.recordOf(peerId)
     const { patienceDoublingsMax, silentDoublingsMax } = this.#config
     return 2 ** Math.min(timeouts, pace.hasSent ? patienceDoublingsMax : silentDoublingsMax)
+  }
+
+  /** How long (ms) a request to it is likely to be waited for in vain, by its own failures, or, of a stranger, by those of others. */
+  doubtMs(record: PeerRecord): number {
+    const { silenceMs, requestTimeoutMaxMs } = this.#config
+    const strangeMs = record.isProven ? 0 : 2 * silenceMs * this.#strangers.doubt
+    return Math.min(requestTimeoutMaxMs, record.failures * silenceMs + strangeMs)
+  }
+
+  /** It kept silent, or almost. */
+  wasSilent(peerId: PeerId): void {
+    if (!this.recordOf(peerId).isProven) this.#strangers.disappointed()
   }
 
   /** The rate (bytes per second) to expect of a peer: its own, or the median of the others', or an assumption. */

@@ -18,12 +18,14 @@ function windowWith(changes: Partial<PlaybackWindowOptions> = {}): PlaybackWindo
   })
 }
 
-const everythingIsHeld = () => true
-const nothingIsHeld = () => false
+type IsHere = (fromByte: number, sizeBytes: number) => boolean
+
+const everythingIsHere: IsHere = () => true
+const nothingIsHere: IsHere = () => false
 
 /** The reader reads at this byte, along music that is here. */
-function move(window: PlaybackWindow, positionBytes: number, at: number, isHeld: (chunkId: number) => boolean = everythingIsHeld): void {
-  window.moved('reader', positionBytes, { at, isHeld })
+function move(window: PlaybackWindow, positionBytes: number, at: number, isHere: IsHere = everythingIsHere): void {
+  window.moved('reader', positionBytes, { at, isHere })
 }
 
 const urgentIds = (window: PlaybackWindow, now: number) => window.urgentChunks(now).map(({ chunkId }) => chunkId)
@@ -96,7 +98,7 @@ describe('playback window: the music goes on', () => {
     const window = windowWith()
     move(window, 0, 0)
     move(window, 450_000, 100)
-    expect(window.deadlineOfByte(500_000)).toBe(6000)
+    expect(window.deadlineOfByte(500_000)).toBe(5100)
     expect(urgentIds(window, 100)).toEqual([])
   })
 
@@ -104,9 +106,9 @@ describe('playback window: the music goes on', () => {
     const window = windowWith()
     move(window, 0, 0)
     move(window, 500_000, 100)
-    expect(urgentIds(window, 1000 + 1999)).toEqual([])
-    expect(urgentIds(window, 1000 + 2001)).toEqual([5])
-    expect(urgentIds(window, 1000 + 3500)).toEqual([5, 6])
+    expect(urgentIds(window, 100 + 1999)).toEqual([])
+    expect(urgentIds(window, 100 + 2001)).toEqual([5])
+    expect(urgentIds(window, 100 + 3500)).toEqual([5, 6])
   })
 
   test('the music waited for bytes that come now: from here on it goes on anew', () => {
@@ -139,6 +141,28 @@ describe('playback window: the music goes on', () => {
   })
 })
 
+describe('playback window: the first sound', () => {
+  test('its first byte comes before the start budget is over: the music runs from then on', () => {
+    const window = windowWith()
+    move(window, 50_000, 0, nothingIsHere)
+    window.audioCame(100, nothingIsHere)
+    expect(window.deadlineOfByte(150_000)).toBe(2000)
+    window.audioCame(200, (fromByte, sizeBytes) => fromByte === 50_000 && sizeBytes === 1)
+    expect(window.deadlineOfByte(150_000)).toBe(1200)
+    window.audioCame(900, everythingIsHere)
+    expect(window.deadlineOfByte(150_000)).toBe(1200)
+  })
+
+  test('it comes late: the deadlines stay until the reader reads on', () => {
+    const window = windowWith()
+    move(window, 0, 0, nothingIsHere)
+    window.audioCame(1500, everythingIsHere)
+    expect(window.deadlineOfByte(100_000)).toBe(2000)
+    move(window, 10_000, 1600, nothingIsHere)
+    expect(window.deadlineOfByte(110_000)).toBe(2600)
+  })
+})
+
 describe('playback window: jumps', () => {
   test('back: a new start with its budget', () => {
     const window = windowWith()
@@ -150,23 +174,23 @@ describe('playback window: jumps', () => {
 
   test('forward, over music that is not here: a new start with its budget', () => {
     const window = windowWith()
-    move(window, 0, 0, nothingIsHeld)
-    move(window, 700_000, 5000, nothingIsHeld)
+    move(window, 0, 0, nothingIsHere)
+    move(window, 700_000, 5000, nothingIsHere)
     expect(window.deadlineOfByte(700_000)).toBe(6000)
   })
 
   test('forward, over music that is here: the reader only reads ahead', () => {
     const window = windowWith()
     move(window, 0, 0)
-    move(window, 700_000, 500, chunkId => chunkId < 7)
-    expect(window.deadlineOfByte(700_000)).toBe(8000)
+    move(window, 700_000, 500, (fromByte, sizeBytes) => fromByte === 0 && sizeBytes === 700_000)
+    expect(window.deadlineOfByte(700_000)).toBe(7500)
   })
 
-  test('a step within a chunk that is still arriving: no jump', () => {
+  test('a step within a chunk that is still arriving: no jump, and the music runs from then on', () => {
     const window = windowWith()
-    move(window, 0, 0, nothingIsHeld)
-    move(window, 16 * KIB, 500, nothingIsHeld)
-    expect(window.deadlineOfByte(50_000)).toBe(1500)
+    move(window, 0, 0, nothingIsHere)
+    move(window, 16 * KIB, 500, nothingIsHere)
+    expect(window.deadlineOfByte(50_000)).toBe(1000)
   })
 
   test.each([
@@ -182,8 +206,8 @@ describe('playback window: jumps', () => {
 describe('playback window: several readers', () => {
   test('two at different places: both are urgent, each chunk once', () => {
     const window = windowWith()
-    window.moved('one', 0, { at: 0, isHeld: nothingIsHeld })
-    window.moved('two', 150_000, { at: 100, isHeld: nothingIsHeld })
+    window.moved('one', 0, { at: 0, isHere: nothingIsHere })
+    window.moved('two', 150_000, { at: 100, isHere: nothingIsHere })
     expect(urgentIds(window, 100).sort()).toEqual([0, 1, 2, 3, 4])
     expect(window.firstChunk).toBe(0)
     expect(window.readerCount).toBe(2)
@@ -191,16 +215,16 @@ describe('playback window: several readers', () => {
 
   test('two that need the same chunk: the earlier deadline counts', () => {
     const window = windowWith()
-    window.moved('late', 0, { at: 0, isHeld: nothingIsHeld })
-    window.moved('soon', 200_000, { at: 100, isHeld: nothingIsHeld })
+    window.moved('late', 0, { at: 0, isHere: nothingIsHere })
+    window.moved('soon', 200_000, { at: 100, isHere: nothingIsHere })
     expect(window.deadlineOfByte(250_000)).toBe(1600)
     expect(window.urgentChunks(100).find(({ chunkId }) => chunkId === 2)?.deadlineAt).toBe(1100)
   })
 
   test('one stops: only the other counts', () => {
     const window = windowWith()
-    window.moved('one', 0, { at: 0, isHeld: nothingIsHeld })
-    window.moved('two', 500_000, { at: 0, isHeld: nothingIsHeld })
+    window.moved('one', 0, { at: 0, isHere: nothingIsHere })
+    window.moved('two', 500_000, { at: 0, isHere: nothingIsHere })
     expect(window.stopped('one')).toBe(true)
     expect(window.firstChunk).toBe(5)
     expect(window.stopped('one')).toBe(false)
@@ -214,15 +238,15 @@ test('playback window: wherever readers go: urgent chunks lie ahead of a reader,
     reader: fc.constantFrom('a', 'b'),
     position: fc.integer({ min: -10, max: 12 * CHUNK }),
     after: fc.nat(5000),
-    isHeld: fc.boolean(),
+    isHere: fc.boolean(),
   })
   fc.assert(
     fc.property(fc.array(step, { minLength: 1, maxLength: 20 }), steps => {
       const window = windowWith()
       let now = 0
-      for (const { reader, position, after, isHeld } of steps) {
+      for (const { reader, position, after, isHere } of steps) {
         now += after
-        window.moved(reader, position, { at: now, isHeld: () => isHeld })
+        window.moved(reader, position, { at: now, isHere: () => isHere })
         const urgent = window.urgentChunks(now)
         expect(new Set(urgent.map(({ chunkId }) => chunkId)).size).toBe(urgent.length)
         for (const { chunkId, deadlineAt, firstByte } of urgent) {

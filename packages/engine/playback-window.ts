@@ -60,18 +60,24 @@ export class PlaybackWindow {
   }
 
   /**
-   * `isHeld` tells a step along music that is here from a seek, which starts the deadlines anew.
+   * `isHere` tells a step along music that is here from a seek, which starts the deadlines anew.
    * @returns whether the reader began anew: it is new, or it sought.
    */
-  moved(readerId: string, positionBytes: number, context: { readonly at: Millis; isHeld(chunkId: ChunkId): boolean }): boolean {
+  moved(
+    readerId: string,
+    positionBytes: number,
+    context: { readonly at: Millis; isHere(fromByte: number, sizeBytes: number): boolean },
+  ): boolean {
     const { at } = context
     const position = Math.min(Math.max(0, positionBytes), this.#options.shape.fileSize)
     const reader = this.#readers.get(readerId)
-    if (reader === undefined || this.#isSeek(reader, position, context.isHeld)) {
+    if (reader === undefined || this.#isSeek(reader, position, context.isHere)) {
       const anchorAt = at + this.#options.startBudgetMs
       this.#readers.set(readerId, { positionBytes: position, anchorBytes: position, anchorAt, beganAt: at })
       return true
     }
+    // Who reads on hears something.
+    if (position > reader.positionBytes && reader.anchorAt > at) reader.anchorAt = at
     if (this.#hearingBytes(reader, at) > position) {
       // The music waited for these bytes: it goes on from here, now.
       reader.anchorBytes = position
@@ -79,6 +85,11 @@ export class PlaybackWindow {
     }
     reader.positionBytes = position
     return false
+  }
+
+  /** More of the song is here: the music of those who wait for their first sound, and now have it, begins. */
+  audioCame(at: Millis, isHere: (fromByte: number, sizeBytes: number) => boolean): void {
+    for (const reader of this.#readers.values()) if (reader.anchorAt > at && isHere(reader.positionBytes, 1)) reader.anchorAt = at
   }
 
   /** Where each reader reads that began anew since then. */
@@ -151,12 +162,11 @@ export class PlaybackWindow {
     return reader.anchorBytes + Math.max(0, now - reader.anchorAt) * this.#bytesPerMs
   }
 
-  #isSeek(reader: Reader, position: number, isHeld: (chunkId: ChunkId) => boolean): boolean {
+  #isSeek(reader: Reader, position: number, isHere: (fromByte: number, sizeBytes: number) => boolean): boolean {
     if (position < reader.positionBytes) return true
-    // A reader that goes on may stand in a chunk whose first blocks it heard while the rest is on its way.
-    const target = this.#chunkAt(position)
-    for (let chunkId = this.#chunkAt(reader.positionBytes); chunkId < target; chunkId++) if (!isHeld(chunkId)) return true
-    return false
+    // Within the chunk that it steps into the hands may be a little ahead of what they told.
+    const stepBytes = Math.min(position, this.#chunkAt(position) * this.#options.shape.chunkSize) - reader.positionBytes
+    return stepBytes > 0 && !isHere(reader.positionBytes, stepBytes)
   }
 
   #chunkAt(byte: number): ChunkId {

@@ -29,6 +29,7 @@ export class ReaderDesk {
   moved(song: SongState, readerId: string, positionBytes: number): void {
     const { state, parking, queue } = this.#deps
     const beganAnew = song.readerMoved(readerId, positionBytes, state.now)
+    song.audioCame(state.now)
     parking.parkUnwanted(song)
     // A song that comes alive only now is among the active ones from here on.
     state.songs.changed(song)
@@ -57,7 +58,7 @@ export class ReaderDesk {
       if (request.priority === 'play') desk.cancel(request, 'unwanted')
       else rest.push(request)
     }
-    if (firstSound.awaitedUntil() === 0) return
+    if (firstSound.awaited().until === 0) return
     const rate = state.receiving.rateBytesPerSecond(state.now, state.config.rateTrustMs) ?? state.config.rateAssumedBytesPerSecond
     let spareBytes = (rate * state.config.firstSoundDelayMs) / 1000
     for (const request of rest.sort((a, b) => missingBytes(a) - missingBytes(b))) {

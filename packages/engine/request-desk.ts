@@ -43,7 +43,7 @@ export class RequestDesk {
     this.#state.limit.take(sizeBytes, now)
     chunk.activeAt = now
     if (asking.hedgeOf !== undefined) hedges.reserve(sizeBytes)
-    else request.hedgeAt = hedgeDueAt(request, this.#state.spreads[source.kind], this.#state.config)
+    request.hedgeAt = hedgeDueAt(request, this.#state.spreads[source.kind], this.#state.config)
     this.#state.emit({
       kind: 'request-blocks',
       requestId: request.requestId,
@@ -72,6 +72,7 @@ export class RequestDesk {
   /** One block is here; a request that doubles this one, and has nothing left to bring, is cancelled. */
   blockArrived(request: OpenRequest, block: number): void {
     if (!request.chunk.arrived(block, request.source)) return
+    request.song.audioCame(this.#state.now)
     request.usefulBytes += blockLengthBytes(request.song.shape, request.chunk.chunkId, block)
     const rival = request.hedgeOf ?? request.hedgedBy
     if (rival !== undefined && request.chunk.isRunHere(rival.run)) this.cancel(rival, 'superseded')

@@ -32,8 +32,10 @@ export function hedgeDueAt(request: OpenRequest, spread: CompletionSpread, confi
 }
 
 function silentAt(request: OpenRequest, source: SourceExpectation, config: EngineConfig): Millis {
+  // Giving up what keeps the blocks that arrived costs little: then a slow source is not waited for as long as another.
+  const patience = request.chunk.verify === 'blocks' ? Math.min(request.patience, 2 ** config.silentDoublingsMax) : request.patience
   const blockMs = (BLOCK_SIZE_BYTES * 1000) / source.rateBytesPerSecond
-  return request.quietSince + request.patience * Math.max(config.silenceMs, source.roundTripMs + config.silenceBlocks * blockMs)
+  return request.quietSince + patience * Math.max(config.silenceMs, source.roundTripMs + config.silenceBlocks * blockMs)
 }
 
 function overdueAt(request: OpenRequest, source: SourceExpectation, config: EngineConfig): Millis {

@@ -211,7 +211,8 @@ export class Scheduler {
       health.spoke(event.peerId, now)
       song.forgetMarks(event.peerId, event.chunkIds)
     }
-    return song.wantedCount > 0
+    // A tracker's answer is planned for as a whole: peers-found follows.
+    return song.wantedCount > 0 && (event.told === 'peer' || !song.lookup.isPending)
   }
 
   #peerHas(event: PeerHas): boolean {
@@ -248,7 +249,7 @@ export class Scheduler {
     const openBefore = requests.size
     this.#desk.blockArrived(request, block)
     this.#verdicts.judge(request.song, request.chunk)
-    return requests.size < openBefore || (this.#planner.isHeldBack && this.#firstSound.awaitedUntil() === 0)
+    return requests.size < openBefore || (this.#planner.isHeldBack && this.#firstSound.awaited().until === 0)
   }
 
   #requestFinished({ requestId }: RequestFinished): boolean {

@@ -101,7 +101,12 @@ export class SongState {
   /** @returns whether the reader began anew: it is new, or it sought. */
   readerMoved(readerId: string, positionBytes: number, at: Millis): boolean {
     this.#wantedCount = undefined
-    return this.window.moved(readerId, positionBytes, { at, isHeld: chunkId => this.held.has(chunkId) })
+    return this.window.moved(readerId, positionBytes, { at, isHere: (fromByte, sizeBytes) => this.hasBytes(fromByte, sizeBytes) })
+  }
+
+  /** Something more of it is here. */
+  audioCame(at: Millis): void {
+    if (this.hasReaders) this.window.audioCame(at, (fromByte, sizeBytes) => this.hasBytes(fromByte, sizeBytes))
   }
 
   readerStopped(readerId: string): boolean {

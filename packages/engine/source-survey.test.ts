@@ -61,10 +61,20 @@ describe('source survey: how a peer stands', () => {
     expect(survey(() => {})).toBe('free')
   })
 
-  test('one request is out to it: free; two: full', () => {
-    expect(survey((parts, song) => parts.ask(song, anna, { chunkId: 1 }))).toBe('free')
+  test('a stranger, one request is out to it: full', () => {
+    expect(survey((parts, song) => parts.ask(song, anna, { chunkId: 1 }))).toBe('full')
+  })
+
+  test('it delivered before, one request is out to it: free; two: full', () => {
     expect(
       survey((parts, song) => {
+        parts.state.health.delivered(annaId)
+        parts.ask(song, anna, { chunkId: 1 })
+      }),
+    ).toBe('free')
+    expect(
+      survey((parts, song) => {
+        parts.state.health.delivered(annaId)
         parts.ask(song, anna, { chunkId: 1 })
         parts.ask(song, anna, { chunkId: 2 })
       }),

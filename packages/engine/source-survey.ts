@@ -60,7 +60,8 @@ export class SourceSurvey {
     // After a failure it is tried with one request at a time.
     if (record.failures > 0 && record.pace.openRequests > 0) return { standing: isDoubted ? 'full' : 'failed', retryAt: NEVER }
     if (record.failures > 0) return { standing: 'free', retryAt: 0 }
-    const isFull = record.pace.openRequests >= config.batchesPerPeerMax
+    // A stranger is tried with one request: another stranger may turn out better.
+    const isFull = record.pace.openRequests >= (record.isProven ? config.batchesPerPeerMax : 1)
     const rate = record.pace.rateBytesPerSecond(now, config.rateTrustMs)
     if (rate !== undefined && rate < config.rateMinBytesPerSecond)
       return { standing: isFull ? 'failed' : 'slow', retryAt: record.pace.measuredAt + config.rateTrustMs }
@@ -100,12 +101,13 @@ export class SourceSurvey {
   }
 
   #candidate(holding: Holding, wanted: SurveyedRun): Candidate {
-    const { config, health, now } = this.#state
+    const { health, now } = this.#state
     const record = health.recordOf(holding.peerId)
     const rate = health.expectedRate(record, now)
     const sizeBytes = this.#batchBytes(wanted, this.#peerBatchBlocks(record, rate, wanted))
-    // One that failed last time is expected to keep silent first, and a busy one to stay so as long again as it has been.
-    const doubtMs = record.failures > 0 ? config.silenceMs : 0
+    // One that failed last time is expected to keep silent first, the longer the more often it did; a busy one to stay so as long
+    // again as it has been.
+    const doubtMs = health.doubtMs(record)
     const busyMs = record.busySince === undefined ? 0 : now - record.busySince
     const finishMs = doubtMs + busyMs + this.finishMs(record.pace, rate, sizeBytes)
     const markedUntil = wanted.song.markOf(wanted.chunkId, holding.peerId)
