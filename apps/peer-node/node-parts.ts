@@ -5,6 +5,7 @@
 import { MetadataClient } from '@evastream/clients/metadata-client'
 import { OriginClient } from '@evastream/clients/origin-client'
 import { TrackerClient } from '@evastream/clients/tracker-client'
+import type { SongId } from '@evastream/core/ids'
 import type { Random } from '@evastream/core/random'
 import { SECOND_MS } from '@evastream/core/units'
 import { type EngineConfig, engineConfig } from '@evastream/engine/config'
@@ -12,7 +13,6 @@ import { Scheduler } from '@evastream/engine/scheduler'
 import type { Logger } from '@evastream/service-kit/logger'
 import type { Clock, Timers, WallClock } from '@evastream/service-kit/system-clock'
 import { Registry } from 'prom-client'
-import { ChunkAnnouncer } from './chunk-announcer.ts'
 import { ChunkNews } from './chunk-news.ts'
 import type { PeerNodeConfig } from './config.ts'
 import { DownloadCoordinator } from './download-coordinator.ts'
@@ -20,7 +20,7 @@ import { listLibrary } from './library-listing.ts'
 import { ManifestCache } from './manifest-cache.ts'
 import { NodeEvents } from './node-events.ts'
 import type { PeerIdentity } from './peer-identity.ts'
-import { PeerNetwork } from './peer-network.ts'
+import type { PeerNetwork } from './peer-network.ts'
 import { PeerScout } from './peer-scout.ts'
 import { PlayLog } from './play-log.ts'
 import { PlayQueueDesk } from './play-queue-desk.ts'
@@ -28,8 +28,8 @@ import { PlaybackDesk } from './playback-desk.ts'
 import { makeSharingParts } from './sharing-parts.ts'
 import { SongLibrary } from './song-library.ts'
 import { makeStorageParts } from './storage-parts.ts'
-import { TrackerHoldings } from './tracker-holdings.ts'
 import { TransferLedger } from './transfer-ledger.ts'
+import type { UploadServer } from './upload-server.ts'
 import { VerifiedAudio } from './verified-audio.ts'
 import { DeadlineTimer } from './wake-timer.ts'
 
@@ -56,7 +56,7 @@ const SERVICE_TIMEOUT_MS = 5 * SECOND_MS
 /** @throws EvaError `EVA_DIRECTORY_LOCKED`, `EVA_STORAGE_FULL` or `EVA_STORAGE_FAILED`; nothing is left open then. */
 export async function makeNodeParts(deps: PeerNodeDeps, { config, identity, peerUnknown }: NodePartsOptions) {
   const { clock, timers, random, logger: log } = deps
-  const { peerId, directory } = identity
+  const { directory } = identity
   const registry = new Registry()
   const ledger = new TransferLedger({ registry })
   const clients = makeClients(config)
@@ -64,32 +64,13 @@ export async function makeNodeParts(deps: PeerNodeDeps, { config, identity, peer
     { ...deps, log, tracker: clients.tracker, library: () => library, playback: () => playback, queue: () => queue, news: () => news },
     { config, identity },
   )
-  const { tracker, scope, uploads, limits, cap } = await makeSharingParts(
-    {
-      ...deps,
-      log,
-      store,
-      ledger,
-      tracker: clients.tracker,
-      bufferMs: () => playback.bufferMs,
-      onUploadingChanged: isUploading => holdings.setUploading(isUploading),
-    },
+  const sharing = await makeSharingParts(
+    { ...deps, log, store, ledger, tracker: clients.tracker, peerUnknown, library: () => library, playback: () => playback },
     { config, identity },
   )
-  const events = new NodeEvents({
-    timers,
-    totals: () => {
-      const { originBytes, peerBytes, sentBytes, wastedBytes } = ledger.totals()
-      const peers = { downloadingFrom: network.connectionCount, uploadingTo: uploads.snapshot().connectionCount }
-      return { kind: 'totals', received: { originBytes, peerBytes }, sentBytes, wastedBytes, peers }
-    },
-  })
-  const network = new PeerNetwork(
-    { clock, timers, log, limits, mayDial: host => scope.mayDial(host), onBytesWasted: sizeBytes => ledger.wasted(sizeBytes, 'late') },
-    { ownPeerId: peerId },
-  )
+  const { tracker, uploads, network, holdings } = sharing
+  const events = makeEvents({ timers, ledger, network, uploads })
   const scout = new PeerScout({ tracker, clock, log, introduce: peer => void network.introduce(peer) })
-  const announcer = new ChunkAnnouncer({ tracker, timers, random: random.fork(), log, peerUnknown })
   const coordinator = new DownloadCoordinator({
     scheduler: new Scheduler(engineConfig(engineSettings(config)), random.fork()),
     clock,
@@ -107,13 +88,8 @@ export async function makeNodeParts(deps: PeerNodeDeps, { config, identity, peer
     audioArrived: songId => audio.arrived(songId),
   })
   const audio = new VerifiedAudio({ store, arriving: coordinator })
-  const plays = new PlayLog({
-    clock,
-    timers,
-    registry,
-    playStarted: songId => queue.playStarted(songId),
-    playEnded: play => log.info(play, 'a play is over'),
-  })
+  const playStarted = (songId: SongId) => queue.playStarted(songId)
+  const plays = new PlayLog({ clock, timers, registry, playStarted, playEnded: play => log.info(play, 'a play is over') })
   const playback = new PlaybackDesk({ audio, coordinator, plays, clock, timers, log })
   network.listen(coordinator.peers)
   const library = new SongLibrary({
@@ -128,10 +104,6 @@ export async function makeNodeParts(deps: PeerNodeDeps, { config, identity, peer
     log,
     opened: (manifest, heldChunkIds) => news.songOpened(manifest, heldChunkIds),
   })
-  const holdings = new TrackerHoldings({
-    announcer,
-    held: () => library.list().map(({ songId }) => [songId, store.heldChunks(songId)] as const),
-  })
   const news = new ChunkNews({ library, coordinator, uploads, announcer: holdings, events, log })
   const queue = new PlayQueueDesk({ library, coordinator })
   return {
@@ -139,14 +111,9 @@ export async function makeNodeParts(deps: PeerNodeDeps, { config, identity, peer
     ledger,
     clients,
     store,
-    scope,
-    cap,
+    ...sharing,
     events,
-    uploads,
-    network,
     scout,
-    announcer,
-    holdings,
     coordinator,
     library,
     queue,
@@ -155,6 +122,24 @@ export async function makeNodeParts(deps: PeerNodeDeps, { config, identity, peer
     keeper,
     listLibrary: () => listLibrary({ metadata: clients.metadata, log, knownSongs: () => library.manifests() }),
   }
+}
+
+interface EventSources {
+  readonly timers: Timers
+  readonly ledger: TransferLedger
+  readonly network: PeerNetwork
+  readonly uploads: UploadServer
+}
+
+function makeEvents({ timers, ledger, network, uploads }: EventSources): NodeEvents {
+  return new NodeEvents({
+    timers,
+    totals: () => {
+      const { originBytes, peerBytes, sentBytes, wastedBytes } = ledger.totals()
+      const peers = { downloadingFrom: network.connectionCount, uploadingTo: uploads.snapshot().connectionCount }
+      return { kind: 'totals', received: { originBytes, peerBytes }, sentBytes, wastedBytes, peers }
+    },
+  })
 }
 
 function engineSettings({ downloadsMax, downloadLimitBytesPerSecond }: PeerNodeConfig): Partial<EngineConfig> {

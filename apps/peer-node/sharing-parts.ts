@@ -1,17 +1,22 @@
-// The parts by which a node meets others, made and joined: the upload server with its limits and cap, the tracker's port and scope.
-// Not the dialling (peer-network.ts), which shares the limits; nothing of them listens or asks yet.
-// Invariant: what `--sharing` forbids is not there to be called by mistake.
+// The parts by which a node meets others, made and joined: who it dials, who it serves and how much, and what the tracker hears of it.
+// Not what is fetched from whom (the Scheduler and its coordinator); nothing of these parts listens, dials or asks yet.
+// Invariant: what `--sharing` forbids is not there to be called by mistake, and both directions share one count of connections.
 
 import type { TrackerClient } from '@evastream/clients/tracker-client'
 import type { SongId } from '@evastream/core/ids'
+import type { Random } from '@evastream/core/random'
 import { LISTED_PEERS_MAX } from '@evastream/protocol/tracker-http'
 import type { Clock, Timers, WallClock } from '@evastream/service-kit/system-clock'
-import type { ChunkReader } from './chunk-loans.ts'
+import { ChunkAnnouncer } from './chunk-announcer.ts'
 import type { PeerNodeConfig } from './config.ts'
 import { ConnectionLimits } from './connection-limits.ts'
 import type { PeerIdentity } from './peer-identity.ts'
-import type { NodeLog, TrackerPort } from './ports.ts'
+import { PeerNetwork } from './peer-network.ts'
+import type { PlaybackDesk } from './playback-desk.ts'
+import type { ChunkStorePort, NodeLog, TrackerPort } from './ports.ts'
 import { absentTracker } from './sharing-mode.ts'
+import type { SongLibrary } from './song-library.ts'
+import { TrackerHoldings } from './tracker-holdings.ts'
 import { TrackerScope } from './tracker-scope.ts'
 import type { TransferLedger } from './transfer-ledger.ts'
 import { UploadCap } from './upload-cap.ts'
@@ -22,14 +27,16 @@ interface SharingPartsDeps {
   readonly clock: Clock
   readonly wallClock: WallClock
   readonly timers: Timers
+  readonly random: Random
   readonly log: NodeLog
-  readonly store: ChunkReader
-  readonly tracker: TrackerClient
+  readonly store: ChunkStorePort
   readonly ledger: TransferLedger
-  /** The least music that a reader of this node has ahead, in ms; undefined while nobody listens. */
-  readonly bufferMs: () => number | undefined
-  /** The upload cap is reached, or a new period has begun. */
-  readonly onUploadingChanged: (isUploading: boolean) => void
+  readonly tracker: TrackerClient
+  /** Made later. */
+  library(): Pick<SongLibrary, 'list'>
+  playback(): Pick<PlaybackDesk, 'bufferMs'>
+  /** The tracker does not know this node any more. */
+  peerUnknown(): void
 }
 
 interface SharingPartsOptions {
@@ -38,41 +45,51 @@ interface SharingPartsOptions {
 }
 
 export async function makeSharingParts(deps: SharingPartsDeps, { config, identity }: SharingPartsOptions) {
-  const { tracker: client, ledger } = deps
+  const { ledger, store, library, playback } = deps
+  const { peerId } = identity
+  const { host, peerPort: port, uploadsMax, uploadLimitBytesPerSecond } = config
   const limits = new ConnectionLimits({ connectionsMax: config.connectionsMax })
   const scope = new TrackerScope({}, config)
   const file = new UploadUsageFile(identity)
   const cap = config.uploadCap === undefined ? undefined : await UploadCap.open({ ...deps, file }, config.uploadCap)
   const uploads = new UploadServer(
-    { ...deps, limits, quota: cap, onBytesSent: sizeBytes => ledger.sent(sizeBytes) },
     {
-      peerId: identity.peerId,
-      host: config.host,
-      port: config.peerPort,
-      uploadsMax: config.uploadsMax,
-      uploadLimitBytesPerSecond: config.uploadLimitBytesPerSecond,
+      ...deps,
+      limits,
+      quota: cap,
+      bufferMs: () => playback().bufferMs,
+      onBytesSent: sizeBytes => ledger.sent(sizeBytes),
+      onUploadingChanged: isUploading => holdings.setUploading(isUploading),
     },
+    { peerId, host, port, uploadsMax, uploadLimitBytesPerSecond },
   )
-  const listedMax = Math.min(LISTED_PEERS_MAX, limits.dialledMax)
-  // Who registers looks the tracker up again at each registration.
-  const before = config.sharing === 'receive-only' ? () => scope.refresh() : async () => undefined
-  const tracker = config.sharing === 'off' ? absentTracker : trackerPort(client, { limit: listedMax, before })
-  return { limits, scope, cap, uploads, tracker }
+  const network = new PeerNetwork(
+    { ...deps, limits, mayDial: host => scope.mayDial(host), onBytesWasted: sizeBytes => ledger.wasted(sizeBytes, 'late') },
+    { ownPeerId: peerId },
+  )
+  const tracker = trackerPort(deps.tracker, { config, limits, scope })
+  const announcer = new ChunkAnnouncer({ ...deps, tracker, random: deps.random.fork() })
+  const heldOf = ({ songId }: { readonly songId: SongId }) => [songId, store.heldChunks(songId)] as const
+  const holdings = new TrackerHoldings({ announcer, held: () => library().list().map(heldOf) })
+  return { scope, cap, uploads, network, tracker, announcer, holdings }
 }
 
 interface TrackerPortOptions {
-  readonly limit: number
-  /** Awaited before each search. */
-  before(): Promise<void>
+  readonly config: PeerNodeConfig
+  readonly limits: ConnectionLimits
+  readonly scope: TrackerScope
 }
 
-function trackerPort(tracker: TrackerClient, { limit, before }: TrackerPortOptions): TrackerPort {
+function trackerPort(client: TrackerClient, { config, limits, scope }: TrackerPortOptions): TrackerPort {
+  if (config.sharing === 'off') return absentTracker
+  const limit = Math.min(LISTED_PEERS_MAX, limits.dialledMax)
   return {
-    getPeers: async (songId: SongId, signal) => {
-      await before()
-      return tracker.getPeers(songId, { limit }, signal)
+    getPeers: async (songId, signal) => {
+      // Who registers looks the tracker up again at each registration; who does not, here.
+      if (config.sharing === 'receive-only') await scope.refresh()
+      return client.getPeers(songId, { limit }, signal)
     },
-    notifyChunkAcquired: (songId, chunkIds, signal) => tracker.notifyChunkAcquired(songId, chunkIds, signal),
-    notifyChunkReleased: (songId, chunkIds, signal) => tracker.notifyChunkReleased(songId, chunkIds, signal),
+    notifyChunkAcquired: (songId, chunkIds, signal) => client.notifyChunkAcquired(songId, chunkIds, signal),
+    notifyChunkReleased: (songId, chunkIds, signal) => client.notifyChunkReleased(songId, chunkIds, signal),
   }
 }
