@@ -16,6 +16,7 @@ import { SimulatedListeners } from './simulated-listeners.ts'
 import type { SimulatedMetadata } from './simulated-metadata.ts'
 import type { Host, Parcel } from './simulated-network.ts'
 import type { SimulatedOrigin } from './simulated-origin.ts'
+import { SimulatedScout } from './simulated-scout.ts'
 import type { SimulatedStore } from './simulated-store.ts'
 import type { SimulatedTracker } from './simulated-tracker.ts'
 import { SimulatedTrackerSession } from './simulated-tracker-session.ts'
@@ -59,6 +60,7 @@ export class PeerProcess {
   readonly #dialer: SimulatedDialer
   readonly #downloads: SimulatedDownloads
   readonly #session: SimulatedTrackerSession
+  readonly #scout: SimulatedScout
   readonly #listeners: SimulatedListeners
   readonly #songs = new Map<SongId, SongPlan>()
   readonly #inbox: SchedulerEvent[] = []
@@ -84,6 +86,7 @@ export class PeerProcess {
       { storeDelayMs: plan.storeDelayMs, checksHashes },
     )
     this.#session = new SimulatedTrackerSession({ clock, tracker, host, store }, plan)
+    this.#scout = new SimulatedScout({ clock, session: this.#session, introduce: peerId => this.#dialer.introduce(peerId) })
     this.#listeners = new SimulatedListeners({ clock, owner: this, downloads: this.#downloads, feed, fact })
   }
 
@@ -117,6 +120,7 @@ export class PeerProcess {
       opened()
       return
     }
+    this.#scout.lookAhead(songId)
     this.#deps.metadata.lookUp(this.#deps.host, this.songOf(songId), () => {
       if (this.#isOver) return
       if (!this.#songs.has(songId)) this.addSong(songId, 'idle')
@@ -214,20 +218,19 @@ export class PeerProcess {
   }
 
   #findPeers({ songId }: FindPeers): void {
-    this.#session.find(
-      songId,
-      listings => {
-        if (!this.#songs.has(songId)) return
+    this.#scout.find(songId, {
+      found: listings => {
+        if (this.#isOver || !this.#songs.has(songId)) return
         for (const { peerId, chunkIds } of listings) {
           this.#dialer.introduce(peerId)
           this.feed({ kind: 'peer-listed', at: this.#deps.clock.now(), songId, peerId, chunkIds, told: 'tracker' })
         }
         this.feed({ kind: 'peers-found', at: this.#deps.clock.now(), songId })
       },
-      code => {
+      failed: code => {
         if (this.#songs.has(songId)) this.feed({ kind: 'peers-unfound', at: this.#deps.clock.now(), songId, code })
       },
-    )
+    })
   }
 
   #setWake(): void {
