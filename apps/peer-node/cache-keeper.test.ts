@@ -315,9 +315,11 @@ describe('cache keeper', () => {
         await stage.begin(...songs.values())
         const run = async ({ kind, name, chunkId }: { kind: 'save' | 'load' | 'keep' | 'play'; name: string; chunkId: number }) => {
           const { manifest, chunkBytes } = song(name)
-          if (kind === 'keep') stage.kept.has(name) ? stage.kept.delete(name) : stage.kept.add(name)
-          else if (kind === 'play') stage.readers.has(name) ? stage.readers.delete(name) : stage.readers.set(name, [chunkId * 32 * KIB])
-          else if (kind === 'save') {
+          if (kind === 'keep') {
+            if (!stage.kept.delete(name)) stage.kept.add(name)
+          } else if (kind === 'play') {
+            if (!stage.readers.delete(name)) stage.readers.set(name, [chunkId * 32 * KIB])
+          } else if (kind === 'save') {
             const failure = await stage.save(song(name), chunkId).then(() => undefined, toEvaError)
             expect([undefined, 'EVA_STORAGE_FULL']).toContain(failure?.code)
           } else {

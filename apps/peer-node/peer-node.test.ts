@@ -241,7 +241,7 @@ describe('a node and its services', () => {
     expect(second.status().received).toEqual({ originBytes: 0, peerBytes: 1_500_000 })
   })
 
-  it('a restart in the middle: verifies what it has, announces it, and fetches only what is missing', async () => {
+  it('a restart in the middle: announces what it has, verifies it before it is called complete, and fetches only what is missing', async () => {
     const song = publish(songFixture({ fileSize: 640_000, chunkSize: 32 * KIB }))
     origin.script(...Array.from({ length: 6 }, () => ({ kind: 'ok' }) as const))
     origin.otherwise({ kind: 'hang' })

@@ -27,6 +27,8 @@ class Stage {
   readonly told: string[] = []
   metadataFault: EvaError | undefined
   metadataAskedCount = 0
+  /** Asked, it answers only those who give up. */
+  isMetadataMute = false
   cacheFault: EvaError | undefined
   storeFault: EvaError | undefined
   /** What the next hashing finds. */
@@ -69,7 +71,10 @@ class Stage {
       lookAhead: songId => void this.lookedAhead.push(songId),
       metadata: {
         getSong: async songId => this.#published(songId),
-        getManifest: async songId => this.#published(songId).manifest,
+        getManifest: async (songId, signal) => {
+          if (this.isMetadataMute) await new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(down())))
+          return this.#published(songId).manifest
+        },
         getBlockHashes: async manifest => this.#published(manifest.id).blockHashes,
       },
       coordinator: {
@@ -203,6 +208,23 @@ describe('song library', () => {
       'seed c',
     ])
     expect([stage.log.messages('warn'), stage.metadataAskedCount]).toEqual([[], 1])
+  })
+
+  it('resumed with a metadata service that never answers: idle songs are open at once, all wanted ones after one short wait', async () => {
+    const stage = new Stage()
+    stage.isMetadataMute = true
+    for (let index = 0; index < 40; index++) {
+      const { manifest, blockHashes } = songFixture({ songId: `song-${index}`, fileSize: 100 })
+      stage.cached.set(manifest.id, { manifest, blockHashes })
+      if (index % 2 === 0) stage.wanted.add(manifest.id)
+    }
+    const resumed = stage.library.resume()
+    await stage.pass(200)
+    expect(stage.library.list()).toHaveLength(20)
+    await resumed
+    expect(stage.library.list()).toHaveLength(40)
+    expect(stage.told.filter(line => line.startsWith('seed'))).toHaveLength(20)
+    expect(stage.log.messages('info').filter(line => line.includes('as it was known before'))).toHaveLength(1)
   })
 
   it('resumed and published anew with other audio meanwhile: the new audio is fetched, and it is said', async () => {
