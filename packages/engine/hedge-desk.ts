@@ -59,7 +59,7 @@ export class HedgeDesk {
     if (remainingMs <= finishMs) return false
     if (deadlineAt !== undefined) {
       const riskAt = deadlineAt - RISK_FACTOR * finishMs - RISK_LEAD_MS
-      if (state.now < riskAt) request.hedgeAt = Math.min(request.hedgeAt, riskAt)
+      request.hedgeAt = Math.min(request.hedgeAt, Math.max(riskAt, state.now + RECONSIDER_MIN_MS))
       if (state.now < riskAt || state.now + SURE_FACTOR * remainingMs <= deadlineAt) return false
     }
     const batch = { firstBlock: rest.firstBlock, blockCount: Math.min(rest.blockCount, survey.batchBlocks(second, wanted)) }
@@ -112,13 +112,15 @@ export class HedgeDesk {
     return blockCount > 0 ? { firstBlock: batch.firstBlock, blockCount } : undefined
   }
 
-  /** How long a request will still take by the pace of its source; for ever, if nothing came for the time of two blocks. */
+  /** How long a request will still take by the pace of its source; for ever, if nothing came for the time of two blocks, or for long. */
   #remainingMs(request: OpenRequest): Millis {
     const { state } = this.#deps
     const pace = state.paceOf(request.source)
     const msPerByte = 1000 / state.rateOf(request.source)
     const quietMs = (pace.roundTripMs ?? state.config.roundTripAssumedMs) + 2 * BLOCK_SIZE_BYTES * msPerByte
-    return state.now - request.quietSince > quietMs ? Number.POSITIVE_INFINITY : pace.openBytes * msPerByte
+    return state.now - request.quietSince > Math.min(quietMs, state.config.silenceMs / 2)
+      ? Number.POSITIVE_INFINITY
+      : pace.openBytes * msPerByte
   }
 }
 

@@ -168,7 +168,9 @@ export class PeerHealth {
   #medianRate(now: Millis): number | undefined {
     if (!this.#isMedianStale) return this.#median
     const rates: number[] = []
-    for (const { pace } of this.#records.values()) {
+    for (const { pace, failures } of this.#records.values()) {
+      // What those deliver who fail says nothing about others.
+      if (failures > 0) continue
       const rate = pace.rateBytesPerSecond(now, this.#config.rateTrustMs)
       if (rate !== undefined) rates.push(rate)
     }
