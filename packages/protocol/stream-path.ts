@@ -21,14 +21,23 @@ const EXTENSIONS: ReadonlyMap<string, string> = new Map([
   ['audio/vnd.wave', 'wav'],
 ])
 
-/** `/stream/song-1.mp3`; without an extension when the type is not known. */
-export function streamPathOf(songId: string, mimeType?: string): string {
+interface StreamedSong {
+  readonly songId: string
+  readonly mimeType?: string | undefined
+}
+
+/**
+ * `/stream/song-1.mp3`; without an extension when the type is not known, or the name with it is another song's.
+ * @param isSong tells the ids of other songs, as far as they are known
+ */
+export function streamPathOf({ songId, mimeType }: StreamedSong, isSong: (name: string) => boolean = () => false): string {
   const extension = extensionOf(mimeType)
-  return `/stream/${encodeURIComponent(songId)}${extension === undefined ? '' : `.${extension}`}`
+  const name = extension === undefined || isSong(`${songId}.${extension}`) ? songId : `${songId}.${extension}`
+  return `/stream/${encodeURIComponent(name)}`
 }
 
 /** Without its dot; undefined for a type that has none here. */
-export function extensionOf(mimeType: string | undefined): string | undefined {
+function extensionOf(mimeType: string | undefined): string | undefined {
   const [type = '', parameters = ''] = (mimeType ?? '').toLowerCase().split(';', 2)
   const extension = EXTENSIONS.get(type.trim())
   return extension === 'ogg' && parameters.includes('opus') ? 'opus' : extension

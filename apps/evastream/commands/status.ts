@@ -5,7 +5,6 @@
 import { PeerClient } from '@evastream/clients/peer-client'
 import { EvaError, toEvaError } from '@evastream/core/errors'
 import { checkServiceUrl } from '@evastream/service-kit/option-checks'
-import { printable } from '@evastream/service-kit/printable-text'
 import { systemClock, systemTimers } from '@evastream/service-kit/system-clock'
 import { type CommandHost, defineCommand } from '../command.ts'
 import { DEFAULT_PEER_URL } from '../play/peer-at-hand.ts'
@@ -16,6 +15,7 @@ import { lookAt, type StatusLook, statusObject } from '../status/status-look.ts'
 const LOOK_INTERVAL_MS = 1000
 const CALL_TIMEOUT_MS = 5000
 const COLUMNS_WITHOUT_TERMINAL = 80
+const SILENT_WORDS = 'The peer does not answer; it is asked again. q ends'
 
 export const statusCommand = defineCommand({
   verb: 'status',
@@ -43,21 +43,21 @@ export const statusCommand = defineCommand({
 
 /** Draws until somebody has seen enough. @returns the last look */
 async function watch(client: PeerClient, first: StatusLook, { stdout, stdin, signal }: CommandHost): Promise<StatusLook> {
-  let [look, previous, trouble]: [StatusLook, StatusLook | undefined, string] = [first, undefined, '']
-  let isLooking = false
+  let [look, previous]: [StatusLook, StatusLook | undefined] = [first, undefined]
+  let [isLooking, isSilent] = [false, false]
   const end = new AbortController()
   const screen = new LiveScreen({ stdout, stdin }, { quit: () => end.abort() })
   const draw = (): void => {
     const { columns, rows } = stdout
     const lines = statusFrame(look, previous, { columns, rows, hasColour: stdout.hasColors() })
-    screen.draw([...lines.slice(0, rows - 1), trouble === '' ? 'q ends' : trouble.slice(0, columns - 1)])
+    screen.draw([...lines.slice(0, rows - 1), isSilent ? SILENT_WORDS : 'q ends'])
   }
   const lookAgain = async (): Promise<void> => {
     if (isLooking) return
     isLooking = true
     const outcome = await lookAt(client, systemClock, end.signal).catch(toEvaError)
     isLooking = false
-    trouble = outcome instanceof EvaError ? `${printable(outcome.message)} It is asked again; q ends.` : ''
+    isSilent = outcome instanceof EvaError
     if (!(outcome instanceof EvaError)) [look, previous] = [outcome, look]
     if (!end.signal.aborted) draw()
   }

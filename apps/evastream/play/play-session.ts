@@ -36,7 +36,9 @@ export class PlaySession {
     const songs = new Map(known.map(song => [song.songId, song]))
     return new PlaySession(client, {
       songIds,
-      urls: songIds.map(songId => `${client.url}${streamPathOf(songId, songs.get(songId)?.mimeType)}`),
+      urls: songIds.map(
+        songId => `${client.url}${streamPathOf({ songId, mimeType: songs.get(songId)?.mimeType }, name => songs.has(name))}`,
+      ),
       titles: new Map(songIds.map(songId => [songId, songs.get(songId)?.title ?? songId])),
       earlier: earlierPlaysOf(plays),
     })
