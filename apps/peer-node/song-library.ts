@@ -239,7 +239,9 @@ export class SongLibrary {
     const rate = byteRateBytesPerSecond(manifest)
     coordinator.addSong({ songId, shape, blockHashes, byteRateBytesPerSecond: rate, heldChunkIds, interest: song.interest })
     network.follow(songId, shape)
-    this.#deps.log.info({ songId, chunkCount, chunksHeld: heldChunkIds.length }, 'a song is open')
+    // Of many songs at a start one line tells.
+    const level = known === undefined ? 'info' : 'debug'
+    this.#deps.log[level]({ songId, chunkCount, chunksHeld: heldChunkIds.length }, 'a song is open')
     this.#deps.opened(manifest, heldChunkIds)
     return song
   }
