@@ -61,7 +61,7 @@ export class UploadYield {
 
   #waitAgain(at: Millis): void {
     const { yieldMs, passFirstMs, passMaxMs } = this.#config
-    this.#waitsUntil = at + 1e9
+    this.#waitsUntil = at + yieldMs
     this.#passesUntil = undefined
     this.#passMs = Math.min(passMaxMs, Math.max(passFirstMs, 2 * this.#passMs))
   }
