@@ -37,6 +37,12 @@ export const trackerOptions = {
     describe: 'How often the memory of expired peers is freed; they are named to nobody meanwhile',
     check: wholeNumber(10, HOUR_MS),
   },
+  'origin-copies': {
+    type: 'number',
+    default: 1,
+    describe: 'Peers that may fetch a chunk from the origin before others take it from them: more finishes sooner and costs copies',
+    check: wholeNumber(1, 16),
+  },
   'trusted-ranges': {
     type: 'list',
     describe: 'Address ranges (CIDR) whose addresses peers may claim as their own host',
@@ -59,6 +65,7 @@ export interface TrackerConfig {
   readonly heartbeatIntervalMs: number
   readonly expiresAfterMs: number
   readonly sweepIntervalMs: number
+  readonly originCopies: number
   readonly trustedRanges: readonly AddressRange[]
   readonly peersMax: number
   readonly songsPerPeerMax: number
@@ -80,6 +87,7 @@ export function trackerConfig(values: ConfigValues<typeof trackerOptions>): Trac
     heartbeatIntervalMs,
     expiresAfterMs,
     sweepIntervalMs: values['sweep.intervalMs'],
+    originCopies: values['origin-copies'],
     trustedRanges: values['trusted-ranges'].flatMap(text => parseAddressRange(text) ?? []),
     peersMax: values['limits.peers'],
     songsPerPeerMax: values['limits.songsPerPeer'],

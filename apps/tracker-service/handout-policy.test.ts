@@ -8,7 +8,7 @@ const newPolicy = () => new HandoutPolicy({ heartbeatIntervalMs: HEARTBEAT_MS })
 
 function aPeer(name: string, observedHost: string): PeerRecord {
   const facts = { peerId: parsePeerId(name), host: observedHost, port: 9000, observedHost, tokenDigest: new Uint8Array(32) }
-  return { ...facts, lastSeenAt: 0, songIds: new Set(), reports: new Set() }
+  return { ...facts, lastSeenAt: 0, uplinkBytesPerSecond: undefined, songIds: new Set(), reports: new Set() }
 }
 
 describe('HandoutPolicy: reports', () => {

@@ -8,6 +8,7 @@ import { RecordedLog } from '@evastream/testkit/recorded-log'
 import { songFixture } from '@evastream/testkit/song-fixture'
 import { describe, expect, it } from 'vitest'
 import { startHousekeeping } from './housekeeping.ts'
+import { LeaseBook } from './lease-book.ts'
 import { SongDirectory } from './song-directory.ts'
 import { SwarmRegistry } from './swarm-registry.ts'
 
@@ -32,7 +33,10 @@ async function aHouse() {
   const peer = registry.admit({ peerId: parsePeerId('peer-1'), ...address, tokenDigest: new Uint8Array(32) }, clock.now())
   registry.acquire(peer, { songId, chunkCount: await directory.chunkCountOf(songId) }, [0])
   const logger = createLogger({ name: 'tracker', level: 'silent' })
-  const stop = startHousekeeping({ registry, directory, clock, timers: clock, logger }, { sweepIntervalMs: SWEEP_MS })
+  const stop = startHousekeeping(
+    { registry, leases: new LeaseBook({ originCopies: 1, idPrefix: 'l' }), directory, clock, timers: clock, logger },
+    { sweepIntervalMs: SWEEP_MS },
+  )
   return { clock, state, registry, stop, isTracked: () => registry.songCount(clock.now()) === 1 }
 }
 

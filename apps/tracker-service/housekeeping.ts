@@ -5,11 +5,13 @@
 import type { Millis } from '@evastream/core/units'
 import type { Logger } from '@evastream/service-kit/logger'
 import type { Timers } from '@evastream/service-kit/system-clock'
+import type { LeaseBook } from './lease-book.ts'
 import { REVALIDATION_INTERVAL_MS, type SongDirectory } from './song-directory.ts'
 import type { SwarmRegistry } from './swarm-registry.ts'
 
 export interface HousekeepingDeps {
   readonly registry: SwarmRegistry
+  readonly leases: LeaseBook
   readonly directory: SongDirectory
   readonly clock: { now(): Millis }
   readonly timers: Timers
@@ -18,10 +20,11 @@ export interface HousekeepingDeps {
 
 /** @returns the function that stops it. */
 export function startHousekeeping(deps: HousekeepingDeps, options: { readonly sweepIntervalMs: number }): () => void {
-  const { registry, clock, timers, logger } = deps
+  const { registry, leases, clock, timers, logger } = deps
   let isAsking = false
   const stopSweeping = timers.every(options.sweepIntervalMs, () => {
     const peers = registry.sweep(clock.now())
+    leases.sweep(clock.now())
     if (peers > 0) logger.info({ peers }, 'peers expired')
   })
   const stopAsking = timers.every(REVALIDATION_INTERVAL_MS, () => {
@@ -37,10 +40,11 @@ export function startHousekeeping(deps: HousekeepingDeps, options: { readonly sw
   }
 }
 
-async function forgetOutdatedSongs({ registry, directory, clock, logger }: HousekeepingDeps): Promise<void> {
+async function forgetOutdatedSongs({ registry, leases, directory, clock, logger }: HousekeepingDeps): Promise<void> {
   try {
     for (const songId of await directory.revalidate(registry.trackedSongs(clock.now()))) {
       registry.forgetSong(songId)
+      leases.forgetSong(songId)
       logger.info({ songId }, 'the song was deleted or replaced; its swarm is forgotten')
     }
   } catch (thrown) {

@@ -17,11 +17,13 @@ import { Registry } from 'prom-client'
 import { trackerConfig, type trackerOptions } from './config.ts'
 import { HandoutPolicy } from './handout-policy.ts'
 import { startHousekeeping } from './housekeeping.ts'
+import { LeaseBook } from './lease-book.ts'
 import { ReportedTraffic } from './reported-traffic.ts'
-import { addTrackerRoutes, BODY_LIMIT_BYTES, measureTracker } from './routes.ts'
+import { addTrackerRoutes, BODY_LIMIT_BYTES } from './routes.ts'
 import { SongDirectory } from './song-directory.ts'
 import { SwarmRegistry } from './swarm-registry.ts'
 import { TrackerDesk } from './tracker-desk.ts'
+import { measureTracker } from './tracker-metrics.ts'
 
 const METADATA_TIMEOUT_MS = 3 * SECOND_MS
 
@@ -29,12 +31,14 @@ export async function startTrackerService(values: ConfigValues<typeof trackerOpt
   const config = trackerConfig(values)
   const clock = systemClock
   const metadata = new MetadataClient({ baseUrl: config.metadataUrl, timeoutMs: METADATA_TIMEOUT_MS })
-  const registry = new SwarmRegistry(config)
+  const bootId = randomToken(12)
+  const leases = new LeaseBook({ originCopies: config.originCopies, idPrefix: bootId.slice(0, 6) })
+  const registry = new SwarmRegistry({ ...config, onRemoved: peerId => leases.peerFailed(peerId) })
   const directory = new SongDirectory({ metadata, clock, log: logger }, config)
   const policy = new HandoutPolicy(config)
   const traffic = new ReportedTraffic({ peersKeptMax: 2 * config.peersMax })
   const random = seededRandom(Math.floor(Math.random() * Number.MAX_SAFE_INTEGER))
-  const desk = new TrackerDesk({ registry, directory, policy, traffic, clock, random }, { ...config, bootId: randomToken(12) })
+  const desk = new TrackerDesk({ registry, directory, policy, traffic, leases, clock, random }, { ...config, bootId })
 
   const metrics = new Registry()
   const app = await createHttpService(
@@ -42,9 +46,9 @@ export async function startTrackerService(values: ConfigValues<typeof trackerOpt
     { service: 'tracker', title: 'EvaStream tracker', version: PROGRAM_VERSION, bodyLimitBytes: BODY_LIMIT_BYTES },
   )
   addTrackerRoutes(app, desk)
-  measureTracker(metrics, { registry, clock })
+  measureTracker(metrics, { registry, leases, traffic, clock })
   const { url } = await listen(app, { host: config.host, port: config.port, portFlag: '--port' })
-  const stopHousekeeping = startHousekeeping({ registry, directory, clock, timers: systemTimers, logger }, config)
+  const stopHousekeeping = startHousekeeping({ registry, leases, directory, clock, timers: systemTimers, logger }, config)
   logger.info({ url, metadata: config.metadataUrl }, 'tracking')
   return {
     service: 'tracker',

@@ -8,11 +8,13 @@ export interface Traffic {
   readonly originBytes: number
   readonly peerBytes: number
   readonly sentBytes: number
+  /** Chunks asked of the origin without a lease, because a deadline was near. */
+  readonly overrides: number
 }
 
 export type TrafficReport = { readonly [K in keyof Traffic]?: number | undefined }
 
-const NONE: Traffic = Object.freeze({ originBytes: 0, peerBytes: 0, sentBytes: 0 })
+const NONE: Traffic = Object.freeze({ originBytes: 0, peerBytes: 0, sentBytes: 0, overrides: 0 })
 
 export class ReportedTraffic {
   readonly #peersKeptMax: number
@@ -46,5 +48,5 @@ function growth(before: number, now: number): number {
 }
 
 function each(value: (name: keyof Traffic) => number): Traffic {
-  return { originBytes: value('originBytes'), peerBytes: value('peerBytes'), sentBytes: value('sentBytes') }
+  return { originBytes: value('originBytes'), peerBytes: value('peerBytes'), sentBytes: value('sentBytes'), overrides: value('overrides') }
 }

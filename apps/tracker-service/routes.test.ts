@@ -13,11 +13,13 @@ import { songFixture } from '@evastream/testkit/song-fixture'
 import { Registry } from 'prom-client'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { HandoutPolicy } from './handout-policy.ts'
+import { LeaseBook } from './lease-book.ts'
 import { ReportedTraffic } from './reported-traffic.ts'
-import { addTrackerRoutes, BODY_LIMIT_BYTES, measureTracker } from './routes.ts'
+import { addTrackerRoutes, BODY_LIMIT_BYTES } from './routes.ts'
 import { SongDirectory } from './song-directory.ts'
 import { SwarmRegistry } from './swarm-registry.ts'
 import { TrackerDesk } from './tracker-desk.ts'
+import { measureTracker } from './tracker-metrics.ts'
 
 const HEARTBEAT_MS = 10_000
 const EXPIRES_MS = 30_000
@@ -46,18 +48,22 @@ async function aTracker(limits: { readonly peersMax?: number; readonly songsPerP
       return { kind: 'found' as const, manifest: fixture.manifest, version: undefined }
     },
   }
+  const leases = new LeaseBook({ originCopies: 1, idPrefix: 'life1' })
   const registry = new SwarmRegistry({
     expiresAfterMs: EXPIRES_MS,
     peersMax: limits.peersMax ?? 1000,
     songsPerPeerMax: limits.songsPerPeerMax ?? 100,
     holdingsMaxBytes: 1e8,
+    onRemoved: peerId => leases.peerFailed(peerId),
   })
+  const traffic = new ReportedTraffic({ peersKeptMax: 100 })
   const desk = new TrackerDesk(
     {
       registry,
       directory: new SongDirectory({ metadata, clock, log: new RecordedLog() }, { metadataUrl: 'http://metadata' }),
       policy: new HandoutPolicy({ heartbeatIntervalMs: HEARTBEAT_MS }),
-      traffic: new ReportedTraffic({ peersKeptMax: 100 }),
+      traffic,
+      leases,
       clock,
       random: seededRandom(4),
     },
@@ -74,7 +80,7 @@ async function aTracker(limits: { readonly peersMax?: number; readonly songsPerP
     { service: 'tracker', title: 'tracker', version: '0', bodyLimitBytes: BODY_LIMIT_BYTES },
   )
   addTrackerRoutes(app, desk)
-  measureTracker(metrics, { registry, clock })
+  measureTracker(metrics, { registry, leases, traffic, clock })
   const { url } = await listen(app, { host: '127.0.0.1', port: 0, portFlag: '--port' })
   open.push(app)
   const send: Send = async (path, body, token) => {
@@ -176,6 +182,8 @@ describe('calls that speak for a peer', () => {
     ['/chunk-acquired', { peerId: 'peer-1', songId: 'song-1', chunkId: 0 }],
     ['/chunk-released', { peerId: 'peer-1', songId: 'song-1', chunkIds: [0] }],
     ['/peer-report', { peerId: 'peer-1', reportedPeerId: 'peer-2', reason: 'EVA_PEER_TIMEOUT' }],
+    ['/origin-lease', { peerId: 'peer-1', songId: 'song-1', chunkId: 5 }],
+    ['/origin-lease-returned', { peerId: 'peer-1', songId: 'song-1', leaseIds: ['l-1'], reason: 'EVA_CANCELLED' }],
   ] as const
 
   it.each(calls)('%s: unknown peers are told so, without a token it is required, a wrong one is rejected', async (path, body) => {
@@ -224,6 +232,7 @@ describe('POST /chunk-acquired and /chunk-released', () => {
       peers: 1,
       completePeers: 0,
       availability: [1, 0, 0, 1, 0, 0, 0, 0, 0, 0],
+      leasedChunks: [],
     })
   })
 
@@ -353,6 +362,72 @@ describe('GET /peers', () => {
   })
 })
 
+describe('POST /origin-lease and /origin-lease-returned', () => {
+  const ask = (peerId: string, chunks: object) => ({ peerId, songId: 'song-1', ...chunks })
+
+  it('a chunk nobody holds: is granted to the first who asks, and the others learn whom to take it from', async () => {
+    const { send, tokenOf } = await aSwarm('peer-1', 'peer-2')
+    const first = await send('/origin-lease', ask('peer-1', { chunkIds: [5, 6] }), tokenOf('peer-1'))
+    const leaseId = expect.stringMatching(/^life1-/)
+    const granted = [5, 6].map(chunkId => ({ chunkId, leaseId, expiresInMs: 2000 }))
+    expect(first).toMatchObject({ status: 200, body: { songId: 'song-1', granted, waiting: [] } })
+    const second = await send('/origin-lease', ask('peer-2', { chunkIds: [5, 0] }), tokenOf('peer-2'))
+    const holder = { peerId: 'peer-1', host: '127.0.0.1', port: 9001 }
+    expect(second.body).toEqual({
+      songId: 'song-1',
+      granted: [],
+      waiting: [
+        { chunkId: 5, reason: 'leased', holder, retryAfterMs: 1000 },
+        { chunkId: 0, reason: 'held', holder, retryAfterMs: 1000 },
+      ],
+    })
+    expect((await send('/swarms/song-1')).body.leasedChunks).toEqual([5, 6])
+  })
+
+  it('a lease whose holder dies by report, leaves, begins anew or gives it back: is the next one’s at once', async () => {
+    const names = ['peer-1', 'peer-2', 'peer-3'] as const
+    for (const end of ['report', 'leave', 'anew', 'back'] as const) {
+      const { send, tokenOf } = await aSwarm(...names)
+      const call = (path: string, name: string, body: object) => send(path, { peerId: name, ...body }, tokenOf(name))
+      const { body } = await call('/origin-lease', 'peer-1', { songId: 'song-1', chunkId: 5 })
+      const leaseIds = (body.granted as { leaseId: string }[]).map(lease => lease.leaseId)
+      if (end === 'leave') await call('/deregister', 'peer-1', {})
+      if (end === 'anew') await send('/register', { peerId: 'peer-1', port: 9001 }, tokenOf('peer-1'))
+      if (end === 'report')
+        for (const name of ['peer-2', 'peer-3']) await call('/peer-report', name, { reportedPeerId: 'peer-1', reason: 'x' })
+      if (end === 'back') {
+        expect((await call('/origin-lease-returned', 'peer-2', { songId: 'song-1', leaseIds })).body.returned).toBe(0)
+        expect((await call('/origin-lease-returned', 'peer-1', { songId: 'song-1', leaseIds })).body.returned).toBe(1)
+      }
+      const next = await call('/origin-lease', 'peer-2', { songId: 'song-1', chunkId: 5 })
+      expect(next.body.granted).toMatchObject([{ chunkId: 5 }])
+    }
+  })
+
+  it('a chunk past the end: 422; an unknown song: 404', async () => {
+    const { send, tokenOf } = await aSwarm('peer-1')
+    const past = await send('/origin-lease', ask('peer-1', { chunkIds: [0, 10] }), tokenOf('peer-1'))
+    expect(past).toMatchObject({ status: 422, body: { code: 'EVA_CHUNK_OUT_OF_RANGE', chunkId: 10 } })
+    const unheard = await send('/origin-lease', { peerId: 'peer-1', songId: 'unheard', chunkId: 0 }, tokenOf('peer-1'))
+    expect(unheard).toMatchObject({ status: 404, body: { code: 'EVA_SONG_NOT_FOUND' } })
+  })
+
+  it('what became of leases, and deadline overrides: are counted', async () => {
+    const { clock, send, url, tokenOf } = await aSwarm('peer-1', 'peer-2')
+    await send('/origin-lease', ask('peer-1', { chunkIds: [5, 6] }), tokenOf('peer-1'))
+    await send('/chunk-acquired', ask('peer-1', { chunkId: 5 }), tokenOf('peer-1'))
+    await send('/origin-lease', ask('peer-2', { chunkIds: [5, 6] }), tokenOf('peer-2'))
+    clock.advance(2000)
+    await send('/heartbeat', { peerId: 'peer-2', overrides: 3 }, tokenOf('peer-2'))
+    expect((await send('/stats')).body.leases).toEqual({
+      ...{ live: 0, granted: 2, completed: 1, returned: 0, expired: 1, failed: 0, overrides: 3 },
+    })
+    const figures = await (await fetch(`${url}/metrics`)).text()
+    const counted = Object.entries({ granted: 2, completed: 1, expired: 1, held: 1, leased: 1, override: 3 })
+    for (const [result, count] of counted) expect(figures).toContain(`evastream_tracker_leases_total{result="${result}"} ${count}\n`)
+  })
+})
+
 describe('GET /stats, /swarms and /metrics', () => {
   it('counts: peers, songs, announcements and the traffic that peers told', async () => {
     const { clock, send, tokenOf } = await aSwarm('peer-1', 'peer-2')
@@ -372,6 +447,7 @@ describe('GET /stats, /swarms and /metrics', () => {
       originBytes: 1500,
       peerBytes: 5,
       sentBytes: 7,
+      leases: { live: 0, granted: 0, completed: 0, returned: 0, expired: 0, failed: 0, overrides: 0 },
     })
   })
 
@@ -434,20 +510,37 @@ describe('hostile requests', () => {
     ['/chunk-acquired', '{"peerId":"peer-1","songId":"..","chunkId":0}'],
     ['/chunk-acquired', `{"peerId":"peer-1","songId":"song-1","chunkIds":[${'1,'.repeat(10_000)}1]}`],
     ['/chunk-released', '{"peerId":"peer-1","songId":"song-1","chunkId":1}'],
+    ['/heartbeat', '{"peerId":"peer-1","overrides":-1}'],
+    ['/origin-lease', '{"peerId":"peer-1","songId":"song-1"}'],
+    ['/origin-lease', '{"peerId":"peer-1","songId":"song-1","chunkId":0,"chunkIds":[1]}'],
+    ['/origin-lease', '{"peerId":"peer-1","songId":"song-1","chunkId":-1}'],
+    ['/origin-lease', '{"peerId":"peer-1","songId":"song-1","chunkId":0.5}'],
+    ['/origin-lease', '{"peerId":"peer-1","songId":"song-1","chunkIds":[]}'],
+    ['/origin-lease', `{"peerId":"peer-1","songId":"song-1","chunkIds":[${'1,'.repeat(64)}1]}`],
+    ['/origin-lease', '{"peerId":"peer-1","songId":"song-1","chunkId":0,"expectedMs":60001}'],
+    ['/origin-lease', '{"peerId":"peer-1","songId":"song-1","chunkId":0,"backlogMs":-1}'],
+    ['/origin-lease', '{"peerId":"peer-1","songId":"song-1","chunkId":0,"backlogMs":"0"}'],
+    ['/origin-lease', '{"peerId":"peer-1","songId":"../..","chunkId":0}'],
+    ['/origin-lease-returned', '{"peerId":"peer-1","songId":"song-1","leaseIds":[]}'],
+    ['/origin-lease-returned', '{"peerId":"peer-1","songId":"song-1","leaseIds":["../x"]}'],
+    ['/origin-lease-returned', '{"peerId":"peer-1","songId":"song-1","leaseIds":["l-1"],"reason":"\\u001b[2J"}'],
     ['/peer-report', '{"peerId":"peer-1","reportedPeerId":"%2e%2e","reason":"x"}'],
     ['/peer-report', '{"peerId":"peer-1","reportedPeerId":"peer-2","reason":"\\u001b[2J"}'],
   ]
 
-  it.each(bodies)('POST %s with %s: a clear 4xx, and the tracker goes on', async (path, body) => {
-    const { send } = tracker
-    const reply = await send(path, body, token)
-    expect(reply.status).toBe(400)
-    expect(reply.headers.get('content-type')).toContain('application/problem+json')
-    expect(reply.body.code).toMatch(/^EVA_/)
-    expect((await send('/heartbeat', { peerId: 'peer-1' }, token)).status).toBe(200)
-    expect((await send('/stats')).body).toMatchObject({ peers: 1, songs: 0, originBytes: 0 })
-    expect({}).not.toHaveProperty('admin')
-  })
+  it.each(bodies.map(([path, body]) => [path, body.slice(0, 90), body] as const))(
+    'POST %s with %s: a clear 4xx, and the tracker goes on',
+    async (path, _, body) => {
+      const { send } = tracker
+      const reply = await send(path, body, token)
+      expect(reply.status).toBe(400)
+      expect(reply.headers.get('content-type')).toContain('application/problem+json')
+      expect(reply.body.code).toMatch(/^EVA_/)
+      expect((await send('/heartbeat', { peerId: 'peer-1' }, token)).status).toBe(200)
+      expect((await send('/stats')).body).toMatchObject({ peers: 1, songs: 0, originBytes: 0 })
+      expect({}).not.toHaveProperty('admin')
+    },
+  )
 
   it.each([
     ['songId=..%2F..%2Fetc%2Fpasswd', 'EVA_SONG_ID_INVALID'],

@@ -3,7 +3,6 @@
 // Invariant: what reaches the desk fits its schema, and a token only ever comes in the Authorization header.
 
 import type { IncomingHttpHeaders } from 'node:http'
-import type { Millis } from '@evastream/core/units'
 import {
   ChunkAcquiredRequest,
   ChunkReleasedRequest,
@@ -12,6 +11,10 @@ import {
   DeregisterRequest,
   HeartbeatReply,
   HeartbeatRequest,
+  OriginLeaseReply,
+  OriginLeaseRequest,
+  OriginLeaseReturn,
+  OriginLeaseReturned,
   PeerReportReply,
   PeerReportRequest,
   PeersQuery,
@@ -24,8 +27,6 @@ import {
 } from '@evastream/protocol/tracker-http'
 import type { HttpApp } from '@evastream/service-kit/http-app'
 import { bearerTokenOf } from '@evastream/service-kit/operator-token'
-import { Gauge, type Registry } from 'prom-client'
-import type { SwarmRegistry } from './swarm-registry.ts'
 import type { Caller, TrackerDesk } from './tracker-desk.ts'
 
 /** Room for the longest announcement: ten thousand chunk ids of seven digits, and two long ids. */
@@ -34,6 +35,7 @@ export const BODY_LIMIT_BYTES = 128 * 1024
 export function addTrackerRoutes(app: HttpApp, desk: TrackerDesk): void {
   addPeerRoutes(app, desk)
   addChunkRoutes(app, desk)
+  addLeaseRoutes(app, desk)
   addReadingRoutes(app, desk)
 }
 
@@ -82,6 +84,22 @@ function addChunkRoutes(app: HttpApp, desk: TrackerDesk): void {
   )
 }
 
+function addLeaseRoutes(app: HttpApp, desk: TrackerDesk): void {
+  const tags = ['leases']
+  app.post(
+    '/origin-lease',
+    {
+      schema: { tags, summary: 'Ask which chunks to fetch from the origin', body: OriginLeaseRequest, response: { 200: OriginLeaseReply } },
+    },
+    async request => desk.originLease(request.body, callerOf(request)),
+  )
+  app.post(
+    '/origin-lease-returned',
+    { schema: { tags, summary: 'Give leases back unused', body: OriginLeaseReturn, response: { 200: OriginLeaseReturned } } },
+    async request => desk.returnLeases(request.body, callerOf(request)),
+  )
+}
+
 function addReadingRoutes(app: HttpApp, desk: TrackerDesk): void {
   const tags = ['swarms']
   app.get(
@@ -97,27 +115,6 @@ function addReadingRoutes(app: HttpApp, desk: TrackerDesk): void {
     { schema: { tags, summary: 'How often each chunk of a song is held', params: SwarmParams, response: { 200: SwarmReply } } },
     async (request, reply) => reply.header('cache-control', 'no-store').send(desk.swarm(request.params.songId)),
   )
-}
-
-/** The tracker's own figures, read when they are asked for. */
-export function measureTracker(metrics: Registry, { registry, clock }: { registry: SwarmRegistry; clock: { now(): Millis } }): void {
-  const registers = [metrics]
-  new Gauge({
-    name: 'evastream_tracker_peers',
-    help: 'Living peers',
-    registers,
-    collect() {
-      this.set(registry.peerCount(clock.now()))
-    },
-  })
-  new Gauge({
-    name: 'evastream_tracker_songs',
-    help: 'Songs of which some peer holds a chunk',
-    registers,
-    collect() {
-      this.set(registry.songCount(clock.now()))
-    },
-  })
 }
 
 function callerOf(request: { readonly ip: string; readonly headers: IncomingHttpHeaders }): Caller {

@@ -31,8 +31,13 @@ const REVALIDATIONS_AT_ONCE = 8
 const FAILURES_MAX = 16
 const RETRY_AFTER_MS = 2 * SECOND_MS
 
-interface KnownSong {
+/** What the tracker needs to know of a song. */
+export interface SongShape {
   readonly chunkCount: number
+  readonly chunkSizeBytes: number
+}
+
+interface KnownSong extends SongShape {
   readonly version: string | undefined
   /** Tells a song that was deleted and published anew with other audio from one whose title was edited. */
   readonly fingerprint: string
@@ -56,13 +61,18 @@ export class SongDirectory {
 
   /** @throws EvaError `EVA_SONG_NOT_FOUND`, `EVA_NOT_READY` when nobody can say, `EVA_LIMIT_REACHED` when too many ask. */
   async chunkCountOf(songId: SongId): Promise<number> {
+    return (await this.shapeOf(songId)).chunkCount
+  }
+
+  /** @throws as `chunkCountOf` does. */
+  async shapeOf(songId: SongId): Promise<SongShape> {
     const known = this.#known.get(songId)
-    if (known !== undefined) return known.chunkCount
+    if (known !== undefined) return known
     const missingSince = this.#missing.get(songId)
     if (missingSince !== undefined && this.#deps.clock.now() - missingSince < MISSING_REMEMBERED_MS) throw notFound(songId)
     const found = await this.#lookUp(songId)
     if (found === undefined) throw notFound(songId)
-    return found.chunkCount
+    return found
   }
 
   /**
@@ -163,7 +173,7 @@ export class SongDirectory {
 function knownSong(manifest: Manifest, version: string | undefined, checkedAt: Millis): KnownSong {
   const { fileSize, chunkSize, chunkCount, chunks } = manifest
   const fingerprint = hash('sha256', `${fileSize} ${chunkSize} ${chunks.map(chunk => chunk.hash).join(' ')}`)
-  return { chunkCount, version, fingerprint, checkedAt }
+  return { chunkCount, chunkSizeBytes: chunkSize, version, fingerprint, checkedAt }
 }
 
 /** Without the address: it goes to strangers. */

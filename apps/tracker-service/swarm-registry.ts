@@ -21,6 +21,8 @@ export interface PeerRecord {
   /** SHA-256 of the token that speaks for the peer. */
   readonly tokenDigest: Uint8Array
   lastSeenAt: Millis
+  /** As the peer measured it; undefined before it told. */
+  uplinkBytesPerSecond: number | undefined
   readonly songIds: Set<SongId>
   /** The witnesses who said, since the last sign of life, that this peer is dead; the handout policy's. */
   readonly reports: Set<string>
@@ -48,6 +50,8 @@ export interface RegistryOptions {
   readonly songsPerPeerMax: number
   /** All bitmaps and counters together. */
   readonly holdingsMaxBytes: number
+  /** Told of every peer that is removed or begins anew, in the middle of it. */
+  readonly onRemoved?: (peerId: PeerId) => void
 }
 
 export interface SongPlace {
@@ -99,7 +103,7 @@ export class SwarmRegistry {
     if (!this.#peerRegistry.has(peerId) && this.#peerRegistry.size >= this.#options.peersMax)
       throw this.#limitReached(this.#options.peersMax, 'peers')
     this.remove(peerId)
-    const record = { ...admission, lastSeenAt: at, songIds: new Set<SongId>(), reports: new Set<string>() }
+    const record = { ...admission, lastSeenAt: at, uplinkBytesPerSecond: undefined, songIds: new Set<SongId>(), reports: new Set<string>() }
     this.#peerRegistry.set(peerId, record)
     return record
   }
@@ -118,6 +122,7 @@ export class SwarmRegistry {
     if (peer === undefined) return
     for (const songId of peer.songIds) this.#depart(peer, songId)
     this.#peerRegistry.delete(peerId)
+    this.#options.onRemoved?.(peerId)
   }
 
   /** Removes every peer that has expired by `at`, with all its chunks; @returns how many. */

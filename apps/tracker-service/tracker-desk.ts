@@ -15,6 +15,10 @@ import {
   type HeartbeatRequest,
   LISTED_PEERS_DEFAULT,
   type ListedPeerReply,
+  type OriginLeaseReply,
+  type OriginLeaseRequest,
+  type OriginLeaseReturn,
+  type OriginLeaseReturned,
   type PeerReportRequest,
   type PeersQuery,
   type PeersReply,
@@ -25,6 +29,8 @@ import {
 } from '@evastream/protocol/tracker-http'
 import { judgeAddress } from './address-policy.ts'
 import { type HandoutPolicy, handoutLimit } from './handout-policy.ts'
+import type { LeaseBook } from './lease-book.ts'
+import { LeaseDesk } from './lease-desk.ts'
 import { checkToken, isTokenOf, tokenDigest, tokenFor } from './peer-token.ts'
 import type { ReportedTraffic } from './reported-traffic.ts'
 import type { SongDirectory } from './song-directory.ts'
@@ -35,6 +41,7 @@ export interface TrackerDeskDeps {
   readonly directory: SongDirectory
   readonly policy: HandoutPolicy
   readonly traffic: ReportedTraffic
+  readonly leases: LeaseBook
   readonly clock: { now(): Millis }
   readonly random: Random
 }
@@ -53,16 +60,20 @@ export interface Caller {
   readonly token: string | undefined
 }
 
+const LEASED_CHUNKS_TOLD_MAX = 1000
+
 export class TrackerDesk {
   readonly #deps: TrackerDeskDeps
   readonly #options: TrackerDeskOptions
   readonly #startedAt: Millis
+  readonly #leaseDesk: LeaseDesk
   #announcementCount = 0
 
   constructor(deps: TrackerDeskDeps, options: TrackerDeskOptions) {
     this.#deps = deps
     this.#options = options
     this.#startedAt = deps.clock.now()
+    this.#leaseDesk = new LeaseDesk(deps)
   }
 
   /** @throws EvaError `EVA_PEER_ID_TAKEN`, `EVA_HOST_NOT_ALLOWED`, `EVA_LIMIT_REACHED` */
@@ -81,8 +92,9 @@ export class TrackerDesk {
   }
 
   heartbeat(request: HeartbeatRequest, caller: Caller): HeartbeatReply {
-    const { peerId } = this.#speaker(request.peerId, caller)
-    this.#deps.traffic.note(peerId, request)
+    const peer = this.#speaker(request.peerId, caller)
+    if (request.uplinkBytesPerSecond !== undefined) peer.uplinkBytesPerSecond = request.uplinkBytesPerSecond
+    this.#deps.traffic.note(peer.peerId, request)
     return { bootId: this.#options.bootId }
   }
 
@@ -101,6 +113,7 @@ export class TrackerDesk {
     // The peer may have left, expired or registered anew while the metadata service was asked.
     const peer = this.#speaker(request.peerId, caller)
     const chunksHeld = this.#deps.registry.acquire(peer, { songId, chunkCount }, chunkIds)
+    this.#deps.leases.completed(peer.peerId, songId, chunkIds)
     this.#announcementCount += chunkIds.length
     return { songId, chunksHeld }
   }
@@ -111,13 +124,29 @@ export class TrackerDesk {
     return { songId, chunksHeld: this.#deps.registry.release(peer, songId, request.chunkIds) }
   }
 
+  /** @throws EvaError as `acquired` does, without a limit. */
+  async originLease(request: OriginLeaseRequest, caller: Caller): Promise<OriginLeaseReply> {
+    const songId = parseSongId(request.songId)
+    this.#speaker(request.peerId, caller)
+    const shape = await this.#deps.directory.shapeOf(songId)
+    const peer = this.#speaker(request.peerId, caller)
+    return this.#leaseDesk.ask(peer, { songId, ...shape }, { request, at: this.#deps.clock.now() })
+  }
+
+  returnLeases(request: OriginLeaseReturn, caller: Caller): OriginLeaseReturned {
+    const songId = parseSongId(request.songId)
+    return this.#leaseDesk.giveBack(this.#speaker(request.peerId, caller), songId, { request, at: this.#deps.clock.now() })
+  }
+
   /** A report of a peer that is not known (any more) is no news. */
   report(request: PeerReportRequest, caller: Caller): { readonly reportedPeerId: string } {
     const reportedPeerId = parsePeerId(request.reportedPeerId)
     const reporter = this.#speaker(request.peerId, caller)
     const at = this.#deps.clock.now()
     const reported = this.#deps.registry.peer(reportedPeerId, at)
-    if (reported !== undefined) this.#deps.policy.note(reporter, reported, at)
+    if (reported === undefined) return { reportedPeerId }
+    this.#deps.policy.note(reporter, reported, at)
+    if (this.#deps.policy.isHidden(reported, at)) this.#deps.leases.peerFailed(reportedPeerId)
     return { reportedPeerId }
   }
 
@@ -136,19 +165,27 @@ export class TrackerDesk {
   }
 
   stats(): TrackerStats {
-    const { registry, traffic, clock } = this.#deps
+    const { registry, traffic, clock, leases } = this.#deps
     const at = clock.now()
     const counts = { peers: registry.peerCount(at), songs: registry.songCount(at), announcements: this.#announcementCount }
-    return { bootId: this.#options.bootId, upMs: Math.round(at - this.#startedAt), ...counts, ...traffic.total }
+    const { overrides, ...bytes } = traffic.total
+    const live = leases.liveCount(at)
+    const { granted, completed, returned, expired, failed } = leases.counts
+    const told = { live, granted, completed, returned, expired, failed, overrides }
+    return { bootId: this.#options.bootId, upMs: Math.round(at - this.#startedAt), ...counts, ...bytes, leases: told }
   }
 
-  /** @throws EvaError `EVA_SONG_NOT_FOUND` for a song that nobody holds. */
+  /** @throws EvaError `EVA_SONG_NOT_FOUND` for a song that nobody holds or fetches. */
   swarm(songIdText: string): SwarmReply {
     const songId = parseSongId(songIdText)
-    const swarm = this.#deps.registry.swarm(songId, this.#deps.clock.now())
-    if (swarm === undefined) throw new EvaError('EVA_SONG_NOT_FOUND', { details: { songId } })
-    const { chunkCount, peerCount, completeCount } = swarm
-    return { songId, chunkCount, peers: peerCount, completePeers: completeCount, availability: swarm.availability() }
+    const at = this.#deps.clock.now()
+    const swarm = this.#deps.registry.swarm(songId, at)
+    const leased = this.#deps.leases.leasedChunks(songId, at)
+    const chunkCount = swarm?.chunkCount ?? leased?.chunkCount
+    if (chunkCount === undefined) throw new EvaError('EVA_SONG_NOT_FOUND', { details: { songId } })
+    const availability = swarm?.availability() ?? Array.from({ length: chunkCount }, () => 0)
+    const leasedChunks = (leased?.chunkIds ?? []).sort((left, right) => left - right).slice(0, LEASED_CHUNKS_TOLD_MAX)
+    return { songId, chunkCount, peers: swarm?.peerCount ?? 0, completePeers: swarm?.completeCount ?? 0, availability, leasedChunks }
   }
 
   /** @throws EvaError `EVA_PEER_UNKNOWN`, `EVA_TOKEN_REQUIRED`, `EVA_TOKEN_REJECTED` */

@@ -144,6 +144,46 @@ describe('TrackerClient: who holds a song', () => {
   })
 })
 
+describe('TrackerClient: origin leases', () => {
+  const grant = { chunkId: 1, leaseId: 'l-1', expiresInMs: 2000, firstBlocks: 4 }
+  const wait = { chunkId: 2, reason: 'leased', holder: { peerId: 'peer-2', host: '127.0.0.1', port: 9001 }, retryAfterMs: 100 }
+
+  it('asking and giving back: carry the peer, its pace and its token', async () => {
+    const answers = { '/origin-lease': { songId, granted: [grant], waiting: [wait] }, '/origin-lease-returned': { songId, returned: 2 } }
+    const { client, calls } = await aTrackerThat(answers)
+    await client.register({ peerId, port: 9001 })
+    const wanted = { chunkIds: [1, 2], expectedMs: 40.5, backlogMs: 10 }
+    expect(await client.requestOriginLeases(songId, wanted)).toEqual({ granted: [grant], waiting: [wait] })
+    const leaseIds = Array.from({ length: 70 }, (_, number) => `l-${number}`)
+    expect(await client.returnOriginLeases(songId, { leaseIds, reason: 'EVA_CANCELLED' })).toBe(4)
+    expect(calls.slice(1)).toEqual([
+      { path: '/origin-lease', token: 'token-1', body: { peerId, songId, ...wanted } },
+      ...[leaseIds.slice(0, 64), leaseIds.slice(64)].map(ids => ({
+        ...{ path: '/origin-lease-returned', token: 'token-1' },
+        body: { peerId, songId, leaseIds: ids, reason: 'EVA_CANCELLED' },
+      })),
+    ])
+  })
+
+  it('more chunks than a call may ask for: the first 64 are asked for', async () => {
+    const { client, calls } = await aTrackerThat({ '/origin-lease': { songId, granted: [], waiting: [] } })
+    await client.register({ peerId, port: 9001 })
+    await client.requestOriginLeases(songId, { chunkIds: Array.from({ length: 100 }, (_, number) => number) })
+    expect(calls[1]?.body.chunkIds).toHaveLength(64)
+  })
+
+  it.each([
+    ['another song', { songId: 'song-2', granted: [grant], waiting: [] }],
+    ['a chunk that was not asked for', { songId, granted: [{ ...grant, chunkId: 3 }], waiting: [] }],
+    ['a holder with a path for a name', { songId, granted: [], waiting: [{ ...wait, holder: { ...wait.holder, peerId: '../x' } }] }],
+    ['no lease id', { songId, granted: [{ chunkId: 1, expiresInMs: 2000 }], waiting: [] }],
+  ])('%s: makes no sense', async (_, reply) => {
+    const { client } = await aTrackerThat({ '/origin-lease': reply })
+    await client.register({ peerId, port: 9001 })
+    await expect(client.requestOriginLeases(songId, { chunkIds: [1, 2] })).rejects.toMatchObject({ code: 'EVA_SERVICE_REPLY_INVALID' })
+  })
+})
+
 describe('TrackerClient: figures', () => {
   it('stats and swarms: are read and checked', async () => {
     const stats = { bootId: 'b', upMs: 1.5, peers: 1, songs: 2, announcements: 3, originBytes: 4, peerBytes: 5, sentBytes: 6 }

@@ -11,8 +11,12 @@ import {
   DeregisterReply,
   HeartbeatReply,
   type HeartbeatRequest,
+  LEASED_CHUNKS_MAX,
   LISTED_PEERS_DEFAULT,
   type ListedPeerReply,
+  OriginLeaseReply,
+  type OriginLeaseRequest,
+  OriginLeaseReturned,
   PeerReportReply,
   PeersReply,
   Registration,
@@ -48,12 +52,38 @@ export interface PeersWanted {
   readonly chunkId?: ChunkId
 }
 
+export interface OriginLease {
+  readonly chunkId: ChunkId
+  readonly leaseId: string
+  readonly expiresInMs: number
+  /** The lease is for so many first blocks only, because others begin with the song too. */
+  readonly firstBlocks?: number | undefined
+}
+
+export interface OriginLeaseWait {
+  readonly chunkId: ChunkId
+  /** `held` and `leased`: take it from the holder. `uplink` and `limit`: ask again. */
+  readonly reason: string
+  readonly holder?: { readonly peerId: PeerId; readonly host: string; readonly port: number } | undefined
+  readonly retryAfterMs: number
+}
+
+/** Every chunk that was asked for is in one of the two. */
+export interface OriginLeases {
+  readonly granted: readonly OriginLease[]
+  readonly waiting: readonly OriginLeaseWait[]
+}
+
+export type OriginLeasePace = Pick<OriginLeaseRequest, 'expectedMs' | 'backlogMs'>
+
 const checks = {
   registration: replyCheck(Registration),
   heartbeat: replyCheck(HeartbeatReply),
   deregister: replyCheck(DeregisterReply),
   peers: replyCheck(PeersReply),
   chunks: replyCheck(ChunksReply),
+  leases: replyCheck(OriginLeaseReply),
+  returned: replyCheck(OriginLeaseReturned),
   report: replyCheck(PeerReportReply),
   stats: replyCheck(TrackerStats),
   swarm: replyCheck(SwarmReply),
@@ -106,6 +136,41 @@ export class TrackerClient {
 
   async notifyChunkReleased(songId: SongId, chunkIds: readonly ChunkId[], signal?: AbortSignal): Promise<void> {
     await this.#announce('/chunk-released', songId, { chunkIds, signal })
+  }
+
+  /** Asks for leases of chunks to fetch from the origin, 64 in a call at the most. @throws EvaError as `notifyChunkAcquired`. */
+  async requestOriginLeases(
+    songId: SongId,
+    wanted: OriginLeasePace & { readonly chunkIds: readonly ChunkId[] },
+    signal?: AbortSignal,
+  ): Promise<OriginLeases> {
+    const { peerId, token } = this.#speaker()
+    const body = { peerId, songId, ...wanted, chunkIds: wanted.chunkIds.slice(0, LEASED_CHUNKS_MAX) }
+    const reply = await this.#caller.json(checks.leases, { method: 'POST', path: '/origin-lease', body, token, signal })
+    if (reply.songId !== songId) throw this.#caller.invalidReply('it is about another song')
+    const asked = new Set(body.chunkIds)
+    if ([...reply.granted, ...reply.waiting].some(({ chunkId }) => !asked.has(chunkId)))
+      throw this.#caller.invalidReply('it is about chunks that were not asked for')
+    const waiting = reply.waiting.map(({ holder, ...wait }) =>
+      holder === undefined ? wait : { ...wait, holder: { ...holder, peerId: parsePeerId(holder.peerId) } },
+    )
+    return { granted: reply.granted, waiting }
+  }
+
+  /** Gives leases back that will not be used, so that others may have them at once. @returns how many were alive. */
+  async returnOriginLeases(
+    songId: SongId,
+    returned: { readonly leaseIds: readonly string[]; readonly reason?: string },
+    signal?: AbortSignal,
+  ): Promise<number> {
+    const { peerId, token } = this.#speaker()
+    let count = 0
+    for (let first = 0; first < returned.leaseIds.length; first += LEASED_CHUNKS_MAX) {
+      const body = { peerId, songId, ...returned, leaseIds: returned.leaseIds.slice(first, first + LEASED_CHUNKS_MAX) }
+      const reply = await this.#caller.json(checks.returned, { method: 'POST', path: '/origin-lease-returned', body, token, signal })
+      count += reply.returned
+    }
+    return count
   }
 
   /** Tells the tracker of a peer that failed us; `reason` is an error code or a word or two in ASCII. */

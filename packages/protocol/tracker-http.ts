@@ -17,6 +17,12 @@ export const ANNOUNCED_CHUNKS_MAX = 10_000
 export const LISTED_PEERS_MAX = 200
 export const LISTED_PEERS_DEFAULT = 30
 
+/** The most chunks one call asks leases of. */
+export const LEASED_CHUNKS_MAX = 64
+
+/** What a lease with `firstBlocks` is for: enough of a song's first chunk to begin with, while another peer fetches the whole. */
+export const FIRST_BLOCKS = 4
+
 const strict = { additionalProperties: false }
 
 const Id = Type.String({ pattern: ID_PATTERN })
@@ -57,7 +63,21 @@ export const PeerTraffic = {
 }
 
 /** `POST /heartbeat` */
-export const HeartbeatRequest = Type.Object({ peerId: Id, uplinkBytesPerSecond: Type.Optional(ByteCount), ...PeerTraffic }, strict)
+export const HeartbeatRequest = Type.Object(
+  {
+    peerId: Id,
+    uplinkBytesPerSecond: Type.Optional(ByteCount),
+    ...PeerTraffic,
+    overrides: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: Number.MAX_SAFE_INTEGER,
+        description: 'Chunks asked of the origin without a lease, to be in time.',
+      }),
+    ),
+  },
+  strict,
+)
 export type HeartbeatRequest = Static<typeof HeartbeatRequest>
 
 export const HeartbeatReply = Type.Object({ bootId: Opaque })
@@ -91,6 +111,72 @@ export type ChunkReleasedRequest = Static<typeof ChunkReleasedRequest>
 export const ChunksReply = Type.Object({ songId: Id, chunksHeld: Type.Integer({ minimum: 0, maximum: CHUNK_COUNT_MAX }) })
 /** The answer to both announcements: how many chunks of the song the tracker now lists for the peer. */
 export type ChunksReply = Static<typeof ChunksReply>
+
+const LeasedChunks = { minItems: 1, maxItems: LEASED_CHUNKS_MAX }
+
+/** `POST /origin-lease`; exactly one of `chunkId` and `chunkIds`, which the tracker checks. */
+export const OriginLeaseRequest = Type.Object(
+  {
+    peerId: Id,
+    songId: Id,
+    chunkId: Type.Optional(ChunkNumber),
+    chunkIds: Type.Optional(Type.Array(ChunkNumber, LeasedChunks)),
+    expectedMs: Type.Optional(
+      Type.Number({
+        minimum: 0,
+        maximum: 60_000,
+        description: 'How long the origin is expected to take for a chunk; a lease lives twice that.',
+      }),
+    ),
+    backlogMs: Type.Optional(
+      Type.Number({ minimum: 0, maximum: 3_600_000, description: "How long the peer's uplink is busy with what it owes." }),
+    ),
+  },
+  strict,
+)
+export type OriginLeaseRequest = Static<typeof OriginLeaseRequest>
+
+export const LeaseHolder = Type.Object({ peerId: Id, host: Type.String({ minLength: 1, maxLength: 64 }), port: Port })
+
+export const OriginLeaseReply = Type.Object({
+  songId: Id,
+  granted: Type.Array(
+    Type.Object({
+      chunkId: ChunkNumber,
+      leaseId: Opaque,
+      expiresInMs: Type.Number({ minimum: 0 }),
+      firstBlocks: Type.Optional(Type.Integer({ minimum: 1, description: 'The lease is for so many first blocks only.' })),
+    }),
+    { maxItems: LEASED_CHUNKS_MAX },
+  ),
+  waiting: Type.Array(
+    Type.Object({
+      chunkId: ChunkNumber,
+      reason: Type.String({ minLength: 1, maxLength: 32, description: 'held, leased, uplink or limit' }),
+      holder: Type.Optional(LeaseHolder),
+      retryAfterMs: Type.Number({ minimum: 0 }),
+    }),
+    { maxItems: LEASED_CHUNKS_MAX },
+  ),
+})
+/** Which chunks the peer may fetch from the origin, and for the others whom to take them from, or when to ask again. */
+export type OriginLeaseReply = Static<typeof OriginLeaseReply>
+
+/** `POST /origin-lease-returned` */
+export const OriginLeaseReturn = Type.Object(
+  {
+    peerId: Id,
+    songId: Id,
+    leaseIds: Type.Array(Type.String({ pattern: '^[A-Za-z0-9_-]{1,64}$' }), LeasedChunks),
+    reason: Type.Optional(Type.String({ minLength: 1, maxLength: 64, pattern: '^[A-Za-z0-9_. -]+$' })),
+  },
+  strict,
+)
+export type OriginLeaseReturn = Static<typeof OriginLeaseReturn>
+
+/** How many of them were the peer's and alive. */
+export const OriginLeaseReturned = Type.Object({ songId: Id, returned: Type.Integer({ minimum: 0, maximum: LEASED_CHUNKS_MAX }) })
+export type OriginLeaseReturned = Static<typeof OriginLeaseReturned>
 
 /** `POST /peer-report` */
 export const PeerReportRequest = Type.Object(
@@ -141,6 +227,17 @@ export const TrackerStats = Type.Object({
   originBytes: ByteCount,
   peerBytes: ByteCount,
   sentBytes: ByteCount,
+  leases: Type.Optional(
+    Type.Object({
+      live: Type.Integer({ minimum: 0 }),
+      granted: Type.Integer({ minimum: 0 }),
+      completed: Type.Integer({ minimum: 0 }),
+      returned: Type.Integer({ minimum: 0 }),
+      expired: Type.Integer({ minimum: 0 }),
+      failed: Type.Integer({ minimum: 0 }),
+      overrides: Type.Integer({ minimum: 0 }),
+    }),
+  ),
 })
 /** What the tracker counted; the byte counts are what peers told it, living and gone, since the tracker started. */
 export type TrackerStats = Static<typeof TrackerStats>
@@ -154,6 +251,9 @@ export const SwarmReply = Type.Object({
   peers: Type.Integer({ minimum: 0 }),
   completePeers: Type.Integer({ minimum: 0 }),
   availability: Type.Array(Type.Integer({ minimum: 0 }), { maxItems: CHUNK_COUNT_MAX, description: 'Holders of each chunk, in order.' }),
+  leasedChunks: Type.Optional(
+    Type.Array(ChunkNumber, { maxItems: CHUNK_COUNT_MAX, description: 'Chunks on their way from the origin; the first thousand.' }),
+  ),
 })
 /** How often each chunk of a song is held in the swarm; nobody's address. */
 export type SwarmReply = Static<typeof SwarmReply>

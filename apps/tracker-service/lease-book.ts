@@ -1,0 +1,333 @@
+// Who may fetch which chunk from the origin: one lease for each chunk that nobody holds, so that the origin sends about one copy.
+// Not who holds what (the registry) and not who is alive (the handout policy): those come in as facts, time with each call.
+// Invariant: the leases alive of a chunk and its holders together never exceed the budget; a song's first chunk alone may have a few
+// more, of its first blocks. What ended, however it did, may be granted to the next who asks; no ended lease is remembered.
+
+import type { ChunkId, PeerId, SongId } from '@evastream/core/ids'
+import { MIB, type Millis, SECOND_MS } from '@evastream/core/units'
+import { FIRST_BLOCKS } from '@evastream/protocol/tracker-http'
+import { type Asker, SongAskers } from './song-askers.ts'
+import { uplinkExcessMs } from './uplink-rule.ts'
+
+export interface LeaseBookOptions {
+  /** How many peers may have fetched a chunk from the origin, or be fetching it, at once. */
+  readonly originCopies: number
+  /** Makes the ids of this life of the tracker differ from those of another. */
+  readonly idPrefix: string
+  readonly leasesMax?: number
+}
+
+export interface LeaseAsk {
+  readonly peerId: PeerId
+  readonly songId: SongId
+  readonly chunkIds: readonly ChunkId[]
+  readonly expectedMs: number
+  readonly backlogMs: number
+  readonly uplinkBytesPerSecond: number | undefined
+}
+
+/** What the book does not know by itself. */
+export interface LeaseFacts {
+  readonly chunkCount: number
+  readonly chunkSizeBytes: number
+  /** Peers that hold some of the song. */
+  readonly memberCount: number
+  isMember(peerId: PeerId): boolean
+  /** Up to `count` living holders of the chunk, without the asker. */
+  holdersOf(chunkId: ChunkId, count: number): readonly PeerId[]
+  /** Whether it lives, as far as anybody can tell. */
+  isAlive(peerId: PeerId): boolean
+}
+
+export interface Lease {
+  readonly leaseId: string
+  readonly peerId: PeerId
+  readonly songId: SongId
+  readonly chunkId: ChunkId
+  readonly expiresAt: Millis
+  /** Only so many blocks from its beginning; undefined for the whole chunk. */
+  readonly firstBlocks: number | undefined
+}
+
+export interface LeaseWait {
+  readonly chunkId: ChunkId
+  readonly reason: 'held' | 'leased' | 'uplink' | 'limit'
+  /** Whom to take the chunk from. */
+  readonly holder: PeerId | undefined
+  readonly retryAfterMs: number
+}
+
+export interface LeaseAnswer {
+  readonly granted: readonly Lease[]
+  readonly waiting: readonly LeaseWait[]
+}
+
+export type LeaseEnd = 'completed' | 'returned' | 'expired' | 'failed'
+export type LeaseResult = LeaseEnd | 'granted' | LeaseWait['reason']
+
+const LIFE_MIN_MS = 2 * SECOND_MS
+const LIFE_EXPECTED_TIMES = 2
+const LEASES_MAX = 200_000
+const PEERS_PER_FIRST_LEASE = 32
+const FIRST_LEASES_MAX = 16
+/** A newcomer that seems to be alone may be the first of a crowd: until that is known it gets no more than fills a link. */
+const ALONE_START_BYTES = MIB
+const ALONE_START_MS = SECOND_MS / 2
+const ALONE_BYTES = 4 * MIB
+/** A peer that the uplink rule has kept from everything for so long gets one lease: nobody better seems to want the chunk. */
+const RULE_PATIENCE_MS = 5 * SECOND_MS
+/** Each call pays for the memory of a few others. */
+const SWEPT_PER_CALL = 8
+const SWEPT_AT_ONCE = 5_000
+const RETRY_MIN_MS = 50
+const RETRY_MAX_MS = SECOND_MS
+
+interface SongLeases {
+  readonly chunkCount: number
+  readonly askers: SongAskers
+  readonly leasesOf: Map<ChunkId, Lease[]>
+}
+
+interface Asking {
+  readonly ask: LeaseAsk
+  readonly facts: LeaseFacts
+  readonly song: SongLeases
+  readonly asker: Asker
+  readonly at: Millis
+}
+
+export class LeaseBook {
+  readonly #options: LeaseBookOptions
+  readonly #songs = new Map<SongId, SongLeases>()
+  readonly #leases = new Map<string, Lease>()
+  readonly #leasesOfPeer = new Map<PeerId, Set<Lease>>()
+  readonly #counts: Record<LeaseResult, number> = {
+    granted: 0,
+    held: 0,
+    leased: 0,
+    uplink: 0,
+    limit: 0,
+    completed: 0,
+    returned: 0,
+    expired: 0,
+    failed: 0,
+  }
+  #lastNumber = 0
+  #leaseCursor = this.#leases.values()
+  #songCursor = this.#songs.entries()
+
+  constructor(options: LeaseBookOptions) {
+    this.#options = options
+  }
+
+  /** How often each outcome was had, since the start. */
+  get counts(): Readonly<Record<LeaseResult, number>> {
+    return this.#counts
+  }
+
+  /** Of many, some may have expired since the last sweep. */
+  liveCount(at: Millis): number {
+    this.sweep(at)
+    return this.#leases.size
+  }
+
+  /** Songs in memory, for tests of what is left behind. */
+  get songCount(): number {
+    return this.#songs.size
+  }
+
+  /** The chunks of a song that are on their way from the origin, in no order; undefined for a song nobody asked for lately. */
+  leasedChunks(songId: SongId, at: Millis): { readonly chunkCount: number; readonly chunkIds: ChunkId[] } | undefined {
+    const song = this.#songs.get(songId)
+    if (song === undefined) return undefined
+    for (const chunkId of [...song.leasesOf.keys()]) this.#dropExpired(song, chunkId, at)
+    return { chunkCount: song.chunkCount, chunkIds: [...song.leasesOf.keys()] }
+  }
+
+  request(ask: LeaseAsk, facts: LeaseFacts, at: Millis): LeaseAnswer {
+    this.sweep(at, SWEPT_PER_CALL)
+    const song = this.#song(ask.songId, facts.chunkCount)
+    const asker = song.askers.note(ask.peerId, ask.uplinkBytesPerSecond, at)
+    const granted: Lease[] = []
+    const waiting: LeaseWait[] = []
+    for (const chunkId of new Set(ask.chunkIds)) {
+      const outcome = this.#decide(chunkId, { ask, facts, song, asker, at })
+      if ('leaseId' in outcome) granted.push(outcome)
+      else waiting.push(outcome)
+    }
+    for (const { reason } of waiting) this.#counts[reason]++
+    return { granted, waiting }
+  }
+
+  /** The peer has the chunks: what it leased of them is done. */
+  completed(peerId: PeerId, songId: SongId, chunkIds: readonly ChunkId[]): void {
+    const own = this.#leasesOfPeer.get(peerId)
+    if (own === undefined) return
+    const acquired = new Set(chunkIds)
+    for (const lease of [...own]) if (lease.songId === songId && acquired.has(lease.chunkId)) this.#end(lease, 'completed')
+  }
+
+  /** @returns how many of them were the peer's and alive. */
+  returned(peerId: PeerId, leaseIds: readonly string[], at: Millis): number {
+    let count = 0
+    for (const leaseId of leaseIds) {
+      const lease = this.#leases.get(leaseId)
+      if (lease === undefined || lease.peerId !== peerId) continue
+      if (lease.expiresAt > at) count++
+      this.#end(lease, lease.expiresAt > at ? 'returned' : 'expired')
+    }
+    return count
+  }
+
+  /** The peer left, died, began anew or is believed dead. */
+  peerFailed(peerId: PeerId): void {
+    for (const lease of [...(this.#leasesOfPeer.get(peerId) ?? [])]) {
+      this.#songs.get(lease.songId)?.askers.forget(peerId)
+      this.#end(lease, 'failed')
+    }
+  }
+
+  forgetSong(songId: SongId): void {
+    const song = this.#songs.get(songId)
+    for (const leases of [...(song?.leasesOf.values() ?? [])]) for (const lease of [...leases]) this.#end(lease, 'failed')
+    this.#songs.delete(songId)
+  }
+
+  /**
+   * Ends what has expired and forgets songs nobody asks for, looking at so many entries in turn.
+   * @returns whether it has been through all of them.
+   */
+  sweep(at: Millis, entriesMax = SWEPT_AT_ONCE): boolean {
+    let isThrough = false
+    for (let count = 0; count < entriesMax && !isThrough; count++) isThrough = this.#sweepOne(at)
+    return isThrough
+  }
+
+  #sweepOne(at: Millis): boolean {
+    const lease = this.#leaseCursor.next().value
+    if (lease !== undefined) {
+      if (lease.expiresAt <= at) this.#end(lease, 'expired')
+      return false
+    }
+    const entry = this.#songCursor.next().value
+    if (entry !== undefined) {
+      const [songId, song] = entry
+      song.askers.dropStale(at)
+      if (song.leasesOf.size === 0 && song.askers.count === 0) this.#songs.delete(songId)
+      return false
+    }
+    this.#leaseCursor = this.#leases.values()
+    this.#songCursor = this.#songs.entries()
+    return true
+  }
+
+  #decide(chunkId: ChunkId, asking: Asking): Lease | LeaseWait {
+    const { ask, facts, song, at } = asking
+    const leases = this.#aliveLeases(chunkId, asking)
+    const own = leases.find(lease => lease.peerId === ask.peerId)
+    if (own !== undefined) return own
+    const { originCopies } = this.#options
+    const holders = facts.holdersOf(chunkId, originCopies)
+    const wholeCount = leases.filter(lease => lease.firstBlocks === undefined).length
+    const isWhole = holders.length + wholeCount < originCopies
+    const isAllowed = isWhole || (chunkId === 0 && holders.length === 0 && leases.length < this.#firstLeases(song, facts))
+    if (!isAllowed) return occupied({ chunkId, holder: holders[0], leases, at })
+    const retryAfterMs = this.#obstacleMs(asking)
+    if (retryAfterMs === undefined) return this.#grant(chunkId, asking, isWhole ? undefined : FIRST_BLOCKS)
+    return { chunkId, ...retryAfterMs, holder: leases[0]?.peerId }
+  }
+
+  /** What keeps the asker from one more lease: too many, or an uplink that is busy while others wait. */
+  #obstacleMs(asking: Asking): { readonly reason: 'uplink' | 'limit'; readonly retryAfterMs: number } | undefined {
+    const { ask, facts, song, asker, at } = asking
+    const leaseCount = this.#leasesOfPeer.get(ask.peerId)?.size ?? 0
+    if (this.#leases.size >= (this.#options.leasesMax ?? LEASES_MAX)) return { reason: 'limit', retryAfterMs: RETRY_MAX_MS }
+    if (song.askers.count === 1) {
+      const roomBytes = at - asker.askingSince < ALONE_START_MS ? ALONE_START_BYTES : ALONE_BYTES
+      const isFull = leaseCount > 0 && (leaseCount + 1) * facts.chunkSizeBytes > roomBytes
+      return isFull ? { reason: 'limit', retryAfterMs: RETRY_MIN_MS } : undefined
+    }
+    const { backlogMs, uplinkBytesPerSecond } = ask
+    const { chunkSizeBytes } = facts
+    const excessMs = uplinkExcessMs({ backlogMs, leaseCount, chunkSizeBytes, uplinkBytesPerSecond, rates: song.askers.rates(at) })
+    const isPatient = at - (asker.refusedSince ?? at) < RULE_PATIENCE_MS
+    if (excessMs <= 0 || !isPatient) {
+      asker.refusedSince = undefined
+      return undefined
+    }
+    asker.refusedSince ??= leaseCount > 0 ? undefined : at
+    return { reason: 'uplink', retryAfterMs: clamp(excessMs, RETRY_MIN_MS, RETRY_MAX_MS) }
+  }
+
+  #firstLeases({ askers }: SongLeases, { memberCount, isMember }: LeaseFacts): number {
+    const enough = PEERS_PER_FIRST_LEASE * FIRST_LEASES_MAX
+    const crowd = memberCount + (memberCount < enough ? askers.countOthers(isMember, enough) : 0)
+    return clamp(Math.floor(crowd / PEERS_PER_FIRST_LEASE), 1, FIRST_LEASES_MAX)
+  }
+
+  #grant(chunkId: ChunkId, { ask, song, at }: Asking, firstBlocks: number | undefined): Lease {
+    const { peerId, songId, expectedMs } = ask
+    const leaseId = `${this.#options.idPrefix}-${(++this.#lastNumber).toString(36)}`
+    const expiresAt = at + Math.max(LIFE_MIN_MS, LIFE_EXPECTED_TIMES * expectedMs)
+    const lease: Lease = { leaseId, peerId, songId, chunkId, expiresAt, firstBlocks }
+    this.#leases.set(leaseId, lease)
+    const ofChunk = song.leasesOf.get(chunkId)
+    if (ofChunk === undefined) song.leasesOf.set(chunkId, [lease])
+    else ofChunk.push(lease)
+    const ofPeer = this.#leasesOfPeer.get(peerId) ?? new Set()
+    this.#leasesOfPeer.set(peerId, ofPeer.add(lease))
+    this.#counts.granted++
+    return lease
+  }
+
+  /** The chunk's leases whose time is not over and whose peer lives. */
+  #aliveLeases(chunkId: ChunkId, { facts, song, at }: Asking): readonly Lease[] {
+    this.#dropExpired(song, chunkId, at)
+    for (const { peerId } of [...(song.leasesOf.get(chunkId) ?? [])]) if (!facts.isAlive(peerId)) this.peerFailed(peerId)
+    return song.leasesOf.get(chunkId) ?? []
+  }
+
+  #dropExpired(song: SongLeases, chunkId: ChunkId, at: Millis): void {
+    for (const lease of [...(song.leasesOf.get(chunkId) ?? [])]) if (lease.expiresAt <= at) this.#end(lease, 'expired')
+  }
+
+  #end(lease: Lease, result: LeaseEnd): void {
+    if (!this.#leases.delete(lease.leaseId)) return
+    this.#counts[result]++
+    const { songId, chunkId, peerId } = lease
+    const ofChunk = this.#songs.get(songId)?.leasesOf
+    const others = ofChunk?.get(chunkId)?.filter(each => each !== lease) ?? []
+    if (others.length > 0) ofChunk?.set(chunkId, others)
+    else ofChunk?.delete(chunkId)
+    const ofPeer = this.#leasesOfPeer.get(peerId)
+    ofPeer?.delete(lease)
+    if (ofPeer?.size === 0) this.#leasesOfPeer.delete(peerId)
+  }
+
+  #song(songId: SongId, chunkCount: number): SongLeases {
+    const known = this.#songs.get(songId)
+    if (known !== undefined) return known
+    const song: SongLeases = { chunkCount, askers: new SongAskers(), leasesOf: new Map() }
+    this.#songs.set(songId, song)
+    return song
+  }
+}
+
+interface Occupied {
+  readonly chunkId: ChunkId
+  readonly holder: PeerId | undefined
+  readonly leases: readonly Lease[]
+  readonly at: Millis
+}
+
+/** Whoever waits has someone to take the chunk from, and asks again only in case that one fails. */
+function occupied({ chunkId, holder, leases, at }: Occupied): LeaseWait {
+  if (holder !== undefined) return { chunkId, reason: 'held', holder, retryAfterMs: RETRY_MAX_MS }
+  const lease = leases[0]
+  const restMs = lease === undefined ? 0 : lease.expiresAt - at
+  return { chunkId, reason: 'leased', holder: lease?.peerId, retryAfterMs: clamp(restMs, RETRY_MIN_MS, RETRY_MAX_MS) }
+}
+
+function clamp(value: number, min: number, max: number): number {
+  return Math.min(max, Math.max(min, value))
+}

@@ -1,0 +1,85 @@
+// Who asked for leases of one song lately, and how fast their uplinks are: the crowd that a lease is judged against.
+// Not the swarm of holders, and not the rule itself (uplink-rule.ts).
+// Invariant: whoever did not ask within FRESH_MS is forgotten at the next question, and never more than KEPT_MAX are kept.
+
+import type { PeerId } from '@evastream/core/ids'
+import { type Millis, SECOND_MS } from '@evastream/core/units'
+
+/** Who still wants something asks again well within this. */
+export const FRESH_MS = 3 * SECOND_MS
+const KEPT_MAX = 10_000
+/** The rates of a crowd move slowly: reading all of them for each of its calls would be work squared. */
+const RATES_KEPT_MS = 250
+
+export interface Asker {
+  readonly peerId: PeerId
+  readonly askingSince: Millis
+  uplinkBytesPerSecond: number | undefined
+  lastAskedAt: Millis
+  /** Since when the uplink rule has kept it waiting. */
+  refusedSince: Millis | undefined
+}
+
+export interface UplinkRates {
+  readonly fastest: number
+  readonly median: number
+}
+
+export class SongAskers {
+  /** The longest silent first. */
+  readonly #askers = new Map<PeerId, Asker>()
+  #rates: { readonly at: Millis; readonly value: UplinkRates | undefined } | undefined
+
+  get count(): number {
+    return this.#askers.size
+  }
+
+  note(peerId: PeerId, uplinkBytesPerSecond: number | undefined, at: Millis): Asker {
+    this.dropStale(at)
+    const asker = this.#askers.get(peerId) ?? { peerId, askingSince: at, uplinkBytesPerSecond, lastAskedAt: at, refusedSince: undefined }
+    if (asker.uplinkBytesPerSecond !== uplinkBytesPerSecond || !this.#askers.has(peerId)) this.#rates = undefined
+    asker.uplinkBytesPerSecond = uplinkBytesPerSecond
+    asker.lastAskedAt = at
+    this.#askers.delete(peerId)
+    this.#askers.set(peerId, asker)
+    const [longestSilent] = this.#askers.keys()
+    if (this.#askers.size > KEPT_MAX && longestSilent !== undefined) this.#askers.delete(longestSilent)
+    return asker
+  }
+
+  forget(peerId: PeerId): void {
+    if (this.#askers.delete(peerId)) this.#rates = undefined
+  }
+
+  dropStale(at: Millis): void {
+    for (const asker of this.#askers.values()) {
+      if (at - asker.lastAskedAt < FRESH_MS) break
+      this.forget(asker.peerId)
+    }
+  }
+
+  /** Of those whose uplink was measured; undefined when nobody's was. */
+  rates(at: Millis): UplinkRates | undefined {
+    if (this.#rates === undefined || at - this.#rates.at >= RATES_KEPT_MS) this.#rates = { at, value: this.#measureRates() }
+    return this.#rates.value
+  }
+
+  /** How many askers are not `known` otherwise, counted no further than `max`. */
+  countOthers(known: (peerId: PeerId) => boolean, max: number): number {
+    let count = 0
+    for (const peerId of this.#askers.keys()) {
+      if (count >= max) break
+      if (!known(peerId)) count++
+    }
+    return count
+  }
+
+  #measureRates(): UplinkRates | undefined {
+    const rates: number[] = []
+    for (const { uplinkBytesPerSecond: rate } of this.#askers.values()) if (rate !== undefined && rate > 0) rates.push(rate)
+    rates.sort((left, right) => left - right)
+    const fastest = rates[rates.length - 1]
+    const median = rates[rates.length >> 1]
+    return fastest === undefined || median === undefined ? undefined : { fastest, median }
+  }
+}
