@@ -13,7 +13,7 @@ import { mp3Bytes } from '@evastream/testkit/audio-fixtures'
 import { eventually } from '@evastream/testkit/eventually'
 import { ServiceProcess } from '../../apps/evastream/demo/service-process.ts'
 import { PROGRAM_PATH } from '../../apps/evastream/repository-path.ts'
-import type { MeasurementSource } from './measurement-sources.ts'
+import type { MeasurementSource } from './measurement-source.ts'
 import { type MeasuredPlay, measurementOf, type PlaybackRun } from './playback-measurement.ts'
 import { type HostPlan, type ShapedHost, ShapedNetwork } from './shaped-network.ts'
 

@@ -23,9 +23,18 @@ export interface PlayRecord {
   isOver: boolean
 }
 
+interface OpenPlay {
+  readonly play: PlayRecord
+  /** Since when the music stands still for want of bytes. */
+  stalledSince: Millis | undefined
+}
+
+/** A shorter wait is nothing that a player's own buffer does not hide: the peer node's own count leaves it out as well. */
+const STALL_MIN_MS = 50
+
 export class PlayBook implements SimulationObserver {
   readonly plays: PlayRecord[] = []
-  readonly #open = new Map<string, PlayRecord>()
+  readonly #open = new Map<string, OpenPlay>()
 
   started(): void {}
 
@@ -40,24 +49,22 @@ export class PlayBook implements SimulationObserver {
       case 'pressed':
         this.#pressed(at, peerId, fact)
         return
+      case 'stalled':
+        this.#update(at, peerId, fact, open => {
+          if (fact.why === 'stall') open.stalledSince = at
+        })
+        return
+      case 'resumed':
+        this.#update(at, peerId, fact, () => undefined)
+        return
       case 'sounded':
-        this.#update(peerId, fact.readerId, play => {
+        this.#update(at, peerId, fact, ({ play }) => {
           if (fact.why === 'start') play.startupMs = fact.waitedMs
           else play.seekMs.push(fact.waitedMs)
         })
         return
-      case 'stalled':
-        this.#update(peerId, fact.readerId, play => {
-          if (fact.why === 'stall') play.stallCount++
-        })
-        return
-      case 'resumed':
-        this.#update(peerId, fact.readerId, play => {
-          if (fact.why === 'stall') play.stalledMs += fact.waitedMs
-        })
-        return
       case 'play-ended':
-        this.#update(peerId, fact.readerId, play => {
+        this.#update(at, peerId, fact, ({ play }) => {
           play.isOver = true
           play.silentForMs = fact.silentForMs
         })
@@ -72,11 +79,19 @@ export class PlayBook implements SimulationObserver {
     const fresh = { startupMs: undefined, seekMs: [], stallCount: 0, stalledMs: 0, silentForMs: 0, isOver: false }
     const play: PlayRecord = { peerId, songId, readerId, how, pressedAt: at, ...fresh }
     this.plays.push(play)
-    this.#open.set(`${peerId}/${readerId}`, play)
+    this.#open.set(`${peerId}/${readerId}`, { play, stalledSince: undefined })
   }
 
-  #update(peerId: PeerId, readerId: string, change: (play: PlayRecord) => void): void {
-    const play = this.#open.get(`${peerId}/${readerId}`)
-    if (play !== undefined) change(play)
+  /** Whatever is told of a play ends the stall that it was in. */
+  #update(at: Millis, peerId: PeerId, { readerId }: { readonly readerId: string }, change: (open: OpenPlay) => void): void {
+    const open = this.#open.get(`${peerId}/${readerId}`)
+    if (open === undefined) return
+    const stalledMs = open.stalledSince === undefined ? 0 : at - open.stalledSince
+    open.stalledSince = undefined
+    if (stalledMs >= STALL_MIN_MS) {
+      open.play.stallCount++
+      open.play.stalledMs += stalledMs
+    }
+    change(open)
   }
 }

@@ -58,8 +58,12 @@ export class SimulatedListeners {
 
   /** From which chunk on a listener wants the song; undefined when nobody listens to it. */
   wantedFromChunk(songId: SongId): ChunkId | undefined {
-    const positions = this.#players.filter(player => player.songId === songId).flatMap(player => player.wantedFromChunk ?? [])
-    return positions.length === 0 ? undefined : Math.min(...positions)
+    let first: ChunkId | undefined
+    for (const player of this.#players) {
+      const wanted = player.songId === songId ? player.wantedFromChunk : undefined
+      if (wanted !== undefined && (first === undefined || wanted < first)) first = wanted
+    }
+    return first
   }
 
   #play(plan: ListenPlan, how: 'pressed' | 'queued'): void {

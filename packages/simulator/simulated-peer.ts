@@ -68,29 +68,35 @@ export class SimulatedPeer {
 
   /** What it still wants and does not hold, as "song-1: 3 of 12 chunks" for people; empty when it has all. */
   missing(): string[] {
-    return this.plan.songs.flatMap(({ songId, interest }) => {
-      const song = this.#options.songs.find(candidate => candidate.songId === songId)
-      if (song === undefined) return []
-      const fromChunk = interest === 'seed' ? 0 : this.#process?.wantedFromChunk(songId)
-      if (fromChunk === undefined || this.#hasLeft) return []
-      const missing = this.#missingFrom(song, fromChunk)
-      return missing.length === 0 ? [] : [`${this.plan.peerId} lacks ${chunkNames(missing)} of ${songId}`]
+    return this.#wishes().flatMap(({ song, fromChunk }) => {
+      const missing: number[] = []
+      for (let chunkId = fromChunk; chunkId < song.shape.chunkCount; chunkId++) if (this.#lacks(song, chunkId)) missing.push(chunkId)
+      return missing.length === 0 ? [] : [`${this.plan.peerId} lacks ${chunkNames(missing)} of ${song.songId}`]
     })
   }
 
+  /** Asked after every action of a run that heals, so it stops at the first chunk that is missing. */
   get isComplete(): boolean {
-    return this.missing().length === 0
+    for (const { song, fromChunk } of this.#wishes())
+      for (let chunkId = song.shape.chunkCount - 1; chunkId >= fromChunk; chunkId--) if (this.#lacks(song, chunkId)) return false
+    return true
   }
 
   heldCount(songId: SongId): number {
     return this.store.heldCount(songId)
   }
 
-  #missingFrom(song: SongPlan, fromChunk: number): number[] {
-    const missing: number[] = []
-    for (let chunkId = fromChunk; chunkId < song.shape.chunkCount; chunkId++)
-      if (chunkId !== song.flaw?.chunkId && !this.store.has(song.songId, chunkId)) missing.push(chunkId)
-    return missing
+  #wishes(): { readonly song: SongPlan; readonly fromChunk: number }[] {
+    if (this.#hasLeft) return []
+    return this.plan.songs.flatMap(({ songId, interest }) => {
+      const song = this.#options.songs.find(candidate => candidate.songId === songId)
+      const fromChunk = interest === 'seed' ? 0 : this.#process?.wantedFromChunk(songId)
+      return song === undefined || fromChunk === undefined ? [] : [{ song, fromChunk }]
+    })
+  }
+
+  #lacks(song: SongPlan, chunkId: number): boolean {
+    return chunkId !== song.flaw?.chunkId && !this.store.has(song.songId, chunkId)
   }
 
   #end(how: 'politely' | 'crash' | 'silently'): void {

@@ -79,7 +79,9 @@ export class SimulatedPlayer {
     if (this.#state === 'over') return undefined
     const positions = this.#jumpsAhead.map(({ toBytes }) => toBytes)
     if (this.#state !== 'before') positions.push(this.#toldBytes)
-    return Math.floor(Math.min(...positions) / this.#deps.song.shape.chunkSize)
+    const { fileSize, chunkSize, chunkCount } = this.#deps.song.shape
+    const first = Math.min(...positions)
+    return first >= fileSize ? chunkCount : Math.floor(first / chunkSize)
   }
 
   /** More verified bytes of the song are here. */

@@ -65,7 +65,7 @@ function drawPeer(random: Random, songs: readonly SongPlan[], number: number): P
     timerLagMs: random.ratio() < 0.5 ? 0 : random.below(60),
     tellsOwnHangUps: random.ratio() < 0.5,
     songs: peerSongs,
-    listens: listened.flatMap(({ songId }) => drawListens(random, songOf(songs, songId))),
+    listens: listened.flatMap(({ songId }) => drawListens(random, songOf(songs, songId))).map(listen => drawPlayer(random, songs, listen)),
   }
   return number > 2 && random.ratio() < 0.1 ? { ...plan, leavesAt: plan.joinsAt + random.below(30 * SECOND_MS) } : plan
 }
@@ -91,6 +91,13 @@ function drawListen(random: Random, { songId, shape }: SongPlan): ListenPlan {
   const jumps = Array.from({ length: random.below(3) }, () => ({ afterMs: random.below(40 * SECOND_MS), toBytes: position() }))
   const listen = { songId, startsAfterMs: random.below(10 * SECOND_MS), fromBytes: position(), jumps }
   return random.ratio() < 0.2 ? { ...listen, stopsAfterMs: random.below(60 * SECOND_MS) } : listen
+}
+
+/** Players read ahead as they like, and some have a queue. */
+function drawPlayer(random: Random, songs: readonly SongPlan[], listen: ListenPlan): ListenPlan {
+  const readAheadMs = random.pick([SECOND_MS, 2 * SECOND_MS, 30 * SECOND_MS, 3600 * SECOND_MS]) ?? SECOND_MS
+  const next = songs.find(({ songId }) => songId !== listen.songId)
+  return next !== undefined && random.ratio() < 0.5 ? { ...listen, readAheadMs, queue: [next.songId] } : { ...listen, readAheadMs }
 }
 
 function drawPeerLink(random: Random): LinkPlan {
