@@ -1,0 +1,33 @@
+// A node:http server with nothing in it: what a tracker on Node could reach at the most.
+// Not a tracker: it answers bodies that it was given, whatever it is asked.
+// Invariant: it reads every request to its end, and its replies carry a type and a length.
+
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { BareQuestion, ServerFacts } from '../call-measurement.ts'
+import { answerParent } from '../child-process.ts'
+
+let bodies: readonly Buffer[] = []
+let next = 0
+
+const server = createServer((request, response) => {
+  const reply = () => {
+    const body = bodies[next++ % bodies.length] ?? Buffer.alloc(0)
+    response.writeHead(200, { 'content-type': 'application/json; charset=utf-8', 'content-length': body.length }).end(body)
+  }
+  if (request.method === 'GET') {
+    reply()
+    return
+  }
+  const parts: Buffer[] = []
+  request.on('data', part => parts.push(part))
+  request.on('end', reply)
+})
+const listening = new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+
+answerParent<BareQuestion, ServerFacts>(async question => {
+  if (question.bodies !== undefined) bodies = question.bodies.map(text => Buffer.from(text))
+  await listening
+  const { user, system } = process.cpuUsage()
+  return { port: (server.address() as AddressInfo).port, cpuMs: (user + system) / 1000 }
+})
