@@ -26,7 +26,8 @@ const STARTUP_BUCKETS_SECONDS = [0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10]
 interface OpenPlay {
   readonly song: Manifest
   readonly startedAtMs: Millis
-  readonly touched: Set<ChunkId>
+  /** The chunks that were given to the player, and whether they were in the store when the first byte of them was. */
+  readonly touched: Map<ChunkId, 'stored' | 'arriving'>
   readerCount: number
   startupMs: number | undefined
   stallCount: number
@@ -67,7 +68,9 @@ export class PlayLog {
   }
 
   /** A player opened a connection to the song. */
-  readerOpened(song: Manifest): void {
+  readerOpened(song: Manifest, positionBytes: number): void {
+    const before = this.#open.get(song.id)
+    if (before !== undefined && positionBytes === 0 && isPlayedOut(before)) this.#end(before)
     const play = this.#open.get(song.id) ?? this.#begin(song)
     play.cancelEnd()
     play.readerCount++
@@ -96,18 +99,15 @@ export class PlayLog {
     this.#stalls.inc()
   }
 
-  /** Bytes of these chunks were given to a player. */
-  delivered(songId: SongId, chunkId: ChunkId): void {
-    this.#open.get(songId)?.touched.add(chunkId)
+  /** Bytes of this chunk were given to a player. */
+  delivered(songId: SongId, chunkId: ChunkId, from: 'stored' | 'arriving'): void {
+    const touched = this.#open.get(songId)?.touched
+    if (touched?.has(chunkId) === false) touched.set(chunkId, from)
   }
 
   chunkStored({ songId, chunkId, split, peerIds }: StoredChunk): void {
     const fresh = this.#fresh.get(songId) ?? new Map<ChunkId, Arrived>()
     this.#fresh.set(songId, fresh.set(chunkId, { ...split, peerIds }))
-  }
-
-  get playingSongIds(): readonly SongId[] {
-    return [...this.#open.values()].filter(({ readerCount }) => readerCount > 0).map(({ song }) => song.id)
   }
 
   /** The newest first; those under way before all others. */
@@ -123,7 +123,7 @@ export class PlayLog {
   #begin(song: Manifest): OpenPlay {
     const startedAtMs = this.#deps.clock.now()
     const counts = { readerCount: 0, startupMs: undefined, stallCount: 0, stalledMs: 0, cancelEnd: () => {} }
-    const play: OpenPlay = { song, startedAtMs, touched: new Set(), ...counts }
+    const play: OpenPlay = { song, startedAtMs, touched: new Map(), ...counts }
     this.#open.set(song.id, play)
     this.#deps.playStarted(song.id)
     return play
@@ -147,11 +147,11 @@ export class PlayLog {
     const fresh = this.#fresh.get(song.id)
     const peerIds = new Set<PeerId>()
     const sum = { originBytes: 0, peerBytes: 0, cacheBytes: 0 }
-    for (const chunkId of touched) {
+    for (const [chunkId, from] of touched) {
       const arrived = fresh?.get(chunkId)
       sum.originBytes += arrived?.originBytes ?? 0
       sum.peerBytes += arrived?.peerBytes ?? 0
-      if (arrived === undefined) sum.cacheBytes += chunkLengthBytes(song, chunkId)
+      if (arrived === undefined && from === 'stored') sum.cacheBytes += chunkLengthBytes(song, chunkId)
       for (const peerId of arrived?.peerIds ?? []) peerIds.add(peerId)
     }
     const deliveredBytes = sum.originBytes + sum.peerBytes + sum.cacheBytes
@@ -168,4 +168,9 @@ export class PlayLog {
       stalledMs: Math.round(stalledMs),
     }
   }
+}
+
+/** Every chunk was given to its player, who has gone: who begins at the beginning now plays it once more. */
+function isPlayedOut({ song, touched, readerCount }: OpenPlay): boolean {
+  return readerCount === 0 && touched.size === song.chunkCount
 }

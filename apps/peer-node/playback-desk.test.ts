@@ -101,6 +101,7 @@ describe('playback desk', () => {
     reader.close()
     clock.advance(19_000)
     expect(told).not.toContain('stopped reader-1')
+    expect(desk.playingSongIds).toEqual([manifest.id])
     clock.advance(1100)
     expect(told.at(-1)).toBe('stopped reader-1')
   })
@@ -200,6 +201,30 @@ describe('plays', () => {
     expect(ended.at(-1)).toMatchObject(sum)
     await play()
     expect(ended.at(-1)).toMatchObject({ deliveredBytes: 3 * CHUNK, originBytes: 0, peerBytes: 0, cacheBytes: 3 * CHUNK, peerCount: 0 })
+  })
+
+  it('a chunk that was given away block by block before it was stored: is never from the cache', async () => {
+    const arriving = { verifiedBytes: (_songId: SongId, offsetBytes: number) => song.bytes.subarray(offsetBytes, 16 * KIB) }
+    const live = new VerifiedAudio({ store, arriving })
+    const coordinator = { playbackMoved: () => {}, playbackStopped: () => {} }
+    const other = new PlaybackDesk({ audio: live, coordinator, plays, clock, timers: clock, log: new RecordedLog() })
+    const reader = other.open(manifest, 0, 0)
+    await reader.read(0, 100)
+    expect(desk.recentPlays()).toMatchObject([{ deliveredBytes: 0, cacheBytes: 0 }])
+    stored(0, { originBytes: CHUNK, peerBytes: 0 })
+    reader.close()
+    clock.advance(2000)
+    expect(ended.at(-1)).toMatchObject({ deliveredBytes: CHUNK, originBytes: CHUNK, cacheBytes: 0 })
+  })
+
+  it('a song played to its end and at once from the beginning: is two plays', async () => {
+    await all()
+    for (let count = 0; count < 2; count++) {
+      const reader = open()
+      await readTo(reader, 0, 800_000)
+      reader.close()
+    }
+    expect([started.length, ended.length]).toEqual([2, 1])
   })
 
   it('the start: is the time from the request to the first audio, and is measured once a play', async () => {

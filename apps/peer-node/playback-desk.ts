@@ -11,12 +11,11 @@ import type { Clock, Timers } from '@evastream/service-kit/system-clock'
 import type { PlayLog } from './play-log.ts'
 import { SongReader } from './song-reader.ts'
 import { readTail, type TailReaderDeps } from './tail-reader.ts'
+import type { VerifiedAudio } from './verified-audio.ts'
 
 export interface PlaybackDeskDeps extends TailReaderDeps {
-  readonly plays: Pick<
-    PlayLog,
-    'readerOpened' | 'readerClosed' | 'sounded' | 'stalled' | 'delivered' | 'playingSongIds' | 'recent' | 'close'
-  >
+  readonly audio: Pick<VerifiedAudio, 'read' | 'readableBytes' | 'isStored'>
+  readonly plays: Pick<PlayLog, 'readerOpened' | 'readerClosed' | 'sounded' | 'stalled' | 'delivered' | 'recent' | 'close'>
   readonly clock: Clock
   readonly timers: Pick<Timers, 'after'>
 }
@@ -66,14 +65,14 @@ export class PlaybackDesk {
           void readTail(this.#deps, { song, readerId: `${readerId}-tail` }, left.signal)
         },
         stalled: waitedMs => plays.stalled(song.id, waitedMs),
-        delivered: chunkId => plays.delivered(song.id, chunkId),
+        delivered: chunkId => plays.delivered(song.id, chunkId, audio.isStored(song, chunkId) ? 'stored' : 'arriving'),
         closed: () => this.#closed(entry),
       },
       { song, positionBytes, askedAt },
     )
     const entry: DeskReader = { reader, song, readerId, left }
     this.#readers.add(entry)
-    plays.readerOpened(song)
+    plays.readerOpened(song, positionBytes)
     return reader
   }
 
@@ -87,8 +86,9 @@ export class PlaybackDesk {
     return least
   }
 
+  /** Songs with a reader, and songs that were read to the end and whose music still plays. */
   get playingSongIds(): readonly SongId[] {
-    return this.#deps.plays.playingSongIds
+    return [...new Set([...this.#readers].map(({ song }) => song.id).concat([...this.#leaving.values()].map(({ songId }) => songId)))]
   }
 
   /** Where the readers of a song read (bytes). */

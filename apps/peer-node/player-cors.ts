@@ -2,7 +2,7 @@
 // Not the guard itself (loopback-guard.ts) and not a way to drive the peer: only audio is let through, never /api.
 // Invariant: a page that is not listed gets no Access-Control header at all.
 
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { HttpReply, HttpRequest } from '@evastream/service-kit/http-app'
 
 const EXPOSED_HEADERS = 'Accept-Ranges, Content-Length, Content-Range, Content-Type, ETag'
 const ALLOWED_HEADERS = 'Range, If-Range, If-None-Match'
@@ -17,7 +17,7 @@ export class PlayerCors {
   }
 
   /** Lets a listed page read the answer. */
-  allow(request: Pick<FastifyRequest, 'headers'>, reply: Pick<FastifyReply, 'headers'>): void {
+  allow(request: Pick<HttpRequest, 'headers'>, reply: Pick<HttpReply, 'headers'>): void {
     if (this.#origins.size === 0) return
     reply.headers({ vary: 'Origin' })
     const { origin } = request.headers
@@ -26,7 +26,7 @@ export class PlayerCors {
   }
 
   /** Answers the question that a browser asks before a request with headers of its own. */
-  answerPreflight(request: Pick<FastifyRequest, 'headers'>, reply: FastifyReply): FastifyReply {
+  answerPreflight(request: Pick<HttpRequest, 'headers'>, reply: HttpReply): HttpReply {
     this.allow(request, reply)
     reply.headers({
       'access-control-allow-methods': ALLOWED_METHODS,

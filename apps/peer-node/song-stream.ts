@@ -76,11 +76,11 @@ export function streamReply(song: StreamedSong, request: RequestConditions): Str
  */
 function bodyOf(song: StreamedSong, parts: MultipartFrame['parts'], tail: string): Readable {
   const reader = song.openReader(parts[0]?.part.firstByte ?? 0)
-  const pieces = piecesOf(reader, parts, tail)
+  const slices = slicesOf(reader, parts, tail)
   const body = new Readable({
     highWaterMark: BODY_BUFFER_BYTES,
     read() {
-      void pieces.next().then(
+      void slices.next().then(
         ({ done, value }) => body.push(done === true ? null : value),
         thrown => body.destroy(toEvaError(thrown)),
       )
@@ -93,7 +93,7 @@ function bodyOf(song: StreamedSong, parts: MultipartFrame['parts'], tail: string
   return body
 }
 
-async function* piecesOf(reader: PartReader, parts: MultipartFrame['parts'], tail: string) {
+async function* slicesOf(reader: PartReader, parts: MultipartFrame['parts'], tail: string) {
   for (const { head, part } of parts) {
     if (head !== '') yield Buffer.from(head, 'latin1')
     yield* bytesOf(reader, part)

@@ -50,6 +50,10 @@ export class VerifiedAudio {
     }
   }
 
+  isStored(song: Manifest, chunkId: ChunkId): boolean {
+    return this.#deps.store.hasChunk(song.id, chunkId)
+  }
+
   /** How many bytes can be read from an offset on without a gap; it looks no further than `lengthMaxBytes`. */
   readableBytes(song: Manifest, { offsetBytes, lengthMaxBytes }: Stretch): number {
     const { store, arriving } = this.#deps

@@ -99,15 +99,11 @@ describe('MetadataClient: block hashes', () => {
 
 describe('MetadataClient: a song of which nothing is known', () => {
   it('its manifest and its block hashes: are asked for at once', async () => {
-    let answerBoth = () => {}
-    const bothAsked = new Promise<void>(resolve => {
-      answerBoth = resolve
-    })
-    const { client, server } = await aServiceThat(async (request, response) => {
-      if (server.received.length === 2) answerBoth()
-      await bothAsked
-      if (request.url?.endsWith('/blocks') === true) response.end(blockHashes)
-      else json(manifest)(request, response)
+    const answers: (() => void)[] = []
+    const { client } = await aServiceThat((request, response) => {
+      const isForBlocks = request.url?.endsWith('/blocks') === true
+      answers.push(() => (isForBlocks ? response.end(blockHashes) : json(manifest)(request, response)))
+      if (answers.length === 2) for (const answer of answers) answer()
     })
     const song = await client.getSong(songId)
     expect(song.manifest).toEqual(manifest)

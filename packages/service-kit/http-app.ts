@@ -3,7 +3,15 @@
 // Invariant: request and reply types come from TypeBox schemas.
 
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import type { FastifyBaseLogger, FastifyInstance, RawReplyDefaultExpression, RawRequestDefaultExpression, RawServerDefault } from 'fastify'
+import type {
+  FastifyBaseLogger,
+  FastifyInstance,
+  FastifyReply,
+  FastifyRequest,
+  RawReplyDefaultExpression,
+  RawRequestDefaultExpression,
+  RawServerDefault,
+} from 'fastify'
 
 export type HttpApp = FastifyInstance<
   RawServerDefault,
@@ -12,3 +20,6 @@ export type HttpApp = FastifyInstance<
   FastifyBaseLogger,
   TypeBoxTypeProvider
 >
+
+export type HttpRequest = FastifyRequest
+export type HttpReply = FastifyReply

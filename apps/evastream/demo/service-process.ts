@@ -79,7 +79,8 @@ export class ServiceProcess {
 function spawnProgram({ verb, args, env, through = [], outlives }: ServiceProcessOptions, logPath: string): ChildProcess {
   // A file, not a pipe: a kept process must not die of a reader that left.
   const log = openSync(logPath, 'a')
-  const [command = process.execPath, ...words] = [...through, process.execPath, PROGRAM_PATH, verb, ...args, '--json']
+  const program = [process.execPath, PROGRAM_PATH, verb, ...args, '--json']
+  const [command = process.execPath, ...words] = through.concat(program)
   const child = spawn(command, words, {
     stdio: ['ignore', log, log],
     detached: outlives === true,
