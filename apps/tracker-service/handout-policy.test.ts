@@ -1,14 +1,12 @@
 import { parsePeerId } from '@evastream/core/ids'
 import { describe, expect, it } from 'vitest'
 import { HandoutPolicy, handoutLimit } from './handout-policy.ts'
-import type { PeerRecord } from './swarm-registry.ts'
 
 const HEARTBEAT_MS = 10_000
 const newPolicy = () => new HandoutPolicy({ heartbeatIntervalMs: HEARTBEAT_MS })
 
-function aPeer(name: string, observedHost: string): PeerRecord {
-  const facts = { peerId: parsePeerId(name), host: observedHost, port: 9000, observedHost, tokenDigest: new Uint8Array(32) }
-  return { ...facts, lastSeenAt: 0, uplinkBytesPerSecond: undefined, songIds: new Set(), reports: new Set() }
+function aPeer(name: string, observedHost: string) {
+  return { peerId: parsePeerId(name), observedHost, lastSeenAt: 0 }
 }
 
 describe('HandoutPolicy: reports', () => {
@@ -25,7 +23,7 @@ describe('HandoutPolicy: reports', () => {
     policy.note(aPeer('witness', '198.51.100.7'), silent, 0)
     expect(policy.isHidden(silent, 15_000)).toBe(false)
     expect(policy.isHidden(silent, 15_001)).toBe(true)
-    policy.disprove(silent, 16_000)
+    policy.disprove(silent.peerId, 16_000)
     expect(policy.isHidden(silent, 40_000)).toBe(false)
   })
 
@@ -35,7 +33,7 @@ describe('HandoutPolicy: reports', () => {
     policy.note(aPeer('one', '198.51.100.7'), dead, 0)
     policy.note(aPeer('two', '198.51.100.8'), dead, 0)
     expect(policy.isHidden(dead, 0)).toBe(true)
-    policy.disprove(dead, 1)
+    policy.disprove(dead.peerId, 1)
     expect(policy.isHidden(dead, 1)).toBe(false)
   })
 
@@ -46,6 +44,18 @@ describe('HandoutPolicy: reports', () => {
     expect(policy.isHidden(dead, 0)).toBe(false)
     policy.note(aPeer('two', '127.0.0.1'), dead, 0)
     expect(policy.isHidden(dead, 0)).toBe(true)
+  })
+
+  it('one peer reports it, and the tracker cannot reach it either: it is hidden at once, and the tracker goes on being believed', () => {
+    const policy = newPolicy()
+    const dead = aPeer('dead', '203.0.113.1')
+    for (const at of [0, 100_000]) {
+      policy.noteUnreachable(dead.peerId)
+      expect(policy.isHidden({ ...dead, lastSeenAt: at }, at)).toBe(false)
+      policy.note(aPeer('witness', '198.51.100.7'), dead, at)
+      expect(policy.isHidden({ ...dead, lastSeenAt: at }, at)).toBe(true)
+      policy.disprove(dead.peerId, at)
+    }
   })
 
   it('a peer reports itself: counts for nothing', () => {
@@ -63,7 +73,7 @@ describe('HandoutPolicy: reports', () => {
       policy.note(aPeer(`two-${round}`, '198.51.100.8'), victim, at)
     }
     lie(0, 'a')
-    policy.disprove(victim, 10_000)
+    policy.disprove(victim.peerId, 10_000)
     victim.lastSeenAt = 10_000
     lie(10_001, 'b')
     lie(69_999, 'c')
@@ -74,8 +84,11 @@ describe('HandoutPolicy: reports', () => {
 
   it('many reports of one peer: are bounded', () => {
     const victim = aPeer('victim', '203.0.113.1')
-    for (let number = 0; number < 500; number++) newPolicy().note(aPeer('witness', `198.51.${number >> 8}.${number & 255}`), victim, 0)
-    expect(victim.reports.size).toBe(16)
+    const policy = newPolicy()
+    for (let number = 0; number < 500; number++) policy.note(aPeer('witness', `198.51.${number >> 8}.${number & 255}`), victim, 0)
+    expect(policy.witnessCount(victim.peerId)).toBe(16)
+    policy.forget(victim.peerId)
+    expect(policy.witnessCount(victim.peerId)).toBe(0)
   })
 })
 

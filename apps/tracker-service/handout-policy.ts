@@ -4,10 +4,11 @@
 //
 // A witness is the address that a report came from; on loopback, where all share one, it is the reporting peer.
 // A reported peer is hidden until its next sign of life, when two witnesses reported it, or when one did and the peer's own sign
-// of life is overdue. A sign of life proves its reports wrong and mutes their witnesses for a while, so that two liars hide
+// of life is overdue. The tracker itself is a witness when it dialled the peer and nobody answered. A sign of life proves its reports wrong and mutes their witnesses for a while, so that two liars hide
 // nobody for long. A registration anew is no such proof: whoever was killed and came back was rightly reported.
 
 import { addressScope } from '@evastream/core/address'
+import type { PeerId } from '@evastream/core/ids'
 import { MINUTE_MS, type Millis } from '@evastream/core/units'
 import type { PeerRecord } from './swarm-registry.ts'
 
@@ -15,6 +16,12 @@ export interface HandoutPolicyOptions {
   readonly heartbeatIntervalMs: number
 }
 
+/** What is to be known of a reported peer. */
+export type ReportedPeer = Pick<PeerRecord, 'peerId' | 'lastSeenAt'>
+type Reporter = Pick<PeerRecord, 'peerId' | 'observedHost'>
+
+/** No address: nobody else can be this witness, and it is never muted. */
+const TRACKER_ITSELF = 'the tracker'
 const LATE_AFTER_HEARTBEATS = 1.5
 const MUTED_FOR_MS = MINUTE_MS
 const REPORTS_KEPT_MAX = 16
@@ -25,6 +32,8 @@ const SPELT_CHUNKS_MAX = 500_000
 
 export class HandoutPolicy {
   readonly #options: HandoutPolicyOptions
+  /** Who said, since the peer's last sign of life, that it is dead. */
+  readonly #witnesses = new Map<PeerId, Set<string>>()
   /** Until when a witness is not believed; in the order in which they will be again. */
   readonly #mutedUntil = new Map<string, Millis>()
 
@@ -33,21 +42,44 @@ export class HandoutPolicy {
   }
 
   /** `reporter` calls `reported` dead. */
-  note(reporter: PeerRecord, reported: PeerRecord, at: Millis): void {
+  note(reporter: Reporter, reported: ReportedPeer, at: Millis): void {
     const witness = witnessOf(reporter)
-    if (reporter === reported || this.#isMuted(witness, at) || reported.reports.size >= REPORTS_KEPT_MAX) return
-    reported.reports.add(witness)
+    if (reporter.peerId === reported.peerId || this.#isMuted(witness, at)) return
+    this.#add(reported.peerId, witness)
+  }
+
+  /** The tracker dialled the peer, and nobody was there. */
+  noteUnreachable(peerId: PeerId): void {
+    this.#add(peerId, TRACKER_ITSELF)
   }
 
   /** A sign of life: every report of this peer's death was wrong. */
-  disprove(reported: PeerRecord, at: Millis): void {
-    for (const witness of reported.reports) this.#mute(witness, at)
-    reported.reports.clear()
+  disprove(peerId: PeerId, at: Millis): void {
+    const witnesses = this.#witnesses.size === 0 ? undefined : this.#witnesses.get(peerId)
+    if (witnesses === undefined) return
+    for (const witness of witnesses) if (witness !== TRACKER_ITSELF) this.#mute(witness, at)
+    this.#witnesses.delete(peerId)
   }
 
-  isHidden(peer: PeerRecord, at: Millis): boolean {
+  /** The peer is gone, or begins anew; its witnesses were neither right nor wrong. */
+  forget(peerId: PeerId): void {
+    this.#witnesses.delete(peerId)
+  }
+
+  /** How many say that it is dead. */
+  witnessCount(peerId: PeerId): number {
+    return this.#witnesses.get(peerId)?.size ?? 0
+  }
+
+  isHidden(peer: ReportedPeer, at: Millis): boolean {
+    if (this.#witnesses.size === 0) return false
     const isLate = at - peer.lastSeenAt > LATE_AFTER_HEARTBEATS * this.#options.heartbeatIntervalMs
-    return peer.reports.size >= (isLate ? 1 : 2)
+    return this.witnessCount(peer.peerId) >= (isLate ? 1 : 2)
+  }
+
+  #add(peerId: PeerId, witness: string): void {
+    const witnesses = this.#witnesses.get(peerId) ?? new Set()
+    if (witnesses.size < REPORTS_KEPT_MAX) this.#witnesses.set(peerId, witnesses.add(witness))
   }
 
   #isMuted(witness: string, at: Millis): boolean {
@@ -69,6 +101,6 @@ export function handoutLimit(wanted: { readonly limit: number; readonly chunkCou
   return wanted.isSpeltOut ? Math.max(1, Math.min(wanted.limit, Math.floor(SPELT_CHUNKS_MAX / wanted.chunkCount))) : wanted.limit
 }
 
-function witnessOf(peer: PeerRecord): string {
+function witnessOf(peer: Reporter): string {
   return addressScope(peer.observedHost) === 'loopback' ? `peer ${peer.peerId}` : peer.observedHost
 }

@@ -18,15 +18,18 @@ export interface HousekeepingDeps {
   readonly logger: Logger
 }
 
+/** A slice of sweeping, after which everybody else has a turn. */
+const SLICE_MS = 3
+const SLICE_PAUSE_MS = 1
+/** Looking at the clock costs, too. */
+const EFFORT_PER_LOOK = 64
+
 /** @returns the function that stops it. */
 export function startHousekeeping(deps: HousekeepingDeps, options: { readonly sweepIntervalMs: number }): () => void {
-  const { registry, leases, clock, timers, logger } = deps
+  const { timers } = deps
   let isAsking = false
-  const stopSweeping = timers.every(options.sweepIntervalMs, () => {
-    const peers = registry.sweep(clock.now())
-    leases.sweep(clock.now())
-    if (peers > 0) logger.info({ peers }, 'peers expired')
-  })
+  const sweeper = new Sweeper(deps)
+  const stopSweeping = timers.every(options.sweepIntervalMs, () => sweeper.start())
   const stopAsking = timers.every(REVALIDATION_INTERVAL_MS, () => {
     if (isAsking) return
     isAsking = true
@@ -37,6 +40,43 @@ export function startHousekeeping(deps: HousekeepingDeps, options: { readonly sw
   return () => {
     stopSweeping()
     stopAsking()
+    sweeper.stop()
+  }
+}
+
+/** Sweeps slice by slice, with pauses, until nothing is left; a start while it does changes nothing. */
+class Sweeper {
+  readonly #deps: HousekeepingDeps
+  #cancelNext: (() => void) | undefined
+  #peerCountBefore = 0
+
+  constructor(deps: HousekeepingDeps) {
+    this.#deps = deps
+  }
+
+  start(): void {
+    if (this.#cancelNext !== undefined) return
+    this.#peerCountBefore = this.#deps.registry.peerRegistry.size
+    this.#slice()
+  }
+
+  stop(): void {
+    this.#cancelNext?.()
+  }
+
+  #slice(): void {
+    const { registry, leases, clock, timers, logger } = this.#deps
+    const startedAt = clock.now()
+    this.#cancelNext = undefined
+    for (let isOver = false; !isOver; ) {
+      if (registry.sweepSome(startedAt, EFFORT_PER_LOOK) && leases.sweep(startedAt, EFFORT_PER_LOOK)) {
+        const peers = this.#peerCountBefore - registry.peerRegistry.size
+        if (peers > 0) logger.info({ peers }, 'peers expired')
+        return
+      }
+      isOver = clock.now() - startedAt >= SLICE_MS
+    }
+    this.#cancelNext = timers.after(SLICE_PAUSE_MS, () => this.#slice())
   }
 }
 

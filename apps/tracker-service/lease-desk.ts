@@ -9,6 +9,7 @@ import type { Millis } from '@evastream/core/units'
 import type { OriginLeaseReply, OriginLeaseRequest, OriginLeaseReturn, OriginLeaseReturned } from '@evastream/protocol/tracker-http'
 import type { HandoutPolicy } from './handout-policy.ts'
 import type { Lease, LeaseBook, LeaseFacts, LeaseWait } from './lease-book.ts'
+import type { PeerSlot } from './peer-table.ts'
 import type { SongShape } from './song-directory.ts'
 import type { PeerRecord, SwarmRegistry } from './swarm-registry.ts'
 
@@ -58,13 +59,20 @@ export class LeaseDesk {
   #facts(asker: PeerId, { songId, chunkCount, chunkSizeBytes }: LeasedSong, at: Millis): LeaseFacts {
     const { registry, policy, random } = this.#deps
     const swarm = registry.swarm(songId, at)
-    const accepts = (peer: PeerRecord) => peer.peerId !== asker && !policy.isHidden(peer, at)
+    const peers = registry.peerRegistry
+    const accepts = (slot: PeerSlot) => {
+      const peerId = peers.idOf(slot)
+      return peerId !== asker && !policy.isHidden({ peerId, lastSeenAt: peers.lastSeenAt(slot) }, at)
+    }
     return {
       chunkCount,
       chunkSizeBytes,
       memberCount: swarm?.peerCount ?? 0,
-      isMember: peerId => swarm?.has(peerId) ?? false,
-      holdersOf: (chunkId, count) => registry.sample(songId, { count, chunkId, accepts, at }, random).map(({ peer }) => peer.peerId),
+      isMember: peerId => swarm !== undefined && registry.isMember(swarm, peerId),
+      holdersOf: (chunkId, count) => {
+        const seats = swarm === undefined ? [] : registry.sampleSeats(swarm, { count, chunkId, accepts, at }, random)
+        return seats.map(seat => peers.idOf(registry.seats.peerOf[seat] as number))
+      },
       isAlive: peerId => {
         const peer = registry.peer(peerId, at)
         return peer !== undefined && !policy.isHidden(peer, at)

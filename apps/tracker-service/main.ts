@@ -15,15 +15,13 @@ import { systemClock, systemTimers } from '@evastream/service-kit/system-clock'
 import { randomToken } from '@evastream/service-kit/token-generator'
 import { Registry } from 'prom-client'
 import { trackerConfig, type trackerOptions } from './config.ts'
-import { HandoutPolicy } from './handout-policy.ts'
+import { openHotLane } from './hot-lane.ts'
 import { startHousekeeping } from './housekeeping.ts'
-import { LeaseBook } from './lease-book.ts'
-import { ReportedTraffic } from './reported-traffic.ts'
+import { ReachabilityCheck } from './reachability-check.ts'
 import { addTrackerRoutes, BODY_LIMIT_BYTES } from './routes.ts'
 import { SongDirectory } from './song-directory.ts'
-import { SwarmRegistry } from './swarm-registry.ts'
-import { TrackerDesk } from './tracker-desk.ts'
-import { measureTracker } from './tracker-metrics.ts'
+import { measureTracker, requestObserver } from './tracker-metrics.ts'
+import { makeTrackerParts } from './tracker-parts.ts'
 
 const METADATA_TIMEOUT_MS = 3 * SECOND_MS
 
@@ -31,14 +29,12 @@ export async function startTrackerService(values: ConfigValues<typeof trackerOpt
   const config = trackerConfig(values)
   const clock = systemClock
   const metadata = new MetadataClient({ baseUrl: config.metadataUrl, timeoutMs: METADATA_TIMEOUT_MS })
-  const bootId = randomToken(12)
-  const leases = new LeaseBook({ originCopies: config.originCopies, idPrefix: bootId.slice(0, 6) })
-  const registry = new SwarmRegistry({ ...config, onRemoved: peerId => leases.peerFailed(peerId) })
   const directory = new SongDirectory({ metadata, clock, log: logger }, config)
-  const policy = new HandoutPolicy(config)
-  const traffic = new ReportedTraffic({ peersKeptMax: 2 * config.peersMax })
   const random = seededRandom(Math.floor(Math.random() * Number.MAX_SAFE_INTEGER))
-  const desk = new TrackerDesk({ registry, directory, policy, traffic, leases, clock, random }, { ...config, bootId })
+  const { desk, registry, leases, traffic } = makeTrackerParts(
+    { directory, reachability: new ReachabilityCheck(), clock, random },
+    { ...config, bootId: randomToken(12) },
+  )
 
   const metrics = new Registry()
   const app = await createHttpService(
@@ -47,6 +43,7 @@ export async function startTrackerService(values: ConfigValues<typeof trackerOpt
   )
   addTrackerRoutes(app, desk)
   measureTracker(metrics, { registry, leases, traffic, clock })
+  openHotLane(app, { desk, clock, observe: requestObserver(metrics) })
   const { url } = await listen(app, { host: config.host, port: config.port, portFlag: '--port' })
   const stopHousekeeping = startHousekeeping({ registry, leases, directory, clock, timers: systemTimers, logger }, config)
   logger.info({ url, metadata: config.metadataUrl }, 'tracking')

@@ -3,6 +3,7 @@
 // Invariant: a peer's totals are counted once, also when it leaves and comes back; a peer that restarts counts from zero again.
 
 import type { PeerId } from '@evastream/core/ids'
+import type { PeerSlot, PeerTable } from './peer-table.ts'
 
 export interface Traffic {
   readonly originBytes: number
@@ -14,39 +15,55 @@ export interface Traffic {
 
 export type TrafficReport = { readonly [K in keyof Traffic]?: number | undefined }
 
-const NONE: Traffic = Object.freeze({ originBytes: 0, peerBytes: 0, sentBytes: 0, overrides: 0 })
+export type PeerTotals = Pick<PeerTable, 'totalOf' | 'setTotal'>
+
+/** In the order of the columns that keep them. */
+const NAMES = ['originBytes', 'peerBytes', 'sentBytes', 'overrides'] as const
 
 export class ReportedTraffic {
-  readonly #peersKeptMax: number
-  /** What each peer said last, the longest silent first; the departed are kept until there are too many. */
-  readonly #lastOf = new Map<PeerId, Traffic>()
-  #total: Traffic = NONE
+  readonly #departedMax: number
+  /** What the departed said last, the longest gone first. */
+  readonly #departed = new Map<PeerId, readonly number[]>()
+  readonly #total: Record<keyof Traffic, number> = { originBytes: 0, peerBytes: 0, sentBytes: 0, overrides: 0 }
 
-  constructor(options: { readonly peersKeptMax: number }) {
-    this.#peersKeptMax = options.peersKeptMax
+  constructor(options: { readonly departedMax: number }) {
+    this.#departedMax = options.departedMax
   }
 
   get total(): Traffic {
-    return this.#total
+    return { ...this.#total }
   }
 
   /** A peer's own totals since it started; what it leaves out has not changed. */
-  note(peerId: PeerId, report: TrafficReport): void {
-    const last = this.#lastOf.get(peerId) ?? NONE
-    const now = each(name => report[name] ?? last[name])
-    this.#total = each(name => Math.min(Number.MAX_SAFE_INTEGER, this.#total[name] + growth(last[name], now[name])))
-    this.#lastOf.delete(peerId)
-    this.#lastOf.set(peerId, now)
-    const [longestSilent] = this.#lastOf.keys()
-    if (this.#lastOf.size > this.#peersKeptMax && longestSilent !== undefined) this.#lastOf.delete(longestSilent)
+  note(totals: PeerTotals, slot: PeerSlot, report: TrafficReport): void {
+    for (let index = 0; index < NAMES.length; index++) {
+      const name = NAMES[index] as keyof Traffic
+      const now = report[name]
+      if (now === undefined) continue
+      const before = totals.totalOf(slot, index)
+      if (now === before) continue
+      // A smaller number than before comes from a peer that started again.
+      const growth = now >= before ? now - before : now
+      this.#total[name] = Math.min(Number.MAX_SAFE_INTEGER, this.#total[name] + growth)
+      totals.setTotal(slot, index, now)
+    }
   }
-}
 
-/** A smaller number than before comes from a peer that started again. */
-function growth(before: number, now: number): number {
-  return now >= before ? now - before : now
-}
+  /** A peer that is about to leave. */
+  keep(totals: PeerTotals, slot: PeerSlot, peerId: PeerId): void {
+    const last = NAMES.map((_, index) => totals.totalOf(slot, index))
+    if (last.every(total => total === 0)) return
+    this.#departed.delete(peerId)
+    this.#departed.set(peerId, last)
+    const [longestGone] = this.#departed.keys()
+    if (this.#departed.size > this.#departedMax && longestGone !== undefined) this.#departed.delete(longestGone)
+  }
 
-function each(value: (name: keyof Traffic) => number): Traffic {
-  return { originBytes: value('originBytes'), peerBytes: value('peerBytes'), sentBytes: value('sentBytes'), overrides: value('overrides') }
+  /** A peer that has come, maybe again. */
+  recall(totals: PeerTotals, slot: PeerSlot, peerId: PeerId): void {
+    const last = this.#departed.get(peerId)
+    if (last === undefined) return
+    for (const [index, total] of last.entries()) totals.setTotal(slot, index, total)
+    this.#departed.delete(peerId)
+  }
 }

@@ -12,14 +12,11 @@ import { RecordedLog } from '@evastream/testkit/recorded-log'
 import { songFixture } from '@evastream/testkit/song-fixture'
 import { Registry } from 'prom-client'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { HandoutPolicy } from './handout-policy.ts'
-import { LeaseBook } from './lease-book.ts'
-import { ReportedTraffic } from './reported-traffic.ts'
+import { openHotLane } from './hot-lane.ts'
 import { addTrackerRoutes, BODY_LIMIT_BYTES } from './routes.ts'
 import { SongDirectory } from './song-directory.ts'
-import { SwarmRegistry } from './swarm-registry.ts'
-import { TrackerDesk } from './tracker-desk.ts'
-import { measureTracker } from './tracker-metrics.ts'
+import { measureTracker, requestObserver } from './tracker-metrics.ts'
+import { makeTrackerParts } from './tracker-parts.ts'
 
 const HEARTBEAT_MS = 10_000
 const EXPIRES_MS = 30_000
@@ -38,7 +35,7 @@ type Send = (path: string, body?: unknown, token?: string) => Promise<Reply>
 
 async function aTracker(limits: { readonly peersMax?: number; readonly songsPerPeerMax?: number } = {}) {
   const clock = fakeClock()
-  const state = { isMetadataDown: false, onLookup: () => {} }
+  const state = { isMetadataDown: false, isReachable: true, onLookup: () => {} }
   const metadata = {
     async lookUpSong(songId: SongId) {
       state.onLookup()
@@ -48,22 +45,10 @@ async function aTracker(limits: { readonly peersMax?: number; readonly songsPerP
       return { kind: 'found' as const, manifest: fixture.manifest, version: undefined }
     },
   }
-  const leases = new LeaseBook({ originCopies: 1, idPrefix: 'life1' })
-  const registry = new SwarmRegistry({
-    expiresAfterMs: EXPIRES_MS,
-    peersMax: limits.peersMax ?? 1000,
-    songsPerPeerMax: limits.songsPerPeerMax ?? 100,
-    holdingsMaxBytes: 1e8,
-    onRemoved: peerId => leases.peerFailed(peerId),
-  })
-  const traffic = new ReportedTraffic({ peersKeptMax: 100 })
-  const desk = new TrackerDesk(
+  const { desk, registry, leases, traffic } = makeTrackerParts(
     {
-      registry,
       directory: new SongDirectory({ metadata, clock, log: new RecordedLog() }, { metadataUrl: 'http://metadata' }),
-      policy: new HandoutPolicy({ heartbeatIntervalMs: HEARTBEAT_MS }),
-      traffic,
-      leases,
+      reachability: { isReachable: async () => state.isReachable },
       clock,
       random: seededRandom(4),
     },
@@ -72,6 +57,10 @@ async function aTracker(limits: { readonly peersMax?: number; readonly songsPerP
       heartbeatIntervalMs: HEARTBEAT_MS,
       expiresAfterMs: EXPIRES_MS,
       trustedRanges: [parseAddressRange('10.0.0.0/8')].flatMap(range => range ?? []),
+      originCopies: 1,
+      peersMax: limits.peersMax ?? 1000,
+      songsPerPeerMax: limits.songsPerPeerMax ?? 100,
+      holdingsMaxBytes: 1e8,
     },
   )
   const metrics = new Registry()
@@ -81,6 +70,7 @@ async function aTracker(limits: { readonly peersMax?: number; readonly songsPerP
   )
   addTrackerRoutes(app, desk)
   measureTracker(metrics, { registry, leases, traffic, clock })
+  openHotLane(app, { desk, clock, observe: requestObserver(metrics) })
   const { url } = await listen(app, { host: '127.0.0.1', port: 0, portFlag: '--port' })
   open.push(app)
   const send: Send = async (path, body, token) => {
@@ -368,7 +358,7 @@ describe('POST /origin-lease and /origin-lease-returned', () => {
   it('a chunk nobody holds: is granted to the first who asks, and the others learn whom to take it from', async () => {
     const { send, tokenOf } = await aSwarm('peer-1', 'peer-2')
     const first = await send('/origin-lease', ask('peer-1', { chunkIds: [5, 6] }), tokenOf('peer-1'))
-    const leaseId = expect.stringMatching(/^life1-/)
+    const leaseId = expect.stringMatching(/^boot-1-/)
     const granted = [5, 6].map(chunkId => ({ chunkId, leaseId, expiresInMs: 2000 }))
     expect(first).toMatchObject({ status: 200, body: { songId: 'song-1', granted, waiting: [] } })
     const second = await send('/origin-lease', ask('peer-2', { chunkIds: [5, 0] }), tokenOf('peer-2'))

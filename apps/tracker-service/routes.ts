@@ -32,6 +32,8 @@ import type { Caller, TrackerDesk } from './tracker-desk.ts'
 /** Room for the longest announcement: ten thousand chunk ids of seven digits, and two long ids. */
 export const BODY_LIMIT_BYTES = 128 * 1024
 
+const JSON_MEDIA_TYPE = 'application/json; charset=utf-8'
+
 export function addTrackerRoutes(app: HttpApp, desk: TrackerDesk): void {
   addPeerRoutes(app, desk)
   addChunkRoutes(app, desk)
@@ -104,8 +106,16 @@ function addReadingRoutes(app: HttpApp, desk: TrackerDesk): void {
   const tags = ['swarms']
   app.get(
     '/peers',
-    { schema: { tags, summary: 'A random sample of the peers that hold a song', querystring: PeersQuery, response: { 200: PeersReply } } },
-    async (request, reply) => reply.header('cache-control', 'no-store').send(desk.peers(request.query)),
+    {
+      schema: { tags, summary: 'A random sample of the peers that hold a song', querystring: PeersQuery, response: { 200: PeersReply } },
+      // It is text already, whatever its type says.
+      serializerCompiler: () => (text: unknown) => String(text),
+    },
+    async (request, reply) =>
+      reply
+        .header('cache-control', 'no-store')
+        .type(JSON_MEDIA_TYPE)
+        .send(desk.peers(request.query) as unknown as PeersReply),
   )
   app.get('/stats', { schema: { tags, summary: 'What the tracker counted', response: { 200: TrackerStats } } }, async (_request, reply) =>
     reply.header('cache-control', 'no-store').send(desk.stats()),

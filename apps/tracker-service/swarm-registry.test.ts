@@ -213,7 +213,7 @@ describe('SwarmRegistry: bounds', () => {
 
   it('bytes of holdings: are given back by whoever leaves, whichever way', () => {
     const song = { songId: parseSongId('long'), chunkCount: 8000 }
-    const roomForOneBytes = 1000 + 200 + 4 * 8000
+    const roomForOneBytes = 1000 + 40 + 4 * 8000 + 600
     const registry = new SwarmRegistry({ ...options, holdingsMaxBytes: roomForOneBytes + 100 })
     const leaving = [
       (peer: PeerRecord) => registry.remove(peer.peerId),
@@ -269,9 +269,9 @@ describe('SwarmRegistry: sampling', () => {
     for (let number = 0; number < 5000; number++) crowd.acquire(admit(crowd, number), song, [0, 1, 2, 3])
     const { random, readCount } = countingRandom()
     expect(crowd.sample(song.songId, { count: 30, chunkId: 2, accepts: everyone, at: 0 }, random)).toHaveLength(30)
-    expect(readCount()).toBe(30)
+    expect(readCount()).toBeLessThan(36)
     expect(crowd.sample(song.songId, { count: 30, accepts: everyone, at: 0 }, random)).toHaveLength(30)
-    expect(readCount()).toBe(60)
+    expect(readCount()).toBeLessThan(72)
   })
 
   it('the holders of a chunk, once all are found: nobody else is read', () => {
@@ -281,7 +281,7 @@ describe('SwarmRegistry: sampling', () => {
     expect(crowd.sample(song.songId, { count: 9, chunkId: 2, accepts: everyone, at: 0 }, random)).toEqual([])
     expect(readCount()).toBe(0)
     expect(crowd.sample(song.songId, { count: 2000, chunkId: 1, accepts: everyone, at: 0 }, random)).toHaveLength(4)
-    expect(readCount()).toBeLessThan(2000)
+    expect(readCount()).toBe(4)
   })
 
   function countingRandom(): { random: Random; readCount: () => number } {

@@ -7,34 +7,34 @@ import { EvaError } from '@evastream/core/errors'
 import { type ChunkId, parsePeerId, parseSongId } from '@evastream/core/ids'
 import type { Random } from '@evastream/core/random'
 import type { Millis } from '@evastream/core/units'
-import {
-  type ChunkAcquiredRequest,
-  type ChunkReleasedRequest,
-  type ChunksReply,
-  type HeartbeatReply,
-  type HeartbeatRequest,
-  LISTED_PEERS_DEFAULT,
-  type ListedPeerReply,
-  type OriginLeaseReply,
-  type OriginLeaseRequest,
-  type OriginLeaseReturn,
-  type OriginLeaseReturned,
-  type PeerReportRequest,
-  type PeersQuery,
-  type PeersReply,
-  type RegisterRequest,
-  type Registration,
-  type SwarmReply,
-  type TrackerStats,
+import type {
+  ChunkAcquiredRequest,
+  ChunkReleasedRequest,
+  ChunksReply,
+  HeartbeatReply,
+  HeartbeatRequest,
+  OriginLeaseReply,
+  OriginLeaseRequest,
+  OriginLeaseReturn,
+  OriginLeaseReturned,
+  PeerReportRequest,
+  PeersQuery,
+  RegisterRequest,
+  Registration,
+  SwarmReply,
+  TrackerStats,
 } from '@evastream/protocol/tracker-http'
 import { judgeAddress } from './address-policy.ts'
-import { type HandoutPolicy, handoutLimit } from './handout-policy.ts'
+import type { HandoutPolicy } from './handout-policy.ts'
 import type { LeaseBook } from './lease-book.ts'
 import { LeaseDesk } from './lease-desk.ts'
+import { PeerListing } from './peer-listing.ts'
+import { NONE, type PeerSlot } from './peer-table.ts'
 import { checkToken, isTokenOf, tokenDigest, tokenFor } from './peer-token.ts'
+import type { ReachabilityCheck } from './reachability-check.ts'
 import type { ReportedTraffic } from './reported-traffic.ts'
 import type { SongDirectory } from './song-directory.ts'
-import type { HoldingPeer, PeerRecord, SwarmRegistry } from './swarm-registry.ts'
+import type { PeerRecord, SwarmRegistry } from './swarm-registry.ts'
 
 export interface TrackerDeskDeps {
   readonly registry: SwarmRegistry
@@ -42,6 +42,7 @@ export interface TrackerDeskDeps {
   readonly policy: HandoutPolicy
   readonly traffic: ReportedTraffic
   readonly leases: LeaseBook
+  readonly reachability: Pick<ReachabilityCheck, 'isReachable'>
   readonly clock: { now(): Millis }
   readonly random: Random
 }
@@ -67,6 +68,7 @@ export class TrackerDesk {
   readonly #options: TrackerDeskOptions
   readonly #startedAt: Millis
   readonly #leaseDesk: LeaseDesk
+  readonly #listing: PeerListing
   #announcementCount = 0
 
   constructor(deps: TrackerDeskDeps, options: TrackerDeskOptions) {
@@ -74,6 +76,7 @@ export class TrackerDesk {
     this.#options = options
     this.#startedAt = deps.clock.now()
     this.#leaseDesk = new LeaseDesk(deps)
+    this.#listing = new PeerListing(deps)
   }
 
   /** @throws EvaError `EVA_PEER_ID_TAKEN`, `EVA_HOST_NOT_ALLOWED`, `EVA_LIMIT_REACHED` */
@@ -84,7 +87,7 @@ export class TrackerDesk {
     const peerId = parsePeerId(request.peerId)
     const address = judgeAddress({ remoteAddress: caller.remoteAddress, claimedHost: request.host }, trustedRanges)
     const living = registry.peer(peerId, at)
-    if (living !== undefined && !isTokenOf(caller.token, living.tokenDigest))
+    if (living !== undefined && !isTokenOf(caller.token, digest => registry.peerRegistry.hasDigest(living.slot, digest)))
       throw new EvaError('EVA_PEER_ID_TAKEN', { details: { peerId } })
     const token = tokenFor(caller.token)
     registry.admit({ peerId, ...address, port: request.port, tokenDigest: tokenDigest(token) }, at)
@@ -92,9 +95,10 @@ export class TrackerDesk {
   }
 
   heartbeat(request: HeartbeatRequest, caller: Caller): HeartbeatReply {
-    const peer = this.#speaker(request.peerId, caller)
-    if (request.uplinkBytesPerSecond !== undefined) peer.uplinkBytesPerSecond = request.uplinkBytesPerSecond
-    this.#deps.traffic.note(peer.peerId, request)
+    const slot = this.#speakingSlot(request.peerId, caller)
+    const peers = this.#deps.registry.peerRegistry
+    if (request.uplinkBytesPerSecond !== undefined) peers.setUplink(slot, request.uplinkBytesPerSecond)
+    this.#deps.traffic.note(peers, slot, request)
     return { bootId: this.#options.bootId }
   }
 
@@ -147,21 +151,13 @@ export class TrackerDesk {
     if (reported === undefined) return { reportedPeerId }
     this.#deps.policy.note(reporter, reported, at)
     if (this.#deps.policy.isHidden(reported, at)) this.#deps.leases.peerFailed(reportedPeerId)
+    else if (this.#deps.policy.witnessCount(reportedPeerId) > 0) void this.#dial(reported)
     return { reportedPeerId }
   }
 
-  peers(query: PeersQuery): PeersReply {
-    const { registry, policy, random } = this.#deps
-    const songId = parseSongId(query.songId)
-    const excluded = query.exclude === undefined ? undefined : parsePeerId(query.exclude)
-    const at = this.#deps.clock.now()
-    const chunkCount = registry.swarm(songId, at)?.chunkCount
-    if (chunkCount === undefined) return { songId, peers: [] }
-    const isSpeltOut = query.format !== 'bitmap'
-    const count = handoutLimit({ limit: query.limit ?? LISTED_PEERS_DEFAULT, chunkCount, isSpeltOut })
-    const accepts = (peer: PeerRecord) => peer.peerId !== excluded && !policy.isHidden(peer, at)
-    const sample = registry.sample(songId, { count, chunkId: query.chunkId, accepts, at }, random)
-    return { songId, chunkCount, peers: sample.map(holder => listing(holder, isSpeltOut)) }
+  /** A PeersReply, as text. */
+  peers(query: PeersQuery): string {
+    return this.#listing.text(query, this.#deps.clock.now())
   }
 
   stats(): TrackerStats {
@@ -188,16 +184,33 @@ export class TrackerDesk {
     return { songId, chunkCount, peers: swarm?.peerCount ?? 0, completePeers: swarm?.completeCount ?? 0, availability, leasedChunks }
   }
 
-  /** @throws EvaError `EVA_PEER_UNKNOWN`, `EVA_TOKEN_REQUIRED`, `EVA_TOKEN_REJECTED` */
+  /** The tracker sees for itself; nobody waits for it. */
+  async #dial(peer: PeerRecord): Promise<void> {
+    const { registry, policy, leases, reachability, clock } = this.#deps
+    if (await reachability.isReachable(peer)) return
+    const at = clock.now()
+    const now = registry.peer(peer.peerId, at)
+    if (now === undefined || now.life !== peer.life || now.lastSeenAt !== peer.lastSeenAt) return
+    policy.noteUnreachable(peer.peerId)
+    if (policy.isHidden(now, at)) leases.peerFailed(peer.peerId)
+  }
+
   #speaker(peerIdText: string, caller: Caller): PeerRecord {
-    const at = this.#deps.clock.now()
+    this.#speakingSlot(peerIdText, caller)
+    return this.#deps.registry.peer(parsePeerId(peerIdText), this.#deps.clock.now()) as PeerRecord
+  }
+
+  /** @throws EvaError `EVA_PEER_UNKNOWN`, `EVA_TOKEN_REQUIRED`, `EVA_TOKEN_REJECTED` */
+  #speakingSlot(peerIdText: string, caller: Caller): PeerSlot {
+    const { registry, policy, clock } = this.#deps
+    const at = clock.now()
     const peerId = parsePeerId(peerIdText)
-    const peer = this.#deps.registry.peer(peerId, at)
-    if (peer === undefined) throw new EvaError('EVA_PEER_UNKNOWN', { details: { peerId } })
-    checkToken(caller.token, peer.tokenDigest)
-    this.#deps.policy.disprove(peer, at)
-    this.#deps.registry.touch(peer, at)
-    return peer
+    const slot = registry.slotOf(peerId, at)
+    if (slot === NONE) throw new EvaError('EVA_PEER_UNKNOWN', { details: { peerId } })
+    checkToken(caller.token, digest => registry.peerRegistry.hasDigest(slot, digest))
+    policy.disprove(peerId, at)
+    registry.peerRegistry.touch(slot, at)
+    return slot
   }
 }
 
@@ -205,9 +218,4 @@ function announcedChunks({ chunkId, chunkIds }: ChunkAcquiredRequest): readonly 
   if (chunkId !== undefined && chunkIds === undefined) return [chunkId]
   if (chunkIds !== undefined && chunkId === undefined) return chunkIds
   throw new EvaError('EVA_REQUEST_INVALID', { details: { reason: 'it needs "chunkId" or "chunkIds", one of the two' } })
-}
-
-function listing({ peer: { peerId, host, port }, chunks }: HoldingPeer, isSpeltOut: boolean): ListedPeerReply {
-  if (isSpeltOut) return { peerId, host, port, chunks: [...chunks.members()] }
-  return { peerId, host, port, bitmap: Buffer.from(chunks.toBytes()).toString('base64') }
 }
