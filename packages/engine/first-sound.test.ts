@@ -39,6 +39,16 @@ describe('first sound', () => {
     expect(sound.awaited().until).toBe(0)
   })
 
+  test('the reader reads on, as fast as blocks come: it heard something, and nothing is held back for what it reads next', () => {
+    const { parts, song, sound } = listening(0)
+    const request = parts.ask(song, fromPeer('anna'))
+    parts.desk.blockArrived(request, 0)
+    song.readerMoved('reader', BLOCK, 10)
+    expect(sound.awaited().until).toBe(0)
+    song.readerMoved('reader', 5 * CHUNK, 20)
+    expect(sound.awaited().until).toBe(1020)
+  })
+
   test('the bytes cross into a chunk that is held, or end with the song: over as well', () => {
     const { parts, song, sound } = listening(CHUNK - 1)
     song.chunkHeld(1)
