@@ -2,15 +2,18 @@
 // Not the demo's town, and no story: it starts, publishes and stops.
 // Invariant: `close` ends every process it started.
 
-import { execFile } from 'node:child_process'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
+import { Writable } from 'node:stream'
+import { KIB } from '@evastream/core/units'
 import type { PeerStatus } from '@evastream/protocol/peer-http'
+import type { SwarmReply, TrackerStats } from '@evastream/protocol/tracker-http'
+import { loadConfig } from '@evastream/service-kit/config'
 import { mp3Bytes } from '@evastream/testkit/audio-fixtures'
 import { eventually } from '@evastream/testkit/eventually'
 import { ServiceProcess } from '../../apps/evastream/demo/service-process.ts'
-import { PROGRAM_PATH } from '../../apps/evastream/repository-path.ts'
+import { preprocessorOptions } from '../../apps/preprocessor/config.ts'
+import { publishSong } from '../../apps/preprocessor/main.ts'
 
 interface Services {
   readonly metadata: ServiceProcess
@@ -42,16 +45,34 @@ export class BenchTown {
     return Number(new URL(this.#services.origin.url).port)
   }
 
-  /** Of chunks of 256 KiB. @returns its id */
-  async publish(sizeBytes: number): Promise<string> {
+  /** @returns its id */
+  async publish(sizeBytes: number, chunkSizeBytes = 256 * KIB): Promise<string> {
     const songId = `song-${++this.#count}`
     const path = join(this.#directory, `${songId}.mp3`)
     await writeFile(path, mp3Bytes({ seed: this.#count, sizeBytes }))
     const places = [`--storage=${join(this.#directory, 'storage')}`, `--metadata=${this.#services.metadata.url}`]
     const token = `--token-file=${join(this.#directory, 'metadata', 'operator-token')}`
-    await promisify(execFile)(process.execPath, [PROGRAM_PATH, 'preprocess', `--input=${path}`, `--songId=${songId}`, token, ...places])
+    const flags = [`--input=${path}`, `--songId=${songId}`, `--chunkSize=${chunkSizeBytes}`, '--quiet', token, ...places]
+    const { values } = loadConfig(preprocessorOptions, { argv: flags, env: {} })
+    const silent = new Writable({ write: (_chunk, _encoding, done) => done() })
+    await publishSong(values, { stdout: silent, stderr: silent, isTerminal: false, env: {} })
     await rm(path)
     return songId
+  }
+
+  /** Songs of which the tracker knows a holder. */
+  async heldSongCount(): Promise<number> {
+    return ((await this.#ask('/stats')) as TrackerStats).songs
+  }
+
+  /** Holders of the song's chunks, added up. */
+  async holdingCount(songId: string): Promise<number> {
+    const { availability } = (await this.#ask(`/swarms/${songId}`)) as SwarmReply
+    return availability.reduce((sum, holders) => sum + holders, 0)
+  }
+
+  async #ask(path: string): Promise<unknown> {
+    return (await fetch(`${this.#services.tracker.url}${path}`)).json()
   }
 
   async startPeer(peerId: string, flags: readonly string[] = []): Promise<ServiceProcess> {
