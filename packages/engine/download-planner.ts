@@ -285,7 +285,7 @@ export class DownloadPlanner {
         if (chunk.phase === 'completing' || !chunk.isIdle || urgent?.has(chunk.chunkId)) continue
         const parkedUntil = song.isWanted(chunk.chunkId) ? chunk.activeAt + config.parkedChunkMs : 0
         if (parkedUntil === 0) unwanted ??= { song, chunk }
-        else if (priority !== 'play' && parkedUntil > now) this.#noteWake(parkedUntil)
+        else if (parkedUntil > now && (priority !== 'play' || song.wasEvicted(chunk.chunkId))) this.#noteWake(parkedUntil)
         else if (priority !== 'play' && chunk.phase === 'unstored') continue
         else if (victim === undefined || chunk.blocksHere < victim.chunk.blocksHere) victim = { song, chunk }
       }
@@ -293,6 +293,7 @@ export class DownloadPlanner {
     // The one that was parked first goes first.
     victim = unwanted ?? victim
     if (victim === undefined) return false
+    if (victim.chunk.blocksHere > 0) victim.song.chunkEvicted(victim.chunk.chunkId)
     desk.discard(victim.song, victim.chunk)
     this.#chunksInProgress--
     return this.#hasRoom(priority)

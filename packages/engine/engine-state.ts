@@ -11,6 +11,7 @@ import { DeliveryPace } from './delivery-pace.ts'
 import { DownloadLimit } from './download-limit.ts'
 import { HedgeBudget } from './hedge-budget.ts'
 import { OriginHealth } from './origin-health.ts'
+import { OwnLink } from './own-link.ts'
 import { PeerHealth } from './peer-health.ts'
 import { PeerTable } from './peer-table.ts'
 import { RequestTable } from './request-table.ts'
@@ -30,6 +31,7 @@ export class EngineState {
   readonly limit: DownloadLimit
   /** How fast all sources together deliver: what our own link bears, or what there is to be had. */
   readonly receiving = new DeliveryPace()
+  readonly ownLink = new OwnLink()
   readonly spreads = { peer: new CompletionSpread(), origin: new CompletionSpread() }
   now: Millis = 0
   #commands: SchedulerCommand[] = []

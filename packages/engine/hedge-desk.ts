@@ -32,6 +32,8 @@ const RISK_LEAD_MS = 500
 const SURE_FACTOR = 1.5
 /** Blocks move to a source that would be done in half the time. */
 const MOVE_FACTOR = 2
+/** A source that sent nothing for the time that so many blocks take it has fallen silent. */
+const QUIET_BLOCKS = 2
 
 export class HedgeDesk {
   readonly #deps: HedgeDeskDeps
@@ -65,7 +67,7 @@ export class HedgeDesk {
     const batch = { firstBlock: rest.firstBlock, blockCount: Math.min(rest.blockCount, survey.batchBlocks(second, wanted)) }
     const isFull = state.requests.size >= state.config.downloadsInFlightMax
     const affordable = isFull ? undefined : this.#affordable(batch, wanted)
-    if (affordable?.blockCount !== rest.blockCount && chunk.verify === 'blocks' && remainingMs > MOVE_FACTOR * finishMs) {
+    if (affordable?.blockCount !== rest.blockCount && chunk.verify === 'blocks' && this.#isWorthMoving(request, finishMs)) {
       blame.requestMoved(request, remainingMs === Number.POSITIVE_INFINITY)
       desk.open({ song, chunk, run: batch, source: second, priority, deadlineAt, hedgeOf: undefined })
       return true
@@ -112,13 +114,22 @@ export class HedgeDesk {
     return blockCount > 0 ? { firstBlock: batch.firstBlock, blockCount } : undefined
   }
 
+  /** What it lacks would be here in half the time from elsewhere, and our own link would bear that. */
+  #isWorthMoving(request: OpenRequest, finishMs: Millis): boolean {
+    const { ownLink, requests } = this.#deps.state
+    const missingBytes = Math.max(0, request.sizeBytes - request.receivedBytes)
+    return this.#remainingMs(request) > MOVE_FACTOR * Math.max(finishMs, ownLink.shareMs(missingBytes, requests.sourceCount))
+  }
+
   /** How long a request will still take by the pace of its source; for ever, if nothing came for the time of two blocks, or for long. */
   #remainingMs(request: OpenRequest): Millis {
     const { state } = this.#deps
     const pace = state.paceOf(request.source)
     const msPerByte = 1000 / state.rateOf(request.source)
-    const quietMs = (pace.roundTripMs ?? state.config.roundTripAssumedMs) + 2 * BLOCK_SIZE_BYTES * msPerByte
-    return state.now - request.quietSince > Math.min(quietMs, state.config.silenceMs / 2)
+    const quietMs = (pace.roundTripMs ?? state.config.roundTripAssumedMs) + QUIET_BLOCKS * BLOCK_SIZE_BYTES * msPerByte
+    // On a slow link of our own every source falls silent while the others send.
+    const ownTurnMs = state.ownLink.shareMs(BLOCK_SIZE_BYTES, state.requests.sourceCount)
+    return state.now - request.quietSince > Math.max(ownTurnMs, Math.min(quietMs, state.config.silenceMs / 2))
       ? Number.POSITIVE_INFINITY
       : pace.openBytes * msPerByte
   }

@@ -65,6 +65,7 @@ export class RequestDesk {
     requests.arrived(request, sizeBytes, now)
     pace.arrived(sizeBytes, now)
     receiving.arrived(sizeBytes, now)
+    this.#state.ownLink.arrived(sizeBytes, now)
     hedges.received(sizeBytes)
     request.chunk.activeAt = now
   }

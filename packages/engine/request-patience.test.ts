@@ -26,7 +26,15 @@ function aRequest(changes: Partial<OpenRequest> = {}): OpenRequest {
 }
 
 function aSource(changes: Partial<SourceExpectation> = {}): SourceExpectation {
-  return { rateBytesPerSecond: 1_000_000, roundTripMs: 20, patience: 1, openRequests: 1, spread: new CompletionSpread(), ...changes }
+  return {
+    rateBytesPerSecond: 1_000_000,
+    roundTripMs: 20,
+    patience: 1,
+    openRequests: 1,
+    ownBlockMs: 0,
+    spread: new CompletionSpread(),
+    ...changes,
+  }
 }
 
 const patienceMs = (request: OpenRequest, source: SourceExpectation) => giveUpAt(request, source, defaultEngineConfig) - request.askedAt
@@ -118,6 +126,20 @@ describe('request patience: slow links are not given up for ever', () => {
   test('ten requests share our slow link, and this one is needed soon and loses nothing that verified: given up', () => {
     const request = aRequest({ quietSince: 11_900, receivedBytes: 20_000, queueBytes: 20_000, priority: 'play', deadlineAt: 900 })
     expect(giveUpAt(request, aSource({ rateBytesPerSecond: 2000, openRequests: 10 }), defaultEngineConfig)).toBeLessThan(12_000)
+  })
+
+  test('needed soon, and it sends its share of what our own link bears: not given up, for nobody could send more', () => {
+    const request = aRequest({ quietSince: 11_900, receivedBytes: 20_000, queueBytes: 20_000, priority: 'play', deadlineAt: 900 })
+    const source = aSource({ rateBytesPerSecond: 2000, openRequests: 5, ownBlockMs: 8000 })
+    expect(giveUpAt(request, source, defaultEngineConfig)).toBeGreaterThan(13_000)
+  })
+
+  test('our own link needs long for a block of each source: silence is borne as long', () => {
+    const request = aRequest({ quietSince: 1000, priority: 'play', deadlineAt: 1000 })
+    const source = aSource({ ownBlockMs: 6000 })
+    const unhurried = { ...defaultEngineConfig, requestTimeoutMinMs: 9000, silenceMs: 2000 }
+    expect(giveUpAt({ ...request, expectedMs: 9000 }, source, unhurried)).toBe(7000)
+    expect(giveUpAt({ ...request, expectedMs: 9000 }, aSource(), unhurried)).toBe(3000)
   })
 
   test('slower than anybody can bear: given up', () => {

@@ -16,7 +16,12 @@ export interface SourceExpectation {
   readonly patience: number
   /** Requests under way at all sources: they share our own link. */
   readonly openRequests: number
+  /** How long (ms) a block takes at least on our own link, shared by all sources that something is asked of; 0: not known. */
+  readonly ownBlockMs: number
 }
+
+/** A source that sends its share of our own link, divided by this, is as good as any. */
+const OWN_SHARE_FACTOR = 2
 
 /** When the request is given up if nothing more comes of it. */
 export function giveUpAt(request: OpenRequest, source: SourceExpectation, config: EngineConfig): Millis {
@@ -35,7 +40,7 @@ function silentAt(request: OpenRequest, source: SourceExpectation, config: Engin
   // Giving up what keeps the blocks that arrived costs little: then a slow source is not waited for as long as another.
   const patience = request.chunk.verify === 'blocks' ? Math.min(request.patience, 2 ** config.silentDoublingsMax) : request.patience
   const blockMs = (BLOCK_SIZE_BYTES * 1000) / source.rateBytesPerSecond
-  return request.quietSince + patience * Math.max(config.silenceMs, source.roundTripMs + config.silenceBlocks * blockMs)
+  return request.quietSince + patience * Math.max(config.silenceMs, source.ownBlockMs, source.roundTripMs + config.silenceBlocks * blockMs)
 }
 
 function overdueAt(request: OpenRequest, source: SourceExpectation, config: EngineConfig): Millis {
@@ -47,7 +52,9 @@ function overdueAt(request: OpenRequest, source: SourceExpectation, config: Engi
   const isLight = request.priority === 'play' && request.chunk.verify === 'blocks'
   const bearableBytesPerSecond = config.rateMinBytesPerSecond / (isLight ? 1 : source.openRequests)
   const bearableMs = (request.queueBytes * 1000) / bearableBytesPerSecond
-  return request.askedAt + Math.max(limitMs, bearableMs)
+  // Nor can any source do better than its share of our own link.
+  const ownShareMs = (request.queueBytes / BLOCK_SIZE_BYTES) * source.ownBlockMs
+  return request.askedAt + Math.max(limitMs, bearableMs, OWN_SHARE_FACTOR * ownShareMs)
 }
 
 /** What is needed soon is given up soon; the rest gets as long as a silent source would. */

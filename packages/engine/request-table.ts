@@ -53,6 +53,11 @@ export class RequestTable {
     return this.#open.size
   }
 
+  /** Sources that something is asked of. */
+  get sourceCount(): number {
+    return this.#bySource.size
+  }
+
   get(requestId: number): OpenRequest | undefined {
     return this.#open.get(requestId)
   }

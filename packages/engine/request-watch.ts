@@ -2,7 +2,7 @@
 // Not the measure of "too long" (request-patience), nor what follows for the source (blame-desk), nor the second source (hedge-desk).
 // Invariant: after `check`, the next moment to check lies in the future.
 
-import type { Millis } from '@evastream/core/units'
+import { BLOCK_SIZE_BYTES, type Millis } from '@evastream/core/units'
 import type { BlameDesk } from './blame-desk.ts'
 import type { EngineState } from './engine-state.ts'
 import type { HedgeDesk } from './hedge-desk.ts'
@@ -53,6 +53,7 @@ export class RequestWatch {
         spread: state.spreads[source.kind],
         patience: state.patienceOf(source),
         openRequests: state.requests.size,
+        ownBlockMs: state.ownLink.shareMs(BLOCK_SIZE_BYTES, state.requests.sourceCount),
       },
       state.config,
     )

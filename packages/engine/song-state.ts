@@ -41,6 +41,7 @@ export class SongState {
   readonly #marks = new Map<ChunkId, Map<PeerId, Pause>>()
   readonly #originPauses = new Map<ChunkId, Pause>()
   readonly #chunkPauses = new Map<ChunkId, Pause>()
+  readonly #evicted = new Set<ChunkId>()
   #interest: Interest
   #wantedCount: number | undefined
   #ahead: Ahead = 'nothing'
@@ -143,6 +144,7 @@ export class SongState {
     this.#marks.delete(chunkId)
     this.#originPauses.delete(chunkId)
     this.#chunkPauses.delete(chunkId)
+    this.#evicted.delete(chunkId)
     this.#wantedCount = undefined
   }
 
@@ -197,6 +199,15 @@ export class SongState {
 
   chunkPauseOf(chunkId: ChunkId): Millis {
     return this.#chunkPauses.get(chunkId)?.until ?? 0
+  }
+
+  /** What was here of a chunk was thrown away for the sake of one more urgent: begun again, it is spared while it gets on. */
+  chunkEvicted(chunkId: ChunkId): void {
+    this.#evicted.add(chunkId)
+  }
+
+  wasEvicted(chunkId: ChunkId): boolean {
+    return this.#evicted.has(chunkId)
   }
 
   /** Wanted chunks that are neither held nor in progress. */

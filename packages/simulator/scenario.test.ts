@@ -55,6 +55,32 @@ test('swarm: the only holder comes back after a crash, the origin dead: the rest
   expect(outcome.lastStoredAt).toBeLessThan(1.5 * MINUTE_MS)
 })
 
+test('swarm: a listener whose own link is a trickle, beside fast holders: waits for what comes instead of asking one after another', () => {
+  const link = { upBytesPerSecond: MIB, downBytesPerSecond: 10 * KIB, latencyMs: 30 }
+  const listens = [{ startsAfterMs: SECOND_MS, fromBytes: 0 }]
+  const world = scenario().song({ chunkCount: 3 }).peer('peer-1', { holds: 'everything' }).peer('peer-2', { holds: 'everything' })
+  const outcome = world.peer('peer-3', { holds: 'everything' }).peer('peer-4', { interest: 'idle', link, listens }).run()
+  expectGood(outcome)
+  expect(outcome.lastStoredAt).toBeLessThan(100 * SECOND_MS)
+  expect(outcome.wastedBytes).toBeLessThan(0.1 * 3 * 256 * KIB)
+})
+
+test('swarm: room for one chunk, and the one about to be heard can never be had: the others complete, none is thrown away twice', () => {
+  const world = scenario()
+    .song({ chunkCount: 6, flaw: { chunkId: 2, wrong: 'block-hashes' } })
+    .adversary('always-busy')
+  const listens = [{ startsAfterMs: 2 * SECOND_MS, fromBytes: 2 * 256 * KIB }]
+  const held = { holds: [0, 1, 3, 4, 5], link: { upBytesPerSecond: 200 * KIB, downBytesPerSecond: MIB, latencyMs: 10 } }
+  const outcome = world
+    .peer('peer-1', held)
+    .withEngine({ downloadsInFlightMax: 1, chunksInProgressMax: 1 })
+    .peer('peer-2', { listens })
+    .run()
+  expectGood(outcome)
+  expect(outcome.lastStoredAt).toBeLessThan(30 * SECOND_MS)
+  expect(outcome.wastedByReason.get('thrown-away') ?? 0).toBeLessThan(5 * 256 * KIB)
+})
+
 const shapes = [
   { chunkCount: 1, chunkSizeBytes: 16 * KIB, lastChunkBytes: 1 },
   { chunkCount: 1, chunkSizeBytes: 256 * KIB },
