@@ -36,9 +36,15 @@ export class HandoutPolicy {
   readonly #witnesses = new Map<PeerId, Set<string>>()
   /** Until when a witness is not believed; in the order in which they will be again. */
   readonly #mutedUntil = new Map<string, Millis>()
+  #version = 0
 
   constructor(options: HandoutPolicyOptions) {
     this.#options = options
+  }
+
+  /** Grows with every report, so that whoever keeps an answer knows when to ask again. */
+  get version(): number {
+    return this.#version
   }
 
   /** `reporter` calls `reported` dead. */
@@ -79,6 +85,7 @@ export class HandoutPolicy {
 
   #add(peerId: PeerId, witness: string): void {
     const witnesses = this.#witnesses.get(peerId) ?? new Set()
+    this.#version++
     if (witnesses.size < REPORTS_KEPT_MAX) this.#witnesses.set(peerId, witnesses.add(witness))
   }
 

@@ -9,19 +9,18 @@ import type { Millis } from '@evastream/core/units'
 import { HeartbeatRequest, PeersQuery } from '@evastream/protocol/tracker-http'
 import type { HttpApp } from '@evastream/service-kit/http-app'
 import { bearerTokenOf } from '@evastream/service-kit/operator-token'
+import type { Registry } from 'prom-client'
+import { CallTimes } from './call-times.ts'
 import type { TrackerDesk } from './tracker-desk.ts'
 
 export interface HotLaneDeps {
   readonly desk: TrackerDesk
   readonly clock: { now(): Millis }
-  /** Takes the time of an answered call, in seconds. */
-  readonly observe: (labels: { readonly method: string; readonly route: string; readonly code: number }, seconds: number) => void
+  readonly metrics: Registry
 }
 
 /** A heartbeat with the longest id and numbers is a third of it. */
 const BODY_MAX_BYTES = 1024
-const HEARTBEAT = Object.freeze({ method: 'POST', route: '/heartbeat', code: 200 })
-const PEERS = Object.freeze({ method: 'GET', route: '/peers', code: 200 })
 /** The framework's own headers, in the form that node:http writes fastest. */
 const SECURITY = [
   ...['x-content-type-options', 'nosniff'],
@@ -30,11 +29,15 @@ const SECURITY = [
   ...['content-security-policy', "default-src 'none'; frame-ancestors 'none'"],
 ]
 const JSON_TYPE = ['content-type', 'application/json; charset=utf-8']
+const HEARTBEAT_HEAD = [...SECURITY, ...JSON_TYPE, 'content-length']
+const PEERS_HEAD = [...SECURITY, 'cache-control', 'no-store', ...JSON_TYPE, 'content-length']
 
 /** Takes its place in front of `app`'s own listeners. */
 export function openHotLane(app: HttpApp, deps: HotLaneDeps): void {
   const { server } = app
   const lane = new HotLane(deps, passTo(server))
+  lane.heartbeatTimes.joinHistogram(deps.metrics)
+  lane.peersTimes.joinHistogram(deps.metrics)
   app.addHook('preClose', async () => lane.close())
   server.removeAllListeners('request')
   server.on('request', (request, response) => lane.take(request, response))
@@ -50,8 +53,11 @@ function passTo(server: Server): RequestListener {
 class HotLane {
   readonly #deps: HotLaneDeps
   readonly #pass: RequestListener
-  readonly #heartbeat = replyCheck(HeartbeatRequest)
-  readonly #query = replyCheck(PeersQuery)
+  readonly #isHeartbeat = replyCheck(HeartbeatRequest)
+  readonly #isQuery = replyCheck(PeersQuery)
+  readonly heartbeatTimes = new CallTimes({ method: 'POST', route: '/heartbeat', code: 200 })
+  readonly peersTimes = new CallTimes({ method: 'GET', route: '/peers', code: 200 })
+  #heartbeatBody: { readonly bootId: string; readonly body: Buffer } | undefined
   #isOpen = true
 
   constructor(deps: HotLaneDeps, pass: RequestListener) {
@@ -65,7 +71,7 @@ class HotLane {
 
   take(request: IncomingMessage, response: ServerResponse): void {
     if (!this.#isOpen) this.#pass(request, response)
-    else if (request.url === '/heartbeat' && isSmallJson(request)) this.#takeHeartbeat(request, response)
+    else if (request.url === '/heartbeat') this.#takeHeartbeat(request, response)
     else if (request.method !== 'GET' || request.url?.startsWith('/peers?') !== true || !this.#answerPeers(request, response))
       this.#pass(request, response)
   }
@@ -73,56 +79,78 @@ class HotLane {
   /** Small bodies come with their heads, so the first part is nearly always the whole. */
   #takeHeartbeat(request: IncomingMessage, response: ServerResponse): void {
     const startedAt = this.#deps.clock.now()
-    const length = Number(request.headers['content-length'])
-    request.once('data', (part: Buffer) => {
-      if (part.length === length && this.#answerHeartbeat(request, response, { part, startedAt })) return
-      request.pause()
-      request.unshift(part)
+    const head = smallJsonHead(request)
+    if (head === undefined) {
       this.#pass(request, response)
+      return
+    }
+    request.once('data', (part: Buffer) => {
+      const reply = part.length === head.length ? this.#heartbeat(part, head.token) : undefined
+      if (reply === undefined) {
+        request.pause()
+        request.unshift(part)
+        this.#pass(request, response)
+        return
+      }
+      response.writeHead(200, [...HEARTBEAT_HEAD, String(reply.length)]).end(reply)
+      this.heartbeatTimes.note((this.#deps.clock.now() - startedAt) / 1000)
     })
   }
 
-  #answerHeartbeat(request: IncomingMessage, response: ServerResponse, { part, startedAt }: HeartbeatBody): boolean {
+  #heartbeat(part: Buffer, token: string | undefined): Buffer | undefined {
     const body = parseJson(part)
-    if (!this.#heartbeat.fits(body)) return false
-    const caller = { remoteAddress: undefined, token: bearerTokenOf(request) }
-    const reply = answered(() => this.#deps.desk.heartbeat(body, caller))
-    if (reply === undefined) return false
-    const text = `{"bootId":"${reply.bootId}"}`
-    response.writeHead(200, [...SECURITY, ...JSON_TYPE, 'content-length', String(text.length)]).end(text, 'latin1')
-    this.#deps.observe(HEARTBEAT, (this.#deps.clock.now() - startedAt) / 1000)
-    return true
+    if (!this.#isHeartbeat.fits(body)) return undefined
+    const reply = answered(() => this.#deps.desk.heartbeat(body, { remoteAddress: undefined, token }))
+    if (reply === undefined) return undefined
+    const { bootId } = reply
+    if (this.#heartbeatBody?.bootId !== bootId) this.#heartbeatBody = { bootId, body: Buffer.from(`{"bootId":"${bootId}"}`) }
+    return this.#heartbeatBody.body
   }
 
   #answerPeers(request: IncomingMessage, response: ServerResponse): boolean {
     const startedAt = this.#deps.clock.now()
     const query = plainQuery(request.url ?? '')
-    if (query === undefined || !this.#query.fits(query)) return false
-    const text = answered(() => this.#deps.desk.peers(query))
-    if (text === undefined) return false
-    const head = [...SECURITY, 'cache-control', 'no-store', ...JSON_TYPE, 'content-length', String(text.length)]
-    response.writeHead(200, head).end(text, 'latin1')
-    this.#deps.observe(PEERS, (this.#deps.clock.now() - startedAt) / 1000)
+    if (query === undefined || !this.#isQuery.fits(query)) return false
+    const body = answered(() => this.#deps.desk.peers(query))
+    if (body === undefined) return false
+    response.writeHead(200, [...PEERS_HEAD, String(body.length)]).end(body)
+    this.peersTimes.note((this.#deps.clock.now() - startedAt) / 1000)
     return true
   }
 }
 
-interface HeartbeatBody {
-  readonly part: Buffer
-  readonly startedAt: Millis
+interface SmallJsonHead {
+  readonly length: number
+  readonly token: string | undefined
 }
 
-function isSmallJson({ method, headers }: IncomingMessage): boolean {
-  const length = Number(headers['content-length'])
-  return (
-    method === 'POST' &&
-    headers['content-type'] === 'application/json' &&
-    headers['transfer-encoding'] === undefined &&
-    headers['content-encoding'] === undefined &&
-    headers.expect === undefined &&
-    length > 0 &&
-    length <= BODY_MAX_BYTES
-  )
+/** Read from the raw list, because a heartbeat has no other use for an object of all headers. Undefined for anything unusual. */
+function smallJsonHead({ method, rawHeaders }: IncomingMessage): SmallJsonHead | undefined {
+  let length = 0
+  let isJson = false
+  let authorization: string | undefined
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const value = rawHeaders[index + 1] as string
+    switch ((rawHeaders[index] as string).toLowerCase()) {
+      case 'content-length':
+        length = Number(value)
+        break
+      case 'content-type':
+        if (isJson || value !== 'application/json') return undefined
+        isJson = true
+        break
+      case 'authorization':
+        if (authorization !== undefined) return undefined
+        authorization = value
+        break
+      case 'transfer-encoding':
+      case 'content-encoding':
+      case 'expect':
+        return undefined
+    }
+  }
+  if (method !== 'POST' || !isJson || !(length > 0 && length <= BODY_MAX_BYTES)) return undefined
+  return { length, token: authorization === undefined ? undefined : bearerTokenOf({ headers: { authorization } }) }
 }
 
 /** Names and values as they stand, numbers read; undefined for anything that has to be decoded or stands there twice. */
@@ -142,9 +170,10 @@ function plainQuery(url: string): Record<string, string | number> | undefined {
   return query
 }
 
+/** Ids, names and numbers are ASCII; anything else will not fit the schema. */
 function parseJson(bytes: Buffer): unknown {
   try {
-    return JSON.parse(bytes.toString('utf8'))
+    return JSON.parse(bytes.toString('latin1'))
   } catch {
     return undefined // The framework says what is wrong with it.
   }

@@ -20,7 +20,7 @@ import { startHousekeeping } from './housekeeping.ts'
 import { ReachabilityCheck } from './reachability-check.ts'
 import { addTrackerRoutes, BODY_LIMIT_BYTES } from './routes.ts'
 import { SongDirectory } from './song-directory.ts'
-import { measureTracker, requestObserver } from './tracker-metrics.ts'
+import { measureTracker } from './tracker-metrics.ts'
 import { makeTrackerParts } from './tracker-parts.ts'
 
 const METADATA_TIMEOUT_MS = 3 * SECOND_MS
@@ -43,7 +43,7 @@ export async function startTrackerService(values: ConfigValues<typeof trackerOpt
   )
   addTrackerRoutes(app, desk)
   measureTracker(metrics, { registry, leases, traffic, clock })
-  openHotLane(app, { desk, clock, observe: requestObserver(metrics) })
+  openHotLane(app, { desk, clock, metrics })
   const { url } = await listen(app, { host: config.host, port: config.port, portFlag: '--port' })
   const stopHousekeeping = startHousekeeping({ registry, leases, directory, clock, timers: systemTimers, logger }, config)
   logger.info({ url, metadata: config.metadataUrl }, 'tracking')

@@ -1,13 +1,14 @@
-// The answer to `GET /peers`, as text: a random sample of a song's holders, each written once and used in many answers.
+// The answer to `GET /peers`, as bytes: a random sample of a song's holders, each written once and used in many answers.
 // Not who may be named (the handout policy) and not the drawing (the swarm).
-// Invariant: the text is JSON that fits PeersReply, and names nobody who has expired or is believed dead.
+// Invariant: what it gives is JSON that fits PeersReply, and names nobody who has expired or is believed dead.
 
-import { type ChunkId, type PeerId, parsePeerId, parseSongId } from '@evastream/core/ids'
+import { type ChunkId, parsePeerId, parseSongId, type SongId } from '@evastream/core/ids'
 import type { Random } from '@evastream/core/random'
 import type { Millis } from '@evastream/core/units'
 import { LISTED_PEERS_DEFAULT, type PeersQuery } from '@evastream/protocol/tracker-http'
 import { type HandoutPolicy, handoutLimit } from './handout-policy.ts'
-import type { PeerSlot } from './peer-table.ts'
+import { NONE, type PeerSlot } from './peer-table.ts'
+import { CROWD_MIN, type ReadySample, readySample, uses } from './ready-sample.ts'
 import type { Seat } from './seat-table.ts'
 import type { Swarm } from './swarm.ts'
 import type { SwarmRegistry } from './swarm-registry.ts'
@@ -18,36 +19,65 @@ export interface PeerListingDeps {
   readonly random: Random
 }
 
+interface Ready {
+  readonly count: number
+  readonly sample: ReadySample
+}
+
+interface Drawing {
+  readonly songId: SongId
+  readonly swarm: Swarm
+  readonly count: number
+  readonly chunkId: ChunkId | undefined
+  readonly isSpeltOut: boolean
+  readonly excluded: PeerSlot
+  readonly at: Millis
+}
+
 export class PeerListing {
   readonly #deps: PeerListingDeps
+  readonly #readySpelt = new WeakMap<Swarm, Ready>()
+  readonly #readyBitmaps = new WeakMap<Swarm, Ready>()
 
   constructor(deps: PeerListingDeps) {
     this.#deps = deps
   }
 
-  text(query: PeersQuery, at: Millis): string {
-    const { registry, random } = this.#deps
+  bytes(query: PeersQuery, at: Millis): Buffer {
+    const { registry, policy } = this.#deps
     const songId = parseSongId(query.songId)
     const excluded = query.exclude === undefined ? undefined : parsePeerId(query.exclude)
     const swarm = registry.swarm(songId, at)
-    if (swarm === undefined) return `{"songId":"${songId}","peers":[]}`
+    if (swarm === undefined) return Buffer.from(`{"songId":"${songId}","peers":[]}`)
     const { chunkCount } = swarm
     const isSpeltOut = query.format !== 'bitmap'
     const count = handoutLimit({ limit: query.limit ?? LISTED_PEERS_DEFAULT, chunkCount, isSpeltOut })
-    const wanted = { count, chunkId: query.chunkId, accepts: this.#accepts(excluded, at), at }
-    const texts = isSpeltOut ? registry.speltTexts : registry.bitmapTexts
-    const write = (seat: Seat) => this.#write(swarm, seat, isSpeltOut)
-    let list = ''
-    for (const seat of registry.sampleSeats(swarm, wanted, random))
-      list += list === '' ? texts.of(seat, write) : `,${texts.of(seat, write)}`
-    return `{"songId":"${songId}","chunkCount":${chunkCount},"peers":[${list}]}`
+    const slot = excluded === undefined ? NONE : registry.peerRegistry.find(excluded)
+    const drawn = { songId, swarm, count, chunkId: query.chunkId, isSpeltOut, excluded: slot, at }
+    if (query.chunkId !== undefined || swarm.peerCount < CROWD_MIN) return this.#draw(drawn).body
+    const version = registry.departureCount + policy.version
+    const ready = (isSpeltOut ? this.#readySpelt : this.#readyBitmaps).get(swarm)
+    if (ready?.count === count && uses(ready.sample, { slot, at, version })) return ready.sample.body
+    const { body, slots } = this.#draw(drawn)
+    const sample = readySample(body, slots, { at, version })
+    ;(isSpeltOut ? this.#readySpelt : this.#readyBitmaps).set(swarm, { count, sample })
+    return body
   }
 
-  #accepts(excluded: PeerId | undefined, at: Millis): (slot: PeerSlot) => boolean {
+  #draw({ songId, swarm, count, chunkId, isSpeltOut, excluded, at }: Drawing): { readonly body: Buffer; readonly slots: PeerSlot[] } {
+    const { registry, random } = this.#deps
+    const texts = isSpeltOut ? registry.speltTexts : registry.bitmapTexts
+    const write = (seat: Seat) => this.#write(swarm, seat, isSpeltOut)
+    const seats = registry.sampleSeats(swarm, { count, chunkId, accepts: this.#accepts(excluded, at), at }, random)
+    const list = seats.map(seat => texts.of(seat, write)).join(',')
+    const body = Buffer.from(`{"songId":"${songId}","chunkCount":${swarm.chunkCount},"peers":[${list}]}`)
+    return { body, slots: seats.map(seat => registry.seats.peerOf[seat] as number) }
+  }
+
+  #accepts(excluded: PeerSlot, at: Millis): (slot: PeerSlot) => boolean {
     const { registry, policy } = this.#deps
     const peers = registry.peerRegistry
-    const excludedSlot = excluded === undefined ? undefined : peers.find(excluded)
-    return slot => slot !== excludedSlot && !policy.isHidden({ peerId: peers.idOf(slot), lastSeenAt: peers.lastSeenAt(slot) }, at)
+    return slot => slot !== excluded && !policy.isHidden({ peerId: peers.idOf(slot), lastSeenAt: peers.lastSeenAt(slot) }, at)
   }
 
   #write(swarm: Swarm, seat: Seat, isSpeltOut: boolean): string {

@@ -15,7 +15,7 @@ import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { openHotLane } from './hot-lane.ts'
 import { addTrackerRoutes, BODY_LIMIT_BYTES } from './routes.ts'
 import { SongDirectory } from './song-directory.ts'
-import { measureTracker, requestObserver } from './tracker-metrics.ts'
+import { measureTracker } from './tracker-metrics.ts'
 import { makeTrackerParts } from './tracker-parts.ts'
 
 const HEARTBEAT_MS = 10_000
@@ -70,7 +70,7 @@ async function aTracker(limits: { readonly peersMax?: number; readonly songsPerP
   )
   addTrackerRoutes(app, desk)
   measureTracker(metrics, { registry, leases, traffic, clock })
-  openHotLane(app, { desk, clock, observe: requestObserver(metrics) })
+  openHotLane(app, { desk, clock, metrics })
   const { url } = await listen(app, { host: '127.0.0.1', port: 0, portFlag: '--port' })
   open.push(app)
   const send: Send = async (path, body, token) => {

@@ -108,8 +108,8 @@ function addReadingRoutes(app: HttpApp, desk: TrackerDesk): void {
     '/peers',
     {
       schema: { tags, summary: 'A random sample of the peers that hold a song', querystring: PeersQuery, response: { 200: PeersReply } },
-      // It is text already, whatever its type says.
-      serializerCompiler: () => (text: unknown) => String(text),
+      // It is JSON already, whatever its type says.
+      serializerCompiler: () => (bytes: unknown) => String(bytes),
     },
     async (request, reply) =>
       reply

@@ -79,6 +79,7 @@ export class SwarmRegistry {
   readonly bitmapTexts: SeatTexts = new SeatTexts()
   readonly #songIds = new Map<number, SongId>()
   #holdingsBytes = 0
+  #departureCount = 0
 
   constructor(options: RegistryOptions) {
     this.#options = options
@@ -88,6 +89,11 @@ export class SwarmRegistry {
   /** Of the song that the seat is in; the table's own, to be read. */
   get seats(): SeatTable {
     return this.#seats
+  }
+
+  /** Grows whenever a peer or one of its songs goes. */
+  get departureCount(): number {
+    return this.#departureCount
   }
 
   peerCount(at: Millis): number {
@@ -281,6 +287,7 @@ export class SwarmRegistry {
   #leave(seat: Seat): number {
     const swarm = this.#swarms[this.#seats.swarmOf[seat] as number]
     if (swarm === undefined) return 1
+    this.#departureCount++
     swarm.leave(seat)
     this.#changed(seat)
     this.#seats.remove(seat)

@@ -155,9 +155,9 @@ export class TrackerDesk {
     return { reportedPeerId }
   }
 
-  /** A PeersReply, as text. */
-  peers(query: PeersQuery): string {
-    return this.#listing.text(query, this.#deps.clock.now())
+  /** A PeersReply, as the bytes of its JSON. */
+  peers(query: PeersQuery): Buffer {
+    return this.#listing.bytes(query, this.#deps.clock.now())
   }
 
   stats(): TrackerStats {

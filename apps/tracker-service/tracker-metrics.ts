@@ -3,7 +3,7 @@
 // Invariant: figures are read from the books when they are asked for, so that they cannot drift from them.
 
 import type { Millis } from '@evastream/core/units'
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import { Counter, Gauge, type Registry } from 'prom-client'
 import type { LeaseBook } from './lease-book.ts'
 import type { ReportedTraffic } from './reported-traffic.ts'
 import type { SwarmRegistry } from './swarm-registry.ts'
@@ -44,12 +44,4 @@ export function measureTracker(metrics: Registry, { registry, leases, traffic, c
       this.inc({ result: 'override' }, traffic.total.overrides)
     },
   })
-}
-
-/** What puts a call beside the framework into the framework's own histogram. */
-export function requestObserver(metrics: Registry): (labels: Record<string, string | number>, seconds: number) => void {
-  const histogram = metrics.getSingleMetric('http_request_duration_seconds')
-  return (labels, seconds) => {
-    if (histogram instanceof Histogram) histogram.observe(labels, seconds)
-  }
 }

@@ -5,15 +5,17 @@
 import { collectDefaultMetrics, Histogram, type Registry } from 'prom-client'
 import type { HttpApp } from './http-app.ts'
 
-const BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+/** The histogram of requests, for those who answer some of them beside the framework. */
+export const REQUEST_HISTOGRAM = 'http_request_duration_seconds'
+export const REQUEST_BUCKETS_SECONDS: readonly number[] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 
 export function measureRequests(app: HttpApp, registry: Registry): void {
   collectDefaultMetrics({ register: registry })
   const histogram = new Histogram({
-    name: 'http_request_duration_seconds',
+    name: REQUEST_HISTOGRAM,
     help: 'How long requests took, from their head to the end of the reply',
     labelNames: ['method', 'route', 'code'],
-    buckets: BUCKETS_SECONDS,
+    buckets: [...REQUEST_BUCKETS_SECONDS],
     registers: [registry],
   })
   app.addHook('onResponse', async (request, reply) => {
