@@ -30,10 +30,10 @@ export class FirstSound {
     let lastBeganAt: Millis | undefined
     const firsts: { readonly song: SongState; readonly chunkId: ChunkId }[] = []
     for (const song of songs.listened()) {
-      for (const { positionBytes, beganAt } of song.window.beginnersSince(now - config.firstSoundPatienceMs)) {
-        if (song.hasBytes(positionBytes, config.firstSoundBytes)) continue
+      for (const { beganBytes, beganAt } of song.window.beginnersSince(now - config.firstSoundPatienceMs)) {
+        if (song.hasBytes(beganBytes, config.firstSoundBytes)) continue
         lastBeganAt = Math.max(lastBeganAt ?? beganAt, beganAt)
-        firsts.push({ song, chunkId: Math.floor(positionBytes / song.shape.chunkSize) })
+        firsts.push({ song, chunkId: Math.floor(beganBytes / song.shape.chunkSize) })
       }
     }
     if (lastBeganAt === undefined) return NOTHING_AWAITED

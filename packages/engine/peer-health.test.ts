@@ -65,6 +65,17 @@ describe('peer health: failures', () => {
     expect(health.recordOf(anna)).toMatchObject({ failures: 1, pausedUntil: 1100 })
   })
 
+  test('it speaks, but timed out twice and never delivered: the pause goes on; of one that delivered once it is over', () => {
+    for (const isProven of [false, true]) {
+      const health = healthWith()
+      if (isProven) health.delivered(anna)
+      health.timedOut(anna, 1000)
+      health.timedOut(anna, 10_000)
+      health.spoke(anna, 10_100)
+      expect(health.recordOf(anna).pausedUntil).toBe(isProven ? 10_100 : 11_000)
+    }
+  })
+
   test('a stranger speaks: nothing is remembered', () => {
     const health = healthWith()
     health.spoke(anna, 1100)

@@ -9,6 +9,9 @@ import type { EngineConfig } from './config.ts'
 import { DeliveryPace } from './delivery-pace.ts'
 import { StrangerTrust } from './stranger-trust.ts'
 
+/** Who never delivered and timed out so often in a row may speak as it likes. */
+const HOLLOW_TIMEOUTS = 2
+
 /** What is remembered of one peer. */
 export interface PeerRecord {
   readonly peerId: PeerId
@@ -105,10 +108,11 @@ export class PeerHealth {
     this.#isMedianStale = true
   }
 
-  /** It told us something on an open connection: it is there again, and worth a try. */
+  /** It told us something on an open connection: it is there again, and worth a try; unless all it ever did was speak. */
   spoke(peerId: PeerId, at: Millis): void {
     const record = this.#records.get(peerId)
-    if (record !== undefined && record.pausedUntil > at) record.pausedUntil = at
+    if (record === undefined || (!record.isProven && record.timeouts >= HOLLOW_TIMEOUTS)) return
+    if (record.pausedUntil > at) record.pausedUntil = at
   }
 
   /** It has no slot just now; that is no failure. */
@@ -190,4 +194,9 @@ export class PeerHealth {
     }
     if (victim !== undefined) this.#records.delete(victim)
   }
+}
+
+/** It failed and never delivered anything: what is asked of it is a try. */
+export function isHollow(record: PeerRecord): boolean {
+  return record.failures > 0 && !record.isProven
 }

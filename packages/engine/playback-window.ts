@@ -14,7 +14,7 @@ interface Reader {
   anchorAt: Millis
   /** When it came, or last sought. */
   beganAt: Millis
-  hasReadOn: boolean
+  beganBytes: number
 }
 
 export interface PlaybackWindowOptions {
@@ -74,7 +74,7 @@ export class PlaybackWindow {
     const reader = this.#readers.get(readerId)
     if (reader === undefined || this.#isSeek(reader, position, context.isHere)) {
       const anchorAt = at + this.#options.startBudgetMs
-      this.#readers.set(readerId, { positionBytes: position, anchorBytes: position, anchorAt, beganAt: at, hasReadOn: false })
+      this.#readers.set(readerId, { positionBytes: position, anchorBytes: position, anchorAt, beganAt: at, beganBytes: position })
       return true
     }
     // Who reads on hears something.
@@ -84,7 +84,6 @@ export class PlaybackWindow {
       reader.anchorBytes = position
       reader.anchorAt = at
     }
-    if (position > reader.positionBytes) reader.hasReadOn = true
     reader.positionBytes = position
     return false
   }
@@ -94,9 +93,9 @@ export class PlaybackWindow {
     for (const reader of this.#readers.values()) if (reader.anchorAt > at && isHere(reader.positionBytes, 1)) reader.anchorAt = at
   }
 
-  /** Where each reader reads that began anew since then and has not read on: whoever reads on was given something. */
-  beginnersSince(since: Millis): { readonly positionBytes: number; readonly beganAt: Millis }[] {
-    return [...this.#readers.values()].filter(({ beganAt, hasReadOn }) => beganAt > since && !hasReadOn)
+  /** Where each reader began that began anew since then. */
+  beginnersSince(since: Millis): { readonly beganBytes: number; readonly beganAt: Millis }[] {
+    return [...this.#readers.values()].filter(({ beganAt }) => beganAt > since)
   }
 
   /** @returns whether there was such a reader. */

@@ -6,6 +6,7 @@ import { blockLengthBytes } from '@evastream/core/manifest'
 import type { BlockRun, ChunkProgress } from './chunk-progress.ts'
 import type { CancelRequest, PriorityClass, Source } from './commands.ts'
 import type { EngineState } from './engine-state.ts'
+import { isHollow } from './peer-health.ts'
 import { hedgeDueAt } from './request-patience.ts'
 import type { OpenRequest } from './request-table.ts'
 import type { SongState } from './song-state.ts'
@@ -31,13 +32,14 @@ export class RequestDesk {
   }
 
   open(asking: Asking): OpenRequest {
-    const { now, requests, hedges } = this.#state
+    const { now, requests, hedges, health } = this.#state
     const { song, chunk, run, source } = asking
     const pace = this.#state.paceOf(source)
     const sizeBytes = this.#survey.runBytes(song, chunk.chunkId, run)
     const expectedMs = this.#survey.finishMs(pace, this.#state.rateOf(source), sizeBytes)
     const patience = this.#state.patienceOf(source)
-    const request = requests.open({ ...asking, askedAt: now, sizeBytes, expectedMs, patience })
+    const isTry = source.kind === 'peer' && isHollow(health.recordOf(source.peerId))
+    const request = requests.open({ ...asking, askedAt: now, sizeBytes, expectedMs, patience, isTry })
     pace.asked(sizeBytes, now)
     this.#state.receiving.asked(sizeBytes, now)
     this.#state.limit.take(sizeBytes, now)

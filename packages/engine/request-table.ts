@@ -24,6 +24,8 @@ export interface RequestOpening {
   readonly deadlineAt: Millis | undefined
   /** The request that this one doubles. */
   readonly hedgeOf: OpenRequest | undefined
+  /** Its source failed and never delivered: it is a try. */
+  readonly isTry?: boolean
 }
 
 export interface OpenRequest extends Omit<RequestOpening, 'hedgeOf'> {
@@ -48,9 +50,15 @@ export class RequestTable {
   readonly #open = new Map<number, OpenRequest>()
   readonly #bySource = new Map<SourceKey, Set<OpenRequest>>()
   #lastId = 0
+  #tryCount = 0
 
   get size(): number {
     return this.#open.size
+  }
+
+  /** Requests that are tries of peers that never delivered. */
+  get tryCount(): number {
+    return this.#tryCount
   }
 
   /** Sources that something is asked of. */
@@ -79,7 +87,7 @@ export class RequestTable {
   }
 
   open(opening: RequestOpening): OpenRequest {
-    const { song, chunk, run, sizeBytes, source, priority, askedAt, expectedMs, patience, deadlineAt, hedgeOf } = opening
+    const { song, chunk, run, sizeBytes, source, priority, askedAt, expectedMs, patience, deadlineAt, hedgeOf, isTry = false } = opening
     const request: OpenRequest = {
       requestId: ++this.#lastId,
       song,
@@ -93,6 +101,7 @@ export class RequestTable {
       patience,
       deadlineAt,
       hedgeOf,
+      isTry,
       receivedBytes: 0,
       usefulBytes: 0,
       quietSince: askedAt,
@@ -101,6 +110,7 @@ export class RequestTable {
       hedgedBy: undefined,
     }
     this.#open.set(request.requestId, request)
+    if (isTry) this.#tryCount++
     const others = this.#bySource.get(keyOf(source))
     if (others === undefined) this.#bySource.set(keyOf(source), new Set([request]))
     else others.add(request)
@@ -122,6 +132,7 @@ export class RequestTable {
   /** The request is over; what it still owned is its hedge's now, or free. */
   close(request: OpenRequest): void {
     if (!this.#open.delete(request.requestId)) return
+    if (request.isTry) this.#tryCount--
     const others = this.#bySource.get(keyOf(request.source))
     others?.delete(request)
     if (others?.size === 0) this.#bySource.delete(keyOf(request.source))

@@ -46,13 +46,13 @@ describe('source survey: who is a candidate', () => {
 })
 
 describe('source survey: how a peer stands', () => {
-  function survey(prepare: (parts: EngineParts, song: SongState) => void): string | undefined {
+  function survey(prepare: (parts: EngineParts, song: SongState) => void, changes: Partial<SurveyedRun> = {}): string | undefined {
     const parts = new EngineParts()
     parts.state.now = 100_000
     const song = parts.addSong()
     parts.addPeer('anna', song)
     prepare(parts, song)
-    return factsOf(parts, song).candidates[0]?.standing
+    return factsOf(parts, song, changes).candidates[0]?.standing
   }
   const anna = fromPeer('anna')
   const annaId = peerNamed('anna')
@@ -91,6 +91,38 @@ describe('source survey: how a peer stands', () => {
     }
     expect(survey(failed(1))).toBe('busy')
     expect(survey(failed(2))).toBe('failed')
+  })
+
+  test('it failed and never delivered: not for what is about to be heard, unless nobody else can bring it', () => {
+    const hollow = (parts: EngineParts) => parts.state.health.failed(annaId, 0)
+    expect(survey(hollow, { deadlineAt: 101_000 })).toBe('slow')
+    expect(survey(hollow)).toBe('free')
+    const provenOnce = (parts: EngineParts) => {
+      parts.state.health.delivered(annaId)
+      parts.state.health.failed(annaId, 0)
+    }
+    expect(survey(provenOnce, { deadlineAt: 101_000 })).toBe('free')
+  })
+
+  test('another that failed and never delivered is being tried: its turn comes later, or now if the origin fails', () => {
+    const isTryingBoris = (parts: EngineParts, song: SongState) => {
+      parts.state.health.failed(annaId, 0)
+      parts.state.health.failed(peerNamed('boris'), 0)
+      parts.ask(song, fromPeer('boris'), { chunkId: 1 })
+    }
+    expect(survey(isTryingBoris)).toBe('failed')
+    expect(
+      survey((parts, song) => {
+        isTryingBoris(parts, song)
+        parts.state.origin.failed(99_000, 98_000)
+      }),
+    ).toBe('slow')
+    expect(
+      survey((parts, song) => {
+        isTryingBoris(parts, song)
+        for (const request of [...parts.state.requests.all()]) parts.desk.failed(request)
+      }),
+    ).toBe('free')
   })
 
   test('it failed and its pause is over: free for one request, and after that not', () => {

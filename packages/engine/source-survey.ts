@@ -10,7 +10,7 @@ import { isSameSource } from './chunk-progress.ts'
 import type { Source } from './commands.ts'
 import type { DeliveryPace } from './delivery-pace.ts'
 import type { EngineState } from './engine-state.ts'
-import type { PeerRecord } from './peer-health.ts'
+import { isHollow, type PeerRecord } from './peer-health.ts'
 import type { Holding } from './peer-table.ts'
 import type { SongState } from './song-state.ts'
 import type { Candidate, SourceFacts, SourceStanding, Standing } from './source-selection.ts'
@@ -49,7 +49,7 @@ export class SourceSurvey {
 
   /** How a peer stands, whatever the chunk. */
   standingOf(record: PeerRecord): { readonly standing: Standing; readonly retryAt: Millis } {
-    const { config, now } = this.#state
+    const { config, now, requests, origin } = this.#state
     // One failure may be chance, and is worth waiting out unless time presses; two in a row are not.
     const isDoubted = record.failures === 1
     if (record.pausedUntil > now) return { standing: isDoubted ? 'busy' : 'failed', retryAt: record.pausedUntil }
@@ -59,6 +59,8 @@ export class SourceSurvey {
     }
     // After a failure it is tried with one request at a time.
     if (record.failures > 0 && record.pace.openRequests > 0) return { standing: isDoubted ? 'full' : 'failed', retryAt: NEVER }
+    // And of those who never delivered, one peer at a time, unless they are all there is.
+    if (isHollow(record) && requests.tryCount > 0) return { standing: origin.failures > 0 ? 'slow' : 'failed', retryAt: NEVER }
     if (record.failures > 0) return { standing: 'free', retryAt: 0 }
     // A stranger is tried with one request: another stranger may turn out better.
     const isFull = record.pace.openRequests >= (record.isProven ? config.batchesPerPeerMax : 1)
@@ -112,7 +114,10 @@ export class SourceSurvey {
     const finishMs = doubtMs + busyMs + this.finishMs(record.pace, rate, sizeBytes)
     const markedUntil = wanted.song.markOf(wanted.chunkId, holding.peerId)
     if (markedUntil > now) return { peerId: holding.peerId, standing: 'failed', retryAt: markedUntil, finishMs }
-    return { peerId: holding.peerId, ...this.standingOf(record), finishMs }
+    const { standing, retryAt } = this.standingOf(record)
+    // What is about to be heard is no matter for tries.
+    const isForTry = standing === 'free' && isHollow(record) && wanted.deadlineAt !== undefined
+    return { peerId: holding.peerId, standing: isForTry ? 'slow' : standing, retryAt, finishMs }
   }
 
   #originStanding(wanted: SurveyedRun): SourceStanding {
