@@ -19,7 +19,7 @@ export interface HousekeepingDeps {
 }
 
 /** A slice of sweeping, after which everybody else has a turn. */
-const SLICE_MS = 3
+const SLICE_MS = 2
 const SLICE_PAUSE_MS = 1
 /** Looking at the clock costs, too. */
 const EFFORT_PER_LOOK = 64

@@ -27,7 +27,8 @@ export const TOTALS = 4
 
 export class PeerTable {
   readonly #slotOf = new Map<PeerId, PeerSlot>()
-  readonly #free: PeerSlot[] = []
+  /** The first of the free slots, chained by `#newer`. */
+  #free: PeerSlot = NONE
   readonly #ids: (PeerId | undefined)[] = []
   readonly #hosts: string[] = []
   /** Only of those that claimed another host. */
@@ -61,8 +62,7 @@ export class PeerTable {
   }
 
   add(admission: Admission, at: Millis): PeerSlot {
-    const slot = this.#free.pop() ?? this.#ids.length
-    this.#makeRoom(slot + 1)
+    const slot = this.#take()
     const { peerId, host, port, observedHost, tokenDigest } = admission
     this.#slotOf.set(peerId, slot)
     this.#ids[slot] = peerId
@@ -87,7 +87,8 @@ export class PeerTable {
     this.#hosts[slot] = ''
     this.#observedHosts.delete(slot)
     this.#unlink(slot)
-    this.#free.push(slot)
+    this.#newer[slot] = this.#free
+    this.#free = slot
   }
 
   touch(slot: PeerSlot, at: Millis): void {
@@ -152,6 +153,16 @@ export class PeerTable {
 
   setTotal(slot: PeerSlot, index: number, total: number): void {
     this.#totals[slot * TOTALS + index] = total
+  }
+
+  #take(): PeerSlot {
+    const slot = this.#free
+    if (slot === NONE) {
+      this.#makeRoom(this.#ids.length + 1)
+      return this.#ids.length
+    }
+    this.#free = this.#newer[slot] as number
+    return slot
   }
 
   #append(slot: PeerSlot, at: Millis): void {

@@ -7,7 +7,7 @@ import type { PeerSlot } from './peer-table.ts'
 
 /** Smaller swarms are sampled for each asker: a list costs little there, and everybody should be met alike. */
 export const CROWD_MIN = 512
-const USES_MAX = 8
+const USES_MAX = 16
 const AGE_MAX_MS = 250
 
 export interface ReadySample {

@@ -9,7 +9,8 @@ export type Seat = number
 
 export class SeatTable {
   readonly #peers: PeerTable
-  readonly #free: Seat[] = []
+  /** The first of the free seats, chained by `#next`: a list of its own would have to grow in the middle of a sweep. */
+  #free: Seat = NONE
   #count = 0
   #room = 0
   /** The seat's peer, the number of its swarm, and its row there. */
@@ -37,8 +38,7 @@ export class SeatTable {
   }
 
   add(slot: PeerSlot, swarm: number): Seat {
-    const seat = this.#free.pop() ?? this.#count++
-    this.#makeRoom(seat + 1)
+    const seat = this.#take()
     this.peerOf[seat] = slot
     this.swarmOf[seat] = swarm
     this.#chain(seat)
@@ -51,7 +51,18 @@ export class SeatTable {
     this.#unchain(seat)
     this.swarmOf[seat] = NONE
     this.#peers.seatCounts[slot] = (this.#peers.seatCounts[slot] as number) - 1
-    this.#free.push(seat)
+    this.#next[seat] = this.#free
+    this.#free = seat
+  }
+
+  #take(): Seat {
+    const seat = this.#free
+    if (seat === NONE) {
+      this.#makeRoom(this.#count + 1)
+      return this.#count++
+    }
+    this.#free = this.#next[seat] as number
+    return seat
   }
 
   #chain(seat: Seat): void {

@@ -15,11 +15,6 @@ export interface BareQuestion {
   readonly bodies?: readonly string[]
 }
 
-export interface TrackerQuestion {
-  readonly metadataUrl: string
-  readonly flags?: readonly string[]
-}
-
 export interface LoadOrder {
   readonly port: number
   readonly requests: readonly string[]

@@ -1,9 +1,13 @@
 // A tracker with a crowd in it, in a process of its own, and the process that puts load on it.
 // Not the measuring: it says what requests a crowd's peers would send.
-// Invariant: `close` ends both processes and the metadata service they ask.
+// Invariant: the tracker is the built program with its defaults; `close` ends both processes and the metadata service they ask.
 
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { loopbackHttp } from '@evastream/testkit/loopback-http'
 import { songFixture } from '@evastream/testkit/song-fixture'
+import { ServiceProcess } from '../../apps/evastream/demo/service-process.ts'
 import type { LoadFigures, ServerFacts } from './call-measurement.ts'
 import { BenchProcess } from './child-process.ts'
 
@@ -12,14 +16,16 @@ const CHUNK_COUNT = 40
 
 export class CrowdedTracker {
   readonly load: BenchProcess
-  readonly #tracker: BenchProcess
+  readonly #tracker: ServiceProcess
+  readonly #directory: string
   readonly #metadata: { readonly url: string; close(): Promise<void> }
   readonly #peerCount: number
 
-  private constructor(metadata: { readonly url: string; close(): Promise<void> }, { peerCount, nodeFlags }: CrowdOptions) {
+  private constructor({ metadata, tracker, directory }: CrowdParts, { peerCount }: CrowdOptions) {
     this.#metadata = metadata
+    this.#tracker = tracker
+    this.#directory = directory
     this.#peerCount = peerCount
-    this.#tracker = new BenchProcess('./served-tracker/main.ts', nodeFlags)
     this.load = new BenchProcess('./load/main.ts')
   }
 
@@ -28,13 +34,18 @@ export class CrowdedTracker {
     const metadata = await loopbackHttp((_, response) => {
       response.writeHead(200, { 'content-type': 'application/json', etag: '"1"' }).end(JSON.stringify(manifest))
     })
-    const town = new CrowdedTracker(metadata, options)
+    const directory = await mkdtemp(join(tmpdir(), 'evastream-tracker-'))
+    const args = ['--port=0', `--metadata=${metadata.url}`, '--peer.expiresAfterMs=3600000', '--log.level=error']
+    const tracker = await ServiceProcess.start({ name: 'tracker', verb: 'tracker', args, logDirectory: directory })
+    const town = new CrowdedTracker({ metadata, tracker, directory }, options)
     await town.#fill()
     return town
   }
 
-  facts(): Promise<ServerFacts> {
-    return this.#tracker.ask<ServerFacts>({ metadataUrl: this.#metadata.url })
+  async facts(): Promise<ServerFacts> {
+    const figures = await (await fetch(`${this.#tracker.url}/metrics`)).text()
+    const cpuSeconds = Number(/^process_cpu_seconds_total (\S+)/m.exec(figures)?.[1])
+    return { port: Number(new URL(this.#tracker.url).port), cpuMs: cpuSeconds * 1000 }
   }
 
   /** As every peer sends one every ten seconds. */
@@ -52,8 +63,9 @@ export class CrowdedTracker {
 
   async close(): Promise<void> {
     this.load.close()
-    this.#tracker.close()
+    await this.#tracker.stop()
     await this.#metadata.close()
+    await rm(this.#directory, { recursive: true, force: true })
   }
 
   async #fill(): Promise<void> {
@@ -74,7 +86,12 @@ export class CrowdedTracker {
 
 export interface CrowdOptions {
   readonly peerCount: number
-  readonly nodeFlags?: readonly string[]
+}
+
+interface CrowdParts {
+  readonly metadata: { readonly url: string; close(): Promise<void> }
+  readonly tracker: ServiceProcess
+  readonly directory: string
 }
 
 function peerIdOf(number: number): string {

@@ -4,21 +4,27 @@
 
 import { mkdir, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import { type BenchRow, barWords, benchTable, format, isMet } from './bench-figures.ts'
+import { type BenchRow, barWords, benchTable, format, isMet, median } from './bench-figures.ts'
 import { compareCalls } from './call-measurement.ts'
+import { BenchProcess } from './child-process.ts'
 import { CrowdedTracker } from './crowded-tracker.ts'
+import type { RegistryAnswer, RegistryQuestion } from './registry/main.ts'
+import type { SweepFigures } from './registry-measurement.ts'
 
 const only = process.argv[2] ?? ''
+const ROUNDS = 3
 const rows: BenchRow[] = []
 
 if ('calls'.includes(only)) rows.push(...(await callRows()))
+if ('memory'.includes(only)) rows.push(await memoryRow())
+if ('sweep'.includes(only)) rows.push(await sweepRow())
 
 process.stdout.write(`${benchTable(rows)}\n`)
 if (only === '') await keep()
 process.exitCode = rows.every(isMet) ? 0 : 1
 
 async function callRows(): Promise<BenchRow[]> {
-  const town = await CrowdedTracker.open({ peerCount: 10_000, ...profiling() })
+  const town = await CrowdedTracker.open({ peerCount: 10_000 })
   try {
     const calls = [
       { what: 'calls: heartbeat with token and metrics', requests: town.heartbeats() },
@@ -39,9 +45,36 @@ async function callRows(): Promise<BenchRow[]> {
   }
 }
 
-function profiling(): { readonly nodeFlags?: readonly string[] } {
-  const directory = process.env.BENCH_PROFILE
-  return directory === undefined ? {} : { nodeFlags: ['--cpu-prof', `--cpu-prof-dir=${directory}`] }
+async function memoryRow(): Promise<BenchRow> {
+  const figures: number[] = []
+  for (let round = 0; round < ROUNDS; round++) figures.push((await inRegistry({ what: 'memory' })).bytesPerPeer ?? Number.NaN)
+  const detail = 'heap and array buffers after collection; 100,000 peers, a 40-chunk song each, hosts and totals of their own'
+  return { what: 'memory: of a tracked peer', figure: median(figures), unit: 'B', bar: { atMost: 256 }, detail }
+}
+
+async function sweepRow(): Promise<BenchRow> {
+  const figures: SweepFigures[] = []
+  for (let round = 0; round < ROUNDS; round++)
+    figures.push((await inRegistry({ what: 'sweep' })).sweep ?? { longestMs: Number.NaN, longestWallMs: 0, totalMs: 0 })
+  const totalMs = median(figures.map(figure => figure.totalMs))
+  const wallMs = median(figures.map(figure => figure.longestWallMs))
+  const detail = `100,000 peers of 10 songs each expire at once; swept in ${format(totalMs)} ms; longest by the clock ${format(wallMs)} ms`
+  return {
+    what: 'sweep: longest slice at a million entries',
+    figure: median(figures.map(each => each.longestMs)),
+    unit: 'ms',
+    bar: { atMost: 5 },
+    detail,
+  }
+}
+
+async function inRegistry(question: RegistryQuestion): Promise<RegistryAnswer> {
+  const registry = new BenchProcess('./registry/main.ts', ['--expose-gc'])
+  try {
+    return await registry.ask<RegistryAnswer>(question)
+  } finally {
+    registry.close()
+  }
 }
 
 async function keep(): Promise<void> {

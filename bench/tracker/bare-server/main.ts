@@ -2,7 +2,7 @@
 // Not a tracker: it answers bodies that it was given, whatever it is asked.
 // Invariant: it reads every request to its end, and its replies carry a type and a length.
 
-import { createServer } from 'node:http'
+import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { BareQuestion, ServerFacts } from '../call-measurement.ts'
 import { answerParent } from '../child-process.ts'
@@ -10,18 +10,19 @@ import { answerParent } from '../child-process.ts'
 let bodies: readonly Buffer[] = []
 let next = 0
 
+function reply(response: ServerResponse): void {
+  const body = bodies[next++ % bodies.length] ?? Buffer.alloc(0)
+  response.writeHead(200, { 'content-type': 'application/json; charset=utf-8', 'content-length': body.length }).end(body)
+}
+
+// No function is made for a request: what runs TypeScript here takes half a microsecond for each.
 const server = createServer((request, response) => {
-  const reply = () => {
-    const body = bodies[next++ % bodies.length] ?? Buffer.alloc(0)
-    response.writeHead(200, { 'content-type': 'application/json; charset=utf-8', 'content-length': body.length }).end(body)
-  }
   if (request.method === 'GET') {
-    reply()
+    reply(response)
     return
   }
-  const parts: Buffer[] = []
-  request.on('data', part => parts.push(part))
-  request.on('end', reply)
+  request.resume()
+  request.once('end', reply.bind(undefined, response))
 })
 const listening = new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
 

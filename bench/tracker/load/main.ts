@@ -33,7 +33,7 @@ class Connection {
   #take(part: Buffer): void {
     const bytes = this.#pending.length === 0 ? part : Buffer.concat([this.#pending, part])
     const headEnd = bytes.indexOf(HEAD_END)
-    const head = headEnd < 0 ? '' : bytes.latin1Slice(0, headEnd)
+    const head = headEnd < 0 ? '' : bytes.toString('latin1', 0, headEnd)
     const length = Number(/content-length: (\d+)/i.exec(head)?.[1])
     if (headEnd < 0 || bytes.length < headEnd + 4 + length) {
       this.#pending = bytes
