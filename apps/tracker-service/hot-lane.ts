@@ -41,7 +41,7 @@ export function openHotLane(app: HttpApp, deps: HotLaneDeps): void {
 function passTo(server: Server): RequestListener {
   const listeners = server.listeners('request') as RequestListener[]
   return (request, response) => {
-    for (const listener of listeners) void listener.call(server, request, response)
+    for (const listener of listeners) listener.call(server, request, response)
   }
 }
 

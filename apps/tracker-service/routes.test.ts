@@ -418,6 +418,21 @@ describe('POST /origin-lease and /origin-lease-returned', () => {
   })
 })
 
+describe('POST /peer-report', () => {
+  it('one report of a peer that the tracker cannot reach either: it is handed out no more, until it gives a sign of life', async () => {
+    const { state, send, tokenOf, namesOf, beat } = await aSwarm('peer-1', 'peer-2')
+    const report = () =>
+      send('/peer-report', { peerId: 'peer-2', reportedPeerId: 'peer-1', reason: 'EVA_PEER_UNREACHABLE' }, tokenOf('peer-2'))
+    await report()
+    expect(await namesOf('songId=song-1')).toEqual(['peer-1', 'peer-2'])
+    state.isReachable = false
+    await report()
+    expect(await namesOf('songId=song-1')).toEqual(['peer-2'])
+    await beat('peer-1')
+    expect(await namesOf('songId=song-1')).toEqual(['peer-1', 'peer-2'])
+  })
+})
+
 describe('GET /stats, /swarms and /metrics', () => {
   it('counts: peers, songs, announcements and the traffic that peers told', async () => {
     const { clock, send, tokenOf } = await aSwarm('peer-1', 'peer-2')

@@ -4,7 +4,6 @@
 
 import { median } from './bench-figures.ts'
 import { BenchProcess } from './child-process.ts'
-import type { CrowdedTracker } from './crowded-tracker.ts'
 
 export interface ServerFacts {
   readonly port: number
@@ -32,7 +31,7 @@ export interface LoadFigures {
   readonly bodies: readonly string[]
 }
 
-export interface CallFigures {
+interface CallFigures {
   readonly requestsPerSecond: number
   /** What a core does when it has nothing else to do: requests by the server's own CPU time. */
   readonly requestsPerCpuSecond: number
@@ -54,8 +53,13 @@ const WARM_UP_MS = 1_500
 const ROUNDS = 3
 const BODIES_KEPT = 200
 
+export interface LoadedTracker {
+  readonly load: BenchProcess
+  facts(): Promise<ServerFacts>
+}
+
 /** Three rounds of two turns; medians. */
-export async function compareCalls(town: CrowdedTracker, requests: readonly string[]): Promise<CallComparison> {
+export async function compareCalls(town: LoadedTracker, requests: readonly string[]): Promise<CallComparison> {
   const { load } = town
   const bare = new BenchProcess('./bare-server/main.ts')
   try {
