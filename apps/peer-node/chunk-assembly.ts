@@ -1,11 +1,13 @@
 // One chunk on its way in: its blocks as they arrive from one source or several, each hashed as soon as it is whole.
 // Not the requests themselves (chunk-downloads.ts), and not the chunk's own hash: the store compares that.
-// Invariant: a block that verified is never written to again, also when a late, cancelled or lying source goes on writing.
+// Invariant: a block that verified is never written to again, also when a late, cancelled or lying source goes on writing;
+// so it may be played and handed on at once.
 
 import { hash } from 'node:crypto'
 import type { ChunkId, PeerId } from '@evastream/core/ids'
 import { blockCountOf, blockLengthBytes, blockRunLengthBytes, chunkLengthBytes, type SongShape } from '@evastream/core/manifest'
 import { BLOCK_SIZE_BYTES, HASH_SIZE_BYTES } from '@evastream/core/units'
+import type { ArrivalWatcher, ChunkArrival } from './chunk-arrivals.ts'
 
 export type SourceKind = 'origin' | 'peer'
 
@@ -47,7 +49,7 @@ interface KeptBlock {
   readonly isVerified: boolean
 }
 
-export class ChunkAssembly {
+export class ChunkAssembly implements ChunkArrival {
   readonly shape: SongShape
   readonly chunkId: ChunkId
   readonly blockHashes: Uint8Array | undefined
@@ -55,8 +57,10 @@ export class ChunkAssembly {
   readonly #kept: (KeptBlock | undefined)[]
   /** Blocks of the shared buffer that a run which has not ended may still write to. */
   readonly #reserved = new Set<number>()
+  readonly #watchers = new Set<ArrivalWatcher>()
   #isClosed = false
   #isProven = false
+  #isRelayable: boolean
 
   constructor(options: ChunkAssemblyOptions) {
     this.shape = options.shape
@@ -64,6 +68,7 @@ export class ChunkAssembly {
     this.blockHashes = options.blockHashes
     this.#buffer = Buffer.allocUnsafeSlow(chunkLengthBytes(options.shape, options.chunkId))
     this.#kept = Array.from({ length: blockCountOf(options.shape, options.chunkId) })
+    this.#isRelayable = options.blockHashes !== undefined
   }
 
   /**
@@ -71,6 +76,7 @@ export class ChunkAssembly {
    * run is never copied; a hedge, or the successor of a run that has not ended yet, gets a buffer of its own.
    */
   begin(options: RunOptions): AssemblyRun {
+    if (!options.checksBlocks) this.#isRelayable = false
     const blocks = Array.from({ length: options.blockCount }, (_, index) => options.firstBlock + index)
     const isFree = blocks.every(block => this.#kept[block] === undefined && !this.#reserved.has(block))
     const lengthBytes = blockRunLengthBytes(this.shape, this.chunkId, options.firstBlock, options.blockCount)
@@ -93,6 +99,36 @@ export class ChunkAssembly {
   /** The chunk's own hash fits, whatever becomes of it on disk: all of it may be played. */
   prove(): void {
     this.#isProven = true
+  }
+
+  get lengthBytes(): number {
+    return this.#buffer.length
+  }
+
+  /** Each of its blocks is checked as it arrives. */
+  get isRelayable(): boolean {
+    return this.#isRelayable
+  }
+
+  watch(watcher: ArrivalWatcher): void {
+    this.#watchers.add(watcher)
+  }
+
+  unwatch(watcher: ArrivalWatcher): void {
+    this.#watchers.delete(watcher)
+  }
+
+  /** More of it was verified. */
+  grown(): void {
+    for (const watcher of this.#watchers) watcher.arrived()
+  }
+
+  /** It is in the store, or was given up. */
+  end(isStored: boolean): void {
+    this.close()
+    const watchers = [...this.#watchers]
+    this.#watchers.clear()
+    for (const watcher of watchers) watcher.ended(isStored)
   }
 
   /** Verified bytes of the chunk from an offset on, without a gap, `lengthMaxBytes` at most; none are an empty answer. */
@@ -171,6 +207,12 @@ export class AssemblyRun {
 
   /** So many bytes of the target are filled: verifies the blocks that became whole by it. */
   arrived(filledBytes: number): RunProgress {
+    const progress = this.#check(filledBytes)
+    if (progress.verified.length > 0) this.#assembly.grown()
+    return progress
+  }
+
+  #check(filledBytes: number): RunProgress {
     this.#arrivedBytes = Math.max(this.#arrivedBytes, filledBytes)
     const verified: number[] = []
     const blockHashes = this.#options.checksBlocks ? this.#assembly.blockHashes : undefined

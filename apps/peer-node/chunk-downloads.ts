@@ -10,6 +10,7 @@ import { blockCountOf, firstBlockIndexOf, type SongShape } from '@evastream/core
 import { HASH_SIZE_BYTES } from '@evastream/core/units'
 import type { CancelRequest, CompleteChunk, DiscardChunk, RequestBlocks } from '@evastream/engine/commands'
 import type { SchedulerEvent } from '@evastream/engine/events'
+import type { ChunkArrival, ChunkArrivals } from './chunk-arrivals.ts'
 import { type AssemblyRun, ChunkAssembly, type SourceSplit } from './chunk-assembly.ts'
 import type { OriginOutageLog } from './origin-outage-log.ts'
 import type { ChunkSource, ChunkStorePort, Clock, PeerNetworkPort } from './ports.ts'
@@ -25,6 +26,10 @@ export interface ChunkDownloadsDeps {
   feed(event: SchedulerEvent): void
   /** A chunk was verified and is on disk; told before the Scheduler hears of it. */
   chunkStored(stored: StoredChunk): void
+  /** The first block of a chunk was verified, and more are to come. */
+  chunkArriving(songId: SongId, chunkId: ChunkId): void
+  /** A chunk of which blocks were verified is given up. */
+  arrivalEnded(songId: SongId, chunkId: ChunkId): void
   /** More of a song can be read: by `verifiedBytes`, or from the store. */
   audioArrived(songId: SongId): void
 }
@@ -46,17 +51,20 @@ export interface DownloadedSong {
 
 interface OpenSong extends DownloadedSong {
   readonly assemblies: Map<ChunkId, ChunkAssembly>
+  /** Those that were told to be arriving. */
+  readonly arriving: Set<ChunkId>
 }
 
 interface OpenRequest {
   readonly command: RequestBlocks
+  readonly song: OpenSong
   readonly run: AssemblyRun
   readonly abort: AbortController
   /** Why the bytes that are not kept were received for nothing. */
   waste: WasteReason
 }
 
-export class ChunkDownloads {
+export class ChunkDownloads implements ChunkArrivals {
   readonly #deps: ChunkDownloadsDeps
   readonly #songs = new Map<SongId, OpenSong>()
   readonly #requests = new Map<number, OpenRequest>()
@@ -71,7 +79,7 @@ export class ChunkDownloads {
   }
 
   addSong(song: DownloadedSong): void {
-    this.#songs.set(song.songId, { ...song, assemblies: new Map() })
+    this.#songs.set(song.songId, { ...song, assemblies: new Map(), arriving: new Set() })
   }
 
   request(command: RequestBlocks): void {
@@ -85,7 +93,7 @@ export class ChunkDownloads {
     const peerId = command.source.kind === 'peer' ? command.source.peerId : undefined
     const runOptions = { firstBlock, blockCount, source: command.source.kind, peerId, checksBlocks: verify === 'blocks' }
     const run = this.#assemblyOf(song, command.chunkId).begin(runOptions)
-    const request: OpenRequest = { command, run, abort: new AbortController(), waste: 'cut-short' }
+    const request: OpenRequest = { command, song, run, abort: new AbortController(), waste: 'cut-short' }
     this.#requests.set(command.requestId, request)
     this.#track(this.#fetch(request, source, song.shape))
   }
@@ -98,10 +106,10 @@ export class ChunkDownloads {
   }
 
   discard(command: DiscardChunk): void {
-    const assemblies = this.#songs.get(command.songId)?.assemblies
-    const assembly = assemblies?.get(command.chunkId)
-    assemblies?.delete(command.chunkId)
-    if (assembly !== undefined && !this.#storing.has(assembly)) this.#throwAway(assembly, 'thrown-away')
+    const song = this.#songs.get(command.songId)
+    const assembly = song?.assemblies.get(command.chunkId)
+    song?.assemblies.delete(command.chunkId)
+    if (song !== undefined && assembly !== undefined && !this.#storing.has(assembly)) this.#throwAway(song, assembly, 'thrown-away')
   }
 
   complete(command: CompleteChunk): void {
@@ -117,6 +125,15 @@ export class ChunkDownloads {
     return song.assemblies.get(chunkId)?.verifiedBytes(offsetInChunk, lengthMaxBytes) ?? new Uint8Array(0)
   }
 
+  arrivingChunks(songId: SongId): readonly ChunkId[] {
+    return [...(this.#songs.get(songId)?.arriving ?? [])]
+  }
+
+  arrivalOf(songId: SongId, chunkId: ChunkId): ChunkArrival | undefined {
+    const assembly = this.#songs.get(songId)?.assemblies.get(chunkId)
+    return assembly?.isRelayable === true ? assembly : undefined
+  }
+
   /** The connection to a peer ended: the one event `peer-lost` speaks for all its requests. */
   peerLost(peerId: PeerId): void {
     for (const request of [...this.#requests.values()]) {
@@ -130,7 +147,7 @@ export class ChunkDownloads {
     this.#isStopped = true
     for (const request of [...this.#requests.values()]) this.#drop(request)
     await Promise.all(this.#pending)
-    for (const song of this.#songs.values()) for (const assembly of song.assemblies.values()) this.#throwAway(assembly, 'thrown-away')
+    for (const song of this.#songs.values()) for (const assembly of song.assemblies.values()) this.#throwAway(song, assembly, 'thrown-away')
     this.#songs.clear()
   }
 
@@ -159,12 +176,22 @@ export class ChunkDownloads {
     const { requestId } = command
     if (sizeBytes > 0) this.#deps.feed({ kind: 'bytes-arrived', at, requestId, sizeBytes })
     for (const block of verified) if (this.#isOpen(request)) this.#deps.feed({ kind: 'block-verified', at, requestId, block })
-    if (verified.length > 0) this.#deps.audioArrived(command.songId)
+    if (verified.length > 0) this.#grown(request)
     if (!isSpoiled) return
     const code = command.source.kind === 'origin' ? 'EVA_ORIGIN_HASH_MISMATCH' : 'EVA_BLOCK_HASH_MISMATCH'
     request.waste = 'bad'
     this.#failed(request, new EvaError(code))
     request.abort.abort()
+  }
+
+  #grown({ command, song }: OpenRequest): void {
+    const { songId, chunkId } = command
+    this.#deps.audioArrived(songId)
+    // What is whole is told as held in a moment.
+    const isWhole = song.assemblies.get(chunkId)?.isWhole ?? true
+    if (song.arriving.has(chunkId) || isWhole) return
+    song.arriving.add(chunkId)
+    this.#deps.chunkArriving(songId, chunkId)
   }
 
   #finished(request: OpenRequest): void {
@@ -203,9 +230,9 @@ export class ChunkDownloads {
   }
 
   async #complete({ songId, chunkId }: CompleteChunk): Promise<void> {
-    const assemblies = this.#songs.get(songId)?.assemblies
-    const assembly = assemblies?.get(chunkId)
-    assert(assembly?.isWhole === true, `chunk ${chunkId} of ${songId} is to be completed and is not all here`)
+    const song = this.#songs.get(songId)
+    const assembly = song?.assemblies.get(chunkId)
+    assert(song !== undefined && assembly?.isWhole === true, `chunk ${chunkId} of ${songId} is to be completed and is not all here`)
     assembly.close()
     this.#storing.add(assembly)
     const failure = await this.#deps.store.saveChunk(songId, chunkId, assembly.toBytes()).then(() => undefined, toEvaError)
@@ -213,22 +240,24 @@ export class ChunkDownloads {
     const isRejected = failure?.code === 'EVA_CHUNK_HASH_MISMATCH'
     // The store looks at the hash before the disk can fail.
     if (failure === undefined || failure.code === 'EVA_STORAGE_FULL' || failure.code === 'EVA_STORAGE_FAILED') assembly.prove()
-    const isStillWanted = assemblies?.get(chunkId) === assembly
-    if (isStillWanted && (failure === undefined || isRejected)) assemblies?.delete(chunkId)
+    const isStillWanted = song.assemblies.get(chunkId) === assembly
+    if (isStillWanted && (failure === undefined || isRejected)) song.assemblies.delete(chunkId)
     const at = this.#deps.clock.now()
     const split = assembly.split()
     if (!isRejected) this.#deps.audioArrived(songId)
     if (failure === undefined) {
       this.#deps.outages.stored({ songId, chunkId })
       this.#deps.ledger.chunkStored(split)
+      song.arriving.delete(chunkId)
       this.#deps.chunkStored({ songId, chunkId, split, peerIds: assembly.peerIds() })
+      assembly.end(true)
       this.#deps.feed({ kind: 'chunk-stored', at, songId, chunkId })
       return
     }
     this.#deps.ledger.chunkRefused(split, isRejected ? 'rejected' : 'unstored')
     const isOriginAlone = split.peerBytes === 0 && split.originBytes > 0
     if (isRejected && isOriginAlone) this.#deps.outages.failed(new EvaError('EVA_ORIGIN_HASH_MISMATCH'), { songId, chunkId })
-    if (isRejected || !isStillWanted) this.#throwAway(assembly, isRejected ? 'bad' : 'thrown-away')
+    if (isRejected || !isStillWanted) this.#throwAway(song, assembly, isRejected ? 'bad' : 'thrown-away')
     if (isRejected) this.#deps.feed({ kind: 'chunk-rejected', at, songId, chunkId })
     else this.#deps.feed({ kind: 'chunk-unstored', at, songId, chunkId, code: failure.code })
   }
@@ -248,8 +277,12 @@ export class ChunkDownloads {
     return assembly
   }
 
-  #throwAway(assembly: ChunkAssembly, reason: WasteReason): void {
-    assembly.close()
+  #throwAway(song: OpenSong, assembly: ChunkAssembly, reason: WasteReason): void {
+    const { chunkId } = assembly
+    assembly.end(false)
+    song.arriving.delete(chunkId)
+    // Also when nobody was told yet: somebody may have asked for it all the same.
+    if (assembly.isRelayable && !this.#isStopped) this.#deps.arrivalEnded(song.songId, chunkId)
     const { originBytes, peerBytes } = assembly.split()
     this.#deps.ledger.wasted(originBytes + peerBytes, reason)
   }

@@ -22,7 +22,7 @@ function newStage(isOpen = true) {
   const news = new ChunkNews({
     library: { statusOf: () => status, chunkStored: () => status },
     coordinator: { chunkLost: note('scheduler lost') },
-    uploads: { announceHave: note('peers have'), announceLack: note('peers lack') },
+    uploads: { announceHave: note('peers have'), announceArriving: note('peers await'), announceLack: note('peers lack') },
     announcer: { acquired: note('tracker acquired'), released: note('tracker released') },
     events: { publish: note('watchers') },
     log,
@@ -48,6 +48,16 @@ describe('chunk news', () => {
       ['peers have', songId, [2]],
       ['tracker acquired', songId, [2]],
       ['watchers', { kind: 'chunk-stored', ...progress, chunkId: 2, originBytes: 1, peerBytes: 2 }],
+    ])
+  })
+
+  it('a chunk is arriving, and is given up: the peers alone hear of it', () => {
+    const { news, told } = newStage()
+    news.chunkArriving(songId, 2)
+    news.arrivalEnded(songId, 2)
+    expect(told).toEqual([
+      ['peers await', songId, [2]],
+      ['peers lack', songId, [2]],
     ])
   })
 

@@ -1,6 +1,6 @@
 // What became of chunks here, told to everybody whom it concerns: connected peers, the tracker, the Scheduler and the watchers.
 // Not how each of them is told: their own files say that.
-// Invariant: whoever is told that a chunk is held is also told when it is not any more.
+// Invariant: whoever is told that a chunk is held, or arriving, is also told when it is not any more.
 
 import type { ChunkId, SongId } from '@evastream/core/ids'
 import type { Manifest } from '@evastream/core/manifest'
@@ -14,6 +14,7 @@ export interface ChunkNewsDeps {
   readonly coordinator: { chunkLost(songId: SongId, chunkId: ChunkId): void }
   readonly uploads: {
     announceHave(songId: SongId, chunkIds: readonly ChunkId[]): void
+    announceArriving(songId: SongId, chunkIds: readonly ChunkId[]): void
     announceLack(songId: SongId, chunkIds: readonly ChunkId[]): void
   }
   readonly announcer: {
@@ -45,6 +46,16 @@ export class ChunkNews {
     announcer.acquired(songId, [chunkId])
     const progress = library.chunkStored(songId)
     if (progress !== undefined) events.publish({ kind: 'chunk-stored', ...progress, chunkId, ...split })
+  }
+
+  /** Its first block verified: who is connected can have it before the chunk is stored. */
+  chunkArriving(songId: SongId, chunkId: ChunkId): void {
+    this.#deps.uploads.announceArriving(songId, [chunkId])
+  }
+
+  /** It will not be stored after all. */
+  arrivalEnded(songId: SongId, chunkId: ChunkId): void {
+    this.#deps.uploads.announceLack(songId, [chunkId])
   }
 
   /** They were held and were given up for others: everybody hears of it as of lost ones. */

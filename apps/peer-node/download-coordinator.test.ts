@@ -21,7 +21,6 @@ import { DeadlineTimer } from './wake-timer.ts'
 
 const BLOCK = 16 * KIB
 const PEER = parsePeerId('peer-1')
-/** The network refuses it. */
 const FORBIDDEN_HOST = '203.0.113.9'
 
 /** A scheduler that notes every event and answers as the test says. */
@@ -100,16 +99,17 @@ class Stage {
       log: this.log,
       makeTimer: wake => new DeadlineTimer({ clock: this.clock, timers: this.clock, wake }),
       chunkStored: stored => void this.stored.push(stored),
+      chunkArriving: () => undefined,
+      arrivalEnded: () => undefined,
       audioArrived: songId => void this.arrivals.push(songId),
     })
   }
 
   async open(blockHashes: Uint8Array | 'none' = this.song.blockHashes): Promise<void> {
-    const { manifest } = this.song
-    await this.store.openSong(manifest)
+    await this.store.openSong(this.song.manifest)
     const song = {
-      songId: manifest.id,
-      shape: manifest,
+      songId: this.song.manifest.id,
+      shape: this.song.manifest,
       blockHashes: blockHashes === 'none' ? undefined : blockHashes,
       byteRateBytesPerSecond: 40_000,
       heldChunkIds: [],

@@ -8,6 +8,7 @@ import type { SongId } from '@evastream/core/ids'
 import type { Millis } from '@evastream/core/units'
 import type { BanPeer, FindPeers, ReportTrouble, SchedulerCommand } from '@evastream/engine/commands'
 import type { Interest, SchedulerEvent } from '@evastream/engine/events'
+import type { ChunkArrivals } from './chunk-arrivals.ts'
 import { ChunkDownloads, type DownloadedSong, type StoredChunk } from './chunk-downloads.ts'
 import { OriginOutageLog } from './origin-outage-log.ts'
 import type { ChunkSource, ChunkStorePort, Clock, NodeLog, PeerNetworkListener, PeerNetworkPort, TrackerPort, WakeTimer } from './ports.ts'
@@ -31,6 +32,9 @@ export interface CoordinatorDeps {
   /** Makes the one timer; `wake` is called at its deadline. */
   makeTimer(wake: () => void): WakeTimer
   chunkStored(stored: StoredChunk): void
+  /** As ChunkDownloads'. */
+  chunkArriving(songId: SongId, chunkId: number): void
+  arrivalEnded(songId: SongId, chunkId: number): void
   /** More of a song can be read: by `verifiedBytes`, or from the store. */
   audioArrived(songId: SongId): void
 }
@@ -88,6 +92,11 @@ export class DownloadCoordinator {
     return this.#downloads.verifiedBytes(songId, offsetBytes, lengthMaxBytes)
   }
 
+  /** What can be handed on of chunks that are not stored yet. */
+  get arrivals(): ChunkArrivals {
+    return this.#downloads
+  }
+
   /** A chunk that was held is gone. */
   chunkLost(songId: SongId, chunkId: number): void {
     this.#feed({ kind: 'chunk-lost', at: this.#now, songId, chunkId })
@@ -98,6 +107,8 @@ export class DownloadCoordinator {
     peerListed: (peerId, songId, chunkIds) => this.#feed({ kind: 'peer-listed', at: this.#now, songId, peerId, chunkIds, told: 'peer' }),
     peerHas: (peerId, songId, chunkIds) => this.#feed({ kind: 'peer-has', at: this.#now, songId, peerId, chunkIds }),
     peerLacks: (peerId, songId, chunkIds) => this.#feed({ kind: 'peer-lacks', at: this.#now, songId, peerId, chunkIds }),
+    // Not an event of the Scheduler's: it asks only who holds a chunk.
+    peerArriving: () => undefined,
     peerLost: (peerId, code) => {
       this.#downloads.peerLost(peerId)
       this.#feed({ kind: 'peer-lost', at: this.#now, peerId, code })

@@ -65,7 +65,17 @@ export async function makeNodeParts(deps: PeerNodeDeps, { config, identity, peer
     { config, identity },
   )
   const sharing = await makeSharingParts(
-    { ...deps, log, store, ledger, tracker: clients.tracker, peerUnknown, library: () => library, playback: () => playback },
+    {
+      ...deps,
+      log,
+      store,
+      ledger,
+      tracker: clients.tracker,
+      peerUnknown,
+      library: () => library,
+      playback: () => playback,
+      arrivals: () => coordinator.arrivals,
+    },
     { config, identity },
   )
   const { tracker, uploads, network, holdings } = sharing
@@ -85,6 +95,8 @@ export async function makeNodeParts(deps: PeerNodeDeps, { config, identity, peer
       plays.chunkStored(stored)
       news.chunkStored(stored)
     },
+    chunkArriving: (songId, chunkId) => news.chunkArriving(songId, chunkId),
+    arrivalEnded: (songId, chunkId) => news.arrivalEnded(songId, chunkId),
     audioArrived: songId => audio.arrived(songId),
   })
   const audio = new VerifiedAudio({ store, arriving: coordinator })

@@ -53,6 +53,7 @@ function dial(port: number, { clock = systemClock, peerId = 'uploader', mayReach
         songListed: (songId, chunkIds) => tell('listed', songId, chunkIds),
         songGained: (songId, chunkIds) => tell('gained', songId, chunkIds),
         songShrunk: (songId, chunkIds) => tell('shrunk', songId, chunkIds),
+        songArriving: (songId, chunkIds) => tell('arriving', songId, chunkIds),
         bytesWasted: sizeBytes => {
           told.wastedBytes += sizeBytes
         },
@@ -123,13 +124,15 @@ describe('PeerConnection: with an upload server', () => {
     await eventually('two lists', () => told.events.length === 3)
     server.announceHave(song.manifest.id, [1])
     server.announceLack(song.manifest.id, [0, 4])
-    await eventually('the changes', () => told.events.length === 5)
+    server.announceArriving(song.manifest.id, [4])
+    await eventually('the changes', () => told.events.length === 6)
     expect(told.events).toEqual([
       ['opened'],
       ['listed', song.manifest.id, [0, 2, 3, 4]],
       ['listed', 'another', []],
       ['gained', song.manifest.id, [1]],
       ['shrunk', song.manifest.id, [0, 4]],
+      ['arriving', song.manifest.id, [4]],
     ])
   })
 
@@ -261,7 +264,7 @@ describe('PeerConnection: dialling and greeting', () => {
     [
       'a refusal: another version',
       'EVA_PEER_VERSION',
-      [{ kind: 'reject', handle: 0, requestId: 0, code: 'version', version: 2, retryAfterMs: 0 }],
+      [{ kind: 'reject', handle: 0, requestId: 0, code: 'version', version: 3, retryAfterMs: 0 }],
     ],
     ['a refusal: busy', 'EVA_PEER_BUSY', [{ kind: 'reject', handle: 0, requestId: 0, code: 'busy', version: 0, retryAfterMs: 7000 }]],
     [
@@ -277,7 +280,7 @@ describe('PeerConnection: dialling and greeting', () => {
     peer.send(...answer)
     const error = await ending(dialled)
     expect(error.code).toBe(code)
-    if (code === 'EVA_PEER_VERSION') expect(error.details).toEqual({ version: 2, supported: 1 })
+    if (code === 'EVA_PEER_VERSION') expect(error.details).toEqual({ version: 3, supported: 2 })
     if (code === 'EVA_PEER_BUSY') expect(error.details).toEqual({ retryAfterMs: 7000 })
   })
 

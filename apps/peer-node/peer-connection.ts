@@ -13,6 +13,7 @@ import { encodeFrame } from '@evastream/protocol/peer-frame-writer'
 import {
   DATA_AUDIO_MAX_BYTES,
   type ForeignHello,
+  type Have,
   type HelloOk,
   type PeerFrame,
   PROTOCOL_VERSION,
@@ -30,6 +31,8 @@ export interface PeerConnectionListener {
   songListed(songId: SongId, chunkIds: readonly ChunkId[]): void
   songGained(songId: SongId, chunkIds: readonly ChunkId[]): void
   songShrunk(songId: SongId, chunkIds: readonly ChunkId[]): void
+  /** Some blocks of these chunks can be had there, and each further one as it comes. */
+  songArriving(songId: SongId, chunkIds: readonly ChunkId[]): void
   bytesWasted(sizeBytes: number): void
   /** Once; open fetches have been rejected with the same error. */
   closed(error: EvaError): void
@@ -182,11 +185,8 @@ export class PeerConnection implements ChunkSource, PeerLinkListener {
     else if (frame.kind === 'bitfield') {
       const listed = this.#songs.partRead(frame)
       if (listed !== undefined) this.#deps.listener.songListed(listed.song.songId, listed.chunkIds)
-    } else if (frame.kind === 'have' || frame.kind === 'unhave') {
-      const song = this.#songs.changeRead(frame)
-      if (song !== undefined && frame.kind === 'have') this.#deps.listener.songGained(song.songId, frame.chunkIds)
-      else if (song !== undefined) this.#deps.listener.songShrunk(song.songId, frame.chunkIds)
-    } else if (frame.kind === 'reject') this.#rejected(frame)
+    } else if (frame.kind === 'have' || frame.kind === 'unhave' || frame.kind === 'arriving') this.#changed(frame)
+    else if (frame.kind === 'reject') this.#rejected(frame)
     else if (frame.kind === 'ping') this.#send({ kind: 'pong', token: frame.token })
     else if (frame.kind === 'bye') this.#fail(new EvaError('EVA_PEER_CLOSED'))
   }
@@ -200,6 +200,15 @@ export class PeerConnection implements ChunkSource, PeerLinkListener {
     this.#state = 'open'
     this.#deps.listener.opened()
     this.#desk.open(requestsMax)
+  }
+
+  #changed(frame: Have): void {
+    const { listener } = this.#deps
+    const song = this.#songs.changeRead(frame)
+    if (song === undefined) return
+    if (frame.kind === 'have') listener.songGained(song.songId, frame.chunkIds)
+    else if (frame.kind === 'unhave') listener.songShrunk(song.songId, frame.chunkIds)
+    else listener.songArriving(song.songId, frame.chunkIds)
   }
 
   #handleOf(songId: SongId, shape: SongShape): number | undefined {

@@ -61,6 +61,7 @@ function aNetwork({ connectionsMax, ...deps }: Partial<PeerNetworkDeps> & { read
     peerListed: (...event) => void told.push(['listed', ...event]),
     peerHas: (...event) => void told.push(['has', ...event]),
     peerLacks: (...event) => void told.push(['lacks', ...event]),
+    peerArriving: (...event) => void told.push(['arriving', ...event]),
     peerLost: (...event) => void told.push(['lost', ...event]),
   })
   closers.push(() => network.close())
@@ -100,8 +101,10 @@ describe('PeerNetwork: dialling', () => {
     ])
     ann.server.announceHave(songId, [2])
     bob.server.announceLack(songId, [3])
-    await eventually('two changes', () => told.length === 4)
+    bob.server.announceArriving(songId, [3])
+    await eventually('three changes', () => told.length === 5)
     expect(told.slice(2).toSorted()).toEqual([
+      ['arriving', 'bob', songId, [3]],
       ['has', 'ann', songId, [2]],
       ['lacks', 'bob', songId, [3]],
     ])

@@ -55,6 +55,7 @@ const nobody: PeerNetworkListener = {
   peerListed: () => undefined,
   peerHas: () => undefined,
   peerLacks: () => undefined,
+  peerArriving: () => undefined,
   peerLost: () => undefined,
 }
 
@@ -196,6 +197,7 @@ export class PeerNetwork implements PeerNetworkPort {
           songListed: (songId, chunkIds) => this.#listener.peerListed(peerId, songId, chunkIds),
           songGained: (songId, chunkIds) => this.#listener.peerHas(peerId, songId, chunkIds),
           songShrunk: (songId, chunkIds) => this.#listener.peerLacks(peerId, songId, chunkIds),
+          songArriving: (songId, chunkIds) => this.#listener.peerArriving(peerId, songId, chunkIds),
           bytesWasted: onBytesWasted,
           closed: error => this.#lost(peerId, error),
         },

@@ -88,6 +88,8 @@ export interface PeerNetworkListener {
   peerListed(peerId: PeerId, songId: SongId, chunkIds: readonly ChunkId[]): void
   peerHas(peerId: PeerId, songId: SongId, chunkIds: readonly ChunkId[]): void
   peerLacks(peerId: PeerId, songId: SongId, chunkIds: readonly ChunkId[]): void
+  /** The peer is receiving these chunks, and hands on each block that verified; later it has them, or lacks them (ARRIVING). */
+  peerArriving(peerId: PeerId, songId: SongId, chunkIds: readonly ChunkId[]): void
   /** The connection ended or could not be made; fetches open on it reject as well. */
   peerLost(peerId: PeerId, code: ErrorCode): void
 }

@@ -8,6 +8,7 @@ import type { Random } from '@evastream/core/random'
 import { LISTED_PEERS_MAX } from '@evastream/protocol/tracker-http'
 import type { Clock, Timers, WallClock } from '@evastream/service-kit/system-clock'
 import { ChunkAnnouncer } from './chunk-announcer.ts'
+import type { ChunkArrivals } from './chunk-arrivals.ts'
 import type { PeerNodeConfig } from './config.ts'
 import { ConnectionLimits } from './connection-limits.ts'
 import type { PeerIdentity } from './peer-identity.ts'
@@ -35,6 +36,7 @@ interface SharingPartsDeps {
   /** Made later. */
   library(): Pick<SongLibrary, 'list'>
   playback(): Pick<PlaybackDesk, 'bufferMs'>
+  arrivals(): ChunkArrivals
   /** The tracker does not know this node any more. */
   peerUnknown(): void
 }
@@ -57,6 +59,10 @@ export async function makeSharingParts(deps: SharingPartsDeps, { config, identit
       ...deps,
       limits,
       quota: cap,
+      arrivals: {
+        arrivingChunks: songId => deps.arrivals().arrivingChunks(songId),
+        arrivalOf: (songId, chunkId) => deps.arrivals().arrivalOf(songId, chunkId),
+      },
       bufferMs: () => playback().bufferMs,
       onBytesSent: sizeBytes => ledger.sent(sizeBytes),
       onUploadingChanged: isUploading => holdings.setUploading(isUploading),

@@ -8,15 +8,18 @@ import type { ChunkId, SongId } from '@evastream/core/ids'
 import type { Millis } from '@evastream/core/units'
 import { type Ack, protocolError, type RejectCode, type Request } from '@evastream/protocol/peer-frames'
 import type { Clock } from '@evastream/service-kit/system-clock'
+import type { ChunkArrivals } from './chunk-arrivals.ts'
 import type { ChunkReader } from './chunk-loans.ts'
 import type { NodeLog } from './ports.ts'
 import type { UploadPump } from './upload-pump.ts'
+import { UploadRelay } from './upload-relay.ts'
 import { type UploadOwner, UploadRequest } from './upload-request.ts'
 import type { UploadSlots } from './upload-slots.ts'
 
 export interface UploadDeskDeps {
   readonly pump: UploadPump
   readonly store: ChunkReader
+  readonly arrivals: ChunkArrivals
   readonly slots: UploadSlots<UploadRequest>
   readonly clock: Clock
   readonly log: NodeLog
@@ -38,18 +41,31 @@ export interface UploadDeskOptions {
   /** A receiver that acknowledges nothing for this long loses its place. */
   readonly silenceMaxMs: number
   readonly busyRetryAfterMs: number
+  /** Open requests for chunks that are still arriving here; one more is told to come back. */
+  readonly relaysMax: number
+  /** How long such a request waits for one block. */
+  readonly blockWaitMaxMs: number
+  /** What is told to one that waited for nothing, or one too many: others may have the block. */
+  readonly relayRetryAfterMs: number
 }
 
 export class UploadDesk implements UploadOwner {
   readonly #deps: UploadDeskDeps
   readonly #options: UploadDeskOptions
   readonly #requests = new Map<number, UploadRequest>()
+  readonly #relay: UploadRelay
   #lastRequestId = 0
   #busyUntil: Millis = Number.NEGATIVE_INFINITY
 
   constructor(deps: UploadDeskDeps, options: UploadDeskOptions) {
     this.#deps = deps
     this.#options = options
+    this.#relay = new UploadRelay({
+      clock: deps.clock,
+      ready: request => deps.slots.enqueue(request),
+      stored: (request, wasWaiting) => this.#stored(request, wasWaiting),
+      givenUp: request => this.#arrivalGivenUp(request),
+    })
   }
 
   get isStuck(): boolean {
@@ -59,7 +75,7 @@ export class UploadDesk implements UploadOwner {
   /** `songId` is undefined for a handle that is no longer, or was never let be, subscribed. */
   take(wish: Request, songId: SongId | undefined): void {
     const { requestId, chunkId } = wish
-    const { clock, store, slots, reject, onChunkAbsent, closedForMs } = this.#deps
+    const { clock, store, slots, reject, closedForMs } = this.#deps
     const closedMs = closedForMs()
     if (requestId <= this.#lastRequestId) throw protocolError('a request id that does not grow')
     this.#lastRequestId = requestId
@@ -70,10 +86,7 @@ export class UploadDesk implements UploadOwner {
       const request = new UploadRequest(wish, { songId, owner: this })
       this.#requests.set(requestId, request)
       slots.enqueue(request)
-    } else {
-      reject(requestId, 'chunk-missing')
-      onChunkAbsent(songId, chunkId)
-    }
+    } else this.#takeArriving(wish, songId)
   }
 
   acknowledge({ requestId, blocksReceived }: Ack): void {
@@ -95,12 +108,18 @@ export class UploadDesk implements UploadOwner {
   }
 
   serve(request: UploadRequest): void {
-    const { pump, store } = this.#deps
+    const { pump } = this.#deps
     pump.begin(request)
-    store.loadChunk(request.songId, request.wish.chunkId).then(
-      chunk => this.#loaded(request, chunk),
-      error => this.#loadFailed(request, error),
-    )
+    // The slots are in the middle of handing out: sending, which may give this one back, comes after.
+    if (request.isArriving) queueMicrotask(() => pump.run())
+    else this.#load(request)
+  }
+
+  /** All that is here of a request has been sent: it waits for its next block, and others have its slot meanwhile. */
+  ranShort(request: UploadRequest): void {
+    this.#deps.pump.pause(request)
+    this.#relay.wait(request)
+    this.#deps.slots.release(request)
   }
 
   displaced(request: UploadRequest): void {
@@ -109,6 +128,8 @@ export class UploadDesk implements UploadOwner {
   }
 
   tick(now: Millis): void {
+    const { blockWaitMaxMs, relayRetryAfterMs } = this.#options
+    for (const request of this.#relay.overdue(now, blockWaitMaxMs)) this.#giveUp(request, 'busy', relayRetryAfterMs)
     if (this.#deps.pump.silentForMs(now, this.#requests.size > 0) < this.#options.silenceMaxMs) return
     this.#deps.log.debug({ requests: this.#requests.size }, 'a silent receiver loses its place')
     this.#busyUntil = now + this.#options.busyRetryAfterMs
@@ -123,6 +144,41 @@ export class UploadDesk implements UploadOwner {
   /** The node uploads nothing for now: every open request is told when to come back. */
   endAll(retryAfterMs: number): void {
     for (const request of [...this.#requests.values()]) this.#giveUp(request, 'busy', retryAfterMs)
+  }
+
+  #takeArriving(wish: Request, songId: SongId): void {
+    const { requestId, chunkId } = wish
+    const { arrivals, reject, onChunkAbsent, slots } = this.#deps
+    const arrival = arrivals.arrivalOf(songId, chunkId)
+    if (arrival === undefined) {
+      reject(requestId, 'chunk-missing')
+      onChunkAbsent(songId, chunkId)
+    } else if (this.#relay.followedCount >= this.#options.relaysMax) reject(requestId, 'busy', this.#options.relayRetryAfterMs)
+    else {
+      const request = new UploadRequest(wish, { songId, owner: this })
+      if (!request.follow(arrival)) throw protocolError('a run past the end of its chunk')
+      this.#requests.set(requestId, request)
+      this.#relay.follow(request, arrival)
+      if (request.canSend) slots.enqueue(request)
+      else this.#relay.wait(request)
+    }
+  }
+
+  #stored(request: UploadRequest, wasWaiting: boolean): void {
+    if (wasWaiting) this.#deps.slots.enqueue(request)
+    else if (this.#deps.pump.isServing(request) && !request.isSent) this.#load(request)
+  }
+
+  #arrivalGivenUp(request: UploadRequest): void {
+    if (!request.isSent) this.#giveUp(request, 'chunk-missing')
+    this.#deps.pump.run()
+  }
+
+  #load(request: UploadRequest): void {
+    this.#deps.store.loadChunk(request.songId, request.wish.chunkId).then(
+      chunk => this.#loaded(request, chunk),
+      error => this.#loadFailed(request, error),
+    )
   }
 
   #loaded(request: UploadRequest, chunk: Uint8Array): void {
@@ -159,6 +215,7 @@ export class UploadDesk implements UploadOwner {
 
   #forget(request: UploadRequest): void {
     this.#requests.delete(request.wish.requestId)
+    this.#relay.forget(request)
     this.#deps.pump.forget(request)
     this.#deps.slots.release(request)
   }

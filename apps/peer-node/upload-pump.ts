@@ -21,6 +21,8 @@ export interface UploadPumpDeps {
   /** What all connections together may send. */
   readonly gate: UploadGate
   readonly onBytesSent: (sizeBytes: number) => void
+  /** All that is here of a request in service has been sent, and more is to come. */
+  readonly onShort: (request: UploadRequest) => void
 }
 
 export interface UploadPumpOptions {
@@ -85,7 +87,7 @@ export class UploadPump implements GateUser {
 
   /** Sends what may be sent. To be called whenever something changed: a grant, a load, an ACK, room in the link. */
   run(): void {
-    const { link, clock, gate, onBytesSent } = this.#deps
+    const { link, clock, gate, onBytesSent, onShort } = this.#deps
     while (link.bufferedBytes === 0) {
       const request = this.#nextRequest
       if (request === undefined) {
@@ -105,6 +107,7 @@ export class UploadPump implements GateUser {
       request.frameSent(head, this.#meter.frameSent(audio.length, now))
       link.send(start, audio)
       onBytesSent(audio.length)
+      if (!request.isSent && !request.canSend) onShort(request)
     }
   }
 
@@ -119,7 +122,7 @@ export class UploadPump implements GateUser {
   }
 
   get #nextRequest(): UploadRequest | undefined {
-    return this.#inService.find(one => one.isLoaded && !one.isSent)
+    return this.#inService.find(one => one.canSend)
   }
 
   get #owes(): boolean {

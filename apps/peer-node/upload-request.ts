@@ -1,10 +1,12 @@
 // One request that another peer made of us: which blocks, how many were sent, how many arrived.
 // Not a queue and not a sender: upload-slots says when, upload-pump sends.
-// Invariant: 0 <= blocks acknowledged <= blocks sent <= block count, and audio is held only from `load` to `unload`.
+// Invariant: 0 <= blocks acknowledged <= blocks sent <= block count, and audio is held only from `load` to `unload`, or while a
+// chunk that is still arriving is followed.
 
 import type { SongId } from '@evastream/core/ids'
 import { BLOCK_SIZE_BYTES } from '@evastream/core/units'
 import type { DataHead, Request, WirePriority } from '@evastream/protocol/peer-frames'
+import type { ChunkArrival } from './chunk-arrivals.ts'
 import type { SentFrame } from './link-meter.ts'
 
 export interface Acknowledgement {
@@ -28,6 +30,7 @@ export class UploadRequest {
   readonly owner: UploadOwner
   readonly #framesInFlight: { readonly endBlock: number; readonly sent: SentFrame }[] = []
   #run: Uint8Array | undefined
+  #arrival: ChunkArrival | undefined
   /** Known since it was loaded first. */
   #runSizeBytes = 0
   #sentBlocks = 0
@@ -51,6 +54,16 @@ export class UploadRequest {
     return this.#run !== undefined
   }
 
+  /** Its chunk is not stored yet. */
+  get isArriving(): boolean {
+    return this.#arrival !== undefined
+  }
+
+  /** Its next block is here. */
+  get canSend(): boolean {
+    return !this.isSent && (this.isLoaded || this.#nextAudio(1).length > 0)
+  }
+
   get isSent(): boolean {
     return this.#sentBlocks === this.wish.blockCount
   }
@@ -65,12 +78,21 @@ export class UploadRequest {
 
   /** Takes the bytes from the whole chunk. @returns false when the run lies past the chunk's end. */
   load(chunk: Uint8Array): boolean {
-    const { firstBlock, blockCount } = this.wish
-    const start = firstBlock * BLOCK_SIZE_BYTES
-    if (start + (blockCount - 1) * BLOCK_SIZE_BYTES >= chunk.length) return false
-    this.#run = chunk.subarray(start, start + blockCount * BLOCK_SIZE_BYTES)
-    this.#runSizeBytes = this.#run.length
+    if (!this.#fits(chunk.length)) return false
+    this.#run = chunk.subarray(this.#startBytes, this.#startBytes + this.#runSizeBytes)
     return true
+  }
+
+  /** Takes the bytes from a chunk that is still arriving, as they come. @returns false when the run lies past the chunk's end. */
+  follow(arrival: ChunkArrival): boolean {
+    if (!this.#fits(arrival.lengthBytes)) return false
+    this.#arrival = arrival
+    return true
+  }
+
+  /** To be loaded to go on. */
+  unfollow(): void {
+    this.#arrival = undefined
   }
 
   /** Lets go of the bytes; to be loaded again to go on. */
@@ -78,11 +100,11 @@ export class UploadRequest {
     this.#run = undefined
   }
 
-  /** The next blocks that fit `sizeBytesMax`, at least one. Loaded and not all sent, or it is a mistake of ours. */
+  /** The next blocks that fit `sizeBytesMax` and are here, at least one. It can send, or it is a mistake of ours. */
   nextFrame(sizeBytesMax: number): { readonly head: DataHead; readonly audio: Uint8Array } {
     const { handle, requestId, chunkId, firstBlock } = this.wish
-    const blockCount = Math.min(this.wish.blockCount - this.#sentBlocks, Math.max(1, Math.floor(sizeBytesMax / BLOCK_SIZE_BYTES)))
-    const audio = this.#bytesBetween(this.#sentBlocks, this.#sentBlocks + blockCount)
+    const audio = this.#nextAudio(Math.max(1, Math.floor(sizeBytesMax / BLOCK_SIZE_BYTES)))
+    const blockCount = Math.ceil(audio.length / BLOCK_SIZE_BYTES)
     const head = { handle, requestId, chunkId, firstBlock: firstBlock + this.#sentBlocks, blockCount, sizeBytes: audio.length }
     return { head, audio }
   }
@@ -106,7 +128,21 @@ export class UploadRequest {
     return Math.min(toBlock * BLOCK_SIZE_BYTES, this.#runSizeBytes) - Math.min(fromBlock * BLOCK_SIZE_BYTES, this.#runSizeBytes)
   }
 
-  #bytesBetween(fromBlock: number, toBlock: number): Uint8Array {
-    return (this.#run ?? new Uint8Array()).subarray(fromBlock * BLOCK_SIZE_BYTES, toBlock * BLOCK_SIZE_BYTES)
+  get #startBytes(): number {
+    return this.wish.firstBlock * BLOCK_SIZE_BYTES
+  }
+
+  #fits(chunkBytes: number): boolean {
+    const { blockCount } = this.wish
+    if (this.#startBytes + (blockCount - 1) * BLOCK_SIZE_BYTES >= chunkBytes) return false
+    this.#runSizeBytes = Math.min(blockCount * BLOCK_SIZE_BYTES, chunkBytes - this.#startBytes)
+    return true
+  }
+
+  #nextAudio(blocksMax: number): Uint8Array {
+    const from = this.#sentBlocks * BLOCK_SIZE_BYTES
+    const sizeBytes = Math.min(this.#runSizeBytes - from, blocksMax * BLOCK_SIZE_BYTES)
+    if (this.#run !== undefined) return this.#run.subarray(from, from + sizeBytes)
+    return this.#arrival?.verifiedBytes(this.#startBytes + from, sizeBytes) ?? new Uint8Array()
   }
 }

@@ -11,6 +11,7 @@ import { encodeFrame } from '@evastream/protocol/peer-frame-writer'
 import { listenError } from '@evastream/service-kit/listen'
 import type { Clock, Timers } from '@evastream/service-kit/system-clock'
 import { ByteBudget } from './byte-budget.ts'
+import { type ChunkArrivals, noArrivals } from './chunk-arrivals.ts'
 import { ChunkLoans, type ChunkReader } from './chunk-loans.ts'
 import { ConnectionLimits } from './connection-limits.ts'
 import type { PeerLink } from './peer-link.ts'
@@ -35,12 +36,17 @@ const defaultSessionOptions: Omit<UploadSessionOptions, 'peerId'> = Object.freez
   pingAfterMs: 15 * SECOND_MS,
   idleMaxMs: 30 * SECOND_MS,
   busyRetryAfterMs: SECOND_MS,
+  relaysMax: 8,
+  blockWaitMaxMs: 2 * SECOND_MS,
+  relayRetryAfterMs: SECOND_MS / 4,
   farewellMs: FAREWELL_MS,
   backlogMaxBytes: 4 * MIB + 256 * KIB,
 })
 
 export interface UploadServerDeps {
   readonly store: ChunkReader
+  /** Absent: none can be handed on before it is stored. */
+  readonly arrivals?: ChunkArrivals
   readonly clock: Clock
   readonly timers: Timers
   readonly log: NodeLog
@@ -150,6 +156,12 @@ export class UploadServer {
     for (const session of this.#sessions) session.announce('have', songId, chunkIds)
   }
 
+  /** Some blocks of these can be had here, and more as they come; later they are held, or lacked. */
+  announceArriving(songId: SongId, chunkIds: readonly ChunkId[]): void {
+    if (this.#isClosed) return
+    for (const session of this.#sessions) session.announce('arriving', songId, chunkIds)
+  }
+
   announceLack(songId: SongId, chunkIds: readonly ChunkId[]): void {
     for (const session of this.#sessions) session.announce('unhave', songId, chunkIds)
   }
@@ -171,7 +183,7 @@ export class UploadServer {
   }
 
   #open(link: PeerLink): void {
-    const { clock, log, onBytesSent = () => undefined } = this.#deps
+    const { arrivals = noArrivals, clock, log, onBytesSent = () => undefined } = this.#deps
     const onChunkLost = (songId: SongId, chunkId: ChunkId) => this.announceLack(songId, [chunkId])
     const host = link.remoteHost
     const onClosed = (one: UploadSession) => {
@@ -180,7 +192,7 @@ export class UploadServer {
       if (this.#sessions.size === 0) this.#emptied()
     }
     const session = new UploadSession(
-      { link, store: this.#loans, slots: this.#slots, gate: this.#gate, clock, log, onBytesSent, onChunkLost, onClosed },
+      { link, store: this.#loans, arrivals, slots: this.#slots, gate: this.#gate, clock, log, onBytesSent, onChunkLost, onClosed },
       { ...defaultSessionOptions, ...this.#options },
     )
     this.#sessions.add(session)

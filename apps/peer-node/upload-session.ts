@@ -10,6 +10,7 @@ import { encodeFrame } from '@evastream/protocol/peer-frame-writer'
 import {
   type ForeignHello,
   HAVE_CHUNKS_MAX,
+  type Have,
   type Hello,
   type PeerFrame,
   PROTOCOL_VERSION,
@@ -19,6 +20,7 @@ import {
 } from '@evastream/protocol/peer-frames'
 import type { Clock } from '@evastream/service-kit/system-clock'
 import { bitfieldParts } from './bitfield-parts.ts'
+import type { ChunkArrivals } from './chunk-arrivals.ts'
 import type { ChunkReader } from './chunk-loans.ts'
 import type { PeerLink, PeerLinkListener } from './peer-link.ts'
 import type { NodeLog } from './ports.ts'
@@ -31,6 +33,7 @@ import type { UploadSlots } from './upload-slots.ts'
 export interface UploadSessionDeps {
   readonly link: PeerLink
   readonly store: ChunkReader
+  readonly arrivals: ChunkArrivals
   readonly slots: UploadSlots<UploadRequest>
   readonly gate: UploadGate
   readonly clock: Clock
@@ -107,8 +110,8 @@ export class UploadSession implements PeerLinkListener {
     this.#deps.onClosed(this)
   }
 
-  /** Tells a subscriber of the song what came or went. */
-  announce(kind: 'have' | 'unhave', songId: SongId, chunkIds: readonly ChunkId[]): void {
+  /** Tells a subscriber of the song what came, went or is on its way. */
+  announce(kind: Have['kind'], songId: SongId, chunkIds: readonly ChunkId[]): void {
     for (const [handle, song] of this.#songs)
       for (let from = 0; song === songId && from < chunkIds.length; from += HAVE_CHUNKS_MAX)
         this.#send({ kind, handle, chunkIds: chunkIds.slice(from, from + HAVE_CHUNKS_MAX) })
@@ -116,7 +119,11 @@ export class UploadSession implements PeerLinkListener {
 
   /** Everything held of every song subscribed to came, or went, at once. */
   announceAll(kind: 'have' | 'unhave'): void {
-    for (const songId of [...this.#songs.values()]) this.announce(kind, songId, this.#deps.store.heldChunks(songId))
+    const { store, arrivals } = this.#deps
+    for (const songId of [...this.#songs.values()]) {
+      this.announce(kind, songId, store.heldChunks(songId))
+      this.announce(kind === 'have' ? 'arriving' : kind, songId, arrivals.arrivingChunks(songId))
+    }
   }
 
   /** This node uploads nothing for now: open requests end, and the connection stays. */
@@ -161,16 +168,17 @@ export class UploadSession implements PeerLinkListener {
   }
 
   #welcome({ dataBytesMax, peerId }: Hello): void {
-    const { link, clock, gate, onBytesSent, log, onChunkLost, store, slots } = this.#deps
+    const { link, clock, gate, onBytesSent, log, onChunkLost, store, arrivals, slots } = this.#deps
     const { requestsMax, subscriptionsMax } = this.#options
-    const pump = new UploadPump({ link, clock, gate, onBytesSent }, { dataBytesMax })
+    const onShort = (request: UploadRequest) => this.#desk?.ranShort(request)
+    const pump = new UploadPump({ link, clock, gate, onBytesSent, onShort }, { dataBytesMax })
     const closedForMs = () => gate.closedForMs
     const reject = (requestId: number, code: RejectCode, retryAfterMs?: number) => this.#reject({ requestId }, code, retryAfterMs)
     const onBroken = (reason: string) => this.#destroyFor(reason)
     const onChunkAbsent = (songId: SongId, chunkId: ChunkId) => this.announce('unhave', songId, [chunkId])
     this.#pump = pump
     this.#desk = new UploadDesk(
-      { pump, store, slots, clock, log, reject, closedForMs, onBroken, onChunkAbsent, onChunkLost },
+      { pump, store, arrivals, slots, clock, log, reject, closedForMs, onBroken, onChunkAbsent, onChunkLost },
       this.#options,
     )
     this.#send({ kind: 'hello-ok', requestsMax, subscriptionsMax, peerId: this.#options.peerId })
@@ -190,8 +198,10 @@ export class UploadSession implements PeerLinkListener {
     if (this.#songs.size >= this.#options.subscriptionsMax) this.#reject({ handle }, 'busy')
     else {
       this.#songs.set(handle, songId)
-      const { gate, store } = this.#deps
-      for (const part of bitfieldParts(handle, gate.closedForMs > 0 ? [] : store.heldChunks(songId))) this.#send(part)
+      const { gate, store, arrivals } = this.#deps
+      const isClosed = gate.closedForMs > 0
+      for (const part of bitfieldParts(handle, isClosed ? [] : store.heldChunks(songId))) this.#send(part)
+      if (!isClosed) this.announce('arriving', songId, arrivals.arrivingChunks(songId))
     }
   }
 

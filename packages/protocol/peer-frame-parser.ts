@@ -47,6 +47,7 @@ export function parseFrame(header: FrameHeader, payload: Uint8Array): PeerFrame 
       return parseBitfield(header, payload)
     case 'have':
     case 'unhave':
+    case 'arriving':
       return { kind: name, handle, chunkIds: parseChunkIds(payload) }
     case 'request':
       return { kind: name, handle, requestId, chunkId, priority: PRIORITY_CLASSES[flags] ?? 'seed', ...parseRun(payload) }

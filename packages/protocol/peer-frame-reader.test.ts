@@ -63,7 +63,7 @@ const listenerFrame: fc.Arbitrary<PeerFrame | Data> = fc.oneof(
     ),
   }),
   fc.record({
-    kind: fc.constantFrom('have' as const, 'unhave' as const),
+    kind: fc.constantFrom('have' as const, 'unhave' as const, 'arriving' as const),
     handle,
     chunkIds: fc.array(chunkId, { minLength: 1, maxLength: HAVE_CHUNKS_MAX }),
   }),

@@ -24,6 +24,7 @@ export const FRAME_TYPES = Object.freeze({
   bitfield: 0x12,
   have: 0x13,
   unhave: 0x14,
+  arriving: 0x15,
   request: 0x20,
   data: 0x21,
   ack: 0x22,
@@ -80,6 +81,7 @@ const rules: ReadonlyMap<number, FrameRule> = new Map(
     }),
     rule('have', 'listener', { payloadBytes: [4, CONTROL_PAYLOAD_MAX_BYTES], required: ['handle'] }),
     rule('unhave', 'listener', { payloadBytes: [4, CONTROL_PAYLOAD_MAX_BYTES], required: ['handle'] }),
+    rule('arriving', 'listener', { payloadBytes: [4, CONTROL_PAYLOAD_MAX_BYTES], required: ['handle'] }),
     rule('request', 'dialer', {
       payloadBytes: [DATA_RUN_SIZE_BYTES, DATA_RUN_SIZE_BYTES],
       flagsMax: PRIORITY_CLASSES.length - 1,

@@ -42,6 +42,7 @@ export function encodeFrame(frame: PeerFrame): Uint8Array {
       return encodeBitfield(frame)
     case 'have':
     case 'unhave':
+    case 'arriving':
       return encodeHave(frame)
     case 'request':
       return encodeRequest(frame)

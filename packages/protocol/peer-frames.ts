@@ -7,7 +7,7 @@ import type { ChunkId, PeerId, SongId } from '@evastream/core/ids'
 import { FILE_SIZE_MAX_BYTES } from '@evastream/core/manifest'
 import { BLOCK_SIZE_BYTES, CHUNK_SIZE_MAX_BYTES, CHUNK_SIZE_MIN_BYTES } from '@evastream/core/units'
 
-export const PROTOCOL_VERSION = 1
+export const PROTOCOL_VERSION = 2
 
 /** The first four bytes of a HELLO's and a HELLO_OK's payload: "EVAS". */
 export const MAGIC = 0x45564153
@@ -29,7 +29,7 @@ export const BLOCKS_PER_CHUNK_MAX = CHUNK_SIZE_MAX_BYTES / BLOCK_SIZE_BYTES
 export const CHUNK_ID_MAX = FILE_SIZE_MAX_BYTES / CHUNK_SIZE_MIN_BYTES - 1
 export const HANDLE_MAX = 0xffff
 export const REQUEST_ID_MAX = 0xffff_ffff
-/** How many chunks one HAVE or UNHAVE names at most. */
+/** How many chunks one HAVE, UNHAVE or ARRIVING names at most. */
 export const HAVE_CHUNKS_MAX = (CONTROL_FRAME_MAX_BYTES - HEADER_SIZE_BYTES) / 4
 
 /** The dialer downloads, the listener uploads. */
@@ -88,8 +88,9 @@ export interface BitfieldPart {
   readonly bits: Uint8Array
 }
 
+/** These chunks are held; are neither held nor on their way; or are on their way, and each block can be had as soon as it is here. */
 export interface Have {
-  readonly kind: 'have' | 'unhave'
+  readonly kind: 'have' | 'unhave' | 'arriving'
   readonly handle: number
   readonly chunkIds: readonly ChunkId[]
 }
