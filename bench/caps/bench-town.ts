@@ -41,6 +41,14 @@ export class BenchTown {
     return new BenchTown(directory, { metadata, origin, tracker: await start('tracker', [`--metadata=${metadata.url}`]) })
   }
 
+  get services(): readonly ServiceProcess[] {
+    return Object.values(this.#services)
+  }
+
+  logPathOf({ name }: ServiceProcess): string {
+    return join(this.#directory, 'logs', `${name}.log`)
+  }
+
   get originPort(): number {
     return Number(new URL(this.#services.origin.url).port)
   }
@@ -75,7 +83,8 @@ export class BenchTown {
     return (await fetch(`${this.#services.tracker.url}${path}`)).json()
   }
 
-  async startPeer(peerId: string, flags: readonly string[] = []): Promise<ServiceProcess> {
+  /** `through`: as of a ServiceProcess. */
+  async startPeer(peerId: string, flags: readonly string[] = [], through: readonly string[] = []): Promise<ServiceProcess> {
     const { metadata, tracker, origin } = this.#services
     const services = [`--metadata=${metadata.url}`, `--tracker=${tracker.url}`, `--origin=${origin.url}`]
     const own = [`--peer.id=${peerId}`, '--http.port=0', `--data=${join(this.#directory, 'peers')}`, '--cache-size=0']
@@ -84,6 +93,7 @@ export class BenchTown {
       verb: 'peer',
       args: [...own, ...services, ...flags],
       logDirectory: join(this.#directory, 'logs'),
+      through,
     })
     this.#peers.add(peer)
     return peer
