@@ -167,7 +167,8 @@ export class LoopbackTown {
     const services = [`--metadata=${this.url('metadata')}`, `--data=${this.path('metadata')}`]
     const { values } = loadConfig(preprocessorOptions, { argv: [...flags, ...services], env: {} })
     await publishSong(values, { stdout: nowhere(), stderr: nowhere(), isTerminal: false, env: {} })
-    const bytes = await readFile(path)
+    // A plain array, whose slices are copies: whoever spoils one spoils nobody else's.
+    const bytes = new Uint8Array(await readFile(path))
     return { songId, path, bytes, chunkSize, sha256: sha256Of(bytes) }
   }
 
