@@ -171,7 +171,7 @@ describe('cache keeper', () => {
     stage.readers.set('b', [SONG_BYTES])
     stage.readers.set('c', [0])
     for (const name of ['a', 'b', 'c']) await stage.save(song(name))
-    for (let time = 0; time < 3; time++) await expect(stage.save(song('d'), 0)).rejects.toMatchObject({ code: 'EVA_STORAGE_FULL' })
+    for (let time = 0; time < 3; time++) await expect(stage.save(song('d'), 0)).rejects.toMatchObject({ code: 'EVA_CACHE_FULL' })
     expect([stage.evicted, stage.log.messages('warn').length, await audioBytes()]).toEqual([[], 1, 3 * SONG_BYTES])
     stage.readers.delete('b')
     await stage.save(song('d'))
@@ -218,7 +218,7 @@ describe('cache keeper', () => {
     await stage.begin(large)
     stage.readers.set('large', [0])
     await stage.save(large, ...Array.from({ length: 16 }, (_, chunkId) => chunkId))
-    await expect(stage.save(large, 16)).rejects.toMatchObject({ code: 'EVA_STORAGE_FULL' })
+    await expect(stage.save(large, 16)).rejects.toMatchObject({ code: 'EVA_CACHE_FULL' })
     stage.readers.set('large', [16 * MIB])
     await stage.save(large, 16)
     await stage.keeper.settled()
@@ -321,7 +321,7 @@ describe('cache keeper', () => {
             if (!stage.readers.delete(name)) stage.readers.set(name, [chunkId * 32 * KIB])
           } else if (kind === 'save') {
             const failure = await stage.save(song(name), chunkId).then(() => undefined, toEvaError)
-            expect([undefined, 'EVA_STORAGE_FULL']).toContain(failure?.code)
+            expect([undefined, 'EVA_CACHE_FULL']).toContain(failure?.code)
           } else {
             const bytes = await stage.store.loadChunk(manifest.id, chunkId).catch(toEvaError)
             if (bytes instanceof EvaError) expect(bytes.code).toBe('EVA_CHUNK_NOT_FOUND')

@@ -87,7 +87,7 @@ export class CacheKeeper implements StorageRoom {
     await this.#making
   }
 
-  /** One file may lie over the limit, so that who stores does not wait for who goes. @throws EvaError `EVA_STORAGE_FULL` */
+  /** One file may lie over the limit, so that who stores does not wait for who goes. @throws EvaError `EVA_CACHE_FULL` */
   async take(sizeBytes: number): Promise<void> {
     if (this.#limitBytes > 0) await this.#begun
     while (this.#isOver) {
@@ -176,13 +176,11 @@ export class CacheKeeper implements StorageRoom {
 
   /** Told once, until something goes again. */
   #stuck(): EvaError {
-    if (!this.#isStuck && !this.#isClosed)
-      this.#deps.log.warn(
-        { ...this.status() },
-        'The cache is full of what is pinned, wanted whole, queued or being played: nothing more is kept. Raise --cache-size, or unpin songs.',
-      )
+    const error = new EvaError('EVA_CACHE_FULL')
+    const { code, message, nextStep } = error
+    if (!this.#isStuck && !this.#isClosed) this.#deps.log.warn({ code, nextStep, ...this.status() }, message)
     this.#isStuck = true
-    return new EvaError('EVA_STORAGE_FULL')
+    return error
   }
 }
 

@@ -8,6 +8,7 @@ import type { ChunkId, PeerId } from '@evastream/core/ids'
 import { blockCountOf, blockLengthBytes, blockRunLengthBytes, chunkLengthBytes, type SongShape } from '@evastream/core/manifest'
 import { BLOCK_SIZE_BYTES, HASH_SIZE_BYTES } from '@evastream/core/units'
 import type { ArrivalWatcher, ChunkArrival } from './chunk-arrivals.ts'
+import type { LentChunk } from './chunk-loans.ts'
 
 export type SourceKind = 'origin' | 'peer'
 
@@ -22,6 +23,8 @@ export interface ChunkAssemblyOptions {
   readonly chunkId: ChunkId
   /** 32 bytes a block of this chunk; undefined for a song published without. */
   readonly blockHashes: Uint8Array | undefined
+  /** What is at hand, as long as the chunk; absent: one is made. */
+  readonly buffer?: Uint8Array
 }
 
 export interface RunOptions {
@@ -61,12 +64,14 @@ export class ChunkAssembly implements ChunkArrival {
   #isClosed = false
   #isProven = false
   #isRelayable: boolean
+  /** Parts of it were given to readers, who do not say when they have done. */
+  #isShared = false
 
   constructor(options: ChunkAssemblyOptions) {
     this.shape = options.shape
     this.chunkId = options.chunkId
     this.blockHashes = options.blockHashes
-    this.#buffer = Buffer.allocUnsafeSlow(chunkLengthBytes(options.shape, options.chunkId))
+    this.#buffer = options.buffer ?? Buffer.allocUnsafeSlow(chunkLengthBytes(options.shape, options.chunkId))
     this.#kept = Array.from({ length: blockCountOf(options.shape, options.chunkId) })
     this.#isRelayable = options.blockHashes !== undefined
   }
@@ -96,9 +101,15 @@ export class ChunkAssembly implements ChunkArrival {
     return true
   }
 
-  /** The chunk's own hash fits, whatever becomes of it on disk: all of it may be played. */
-  prove(): void {
+  get isProven(): boolean {
+    return this.#isProven
+  }
+
+  /** The chunk's own hash fits, whatever becomes of it on disk: all of it may be played. @returns whether that is news */
+  prove(): boolean {
+    const wasProven = this.#isProven
     this.#isProven = true
+    return !wasProven
   }
 
   get lengthBytes(): number {
@@ -135,6 +146,7 @@ export class ChunkAssembly implements ChunkArrival {
   verifiedBytes(offsetBytes: number, lengthMaxBytes: number): Uint8Array {
     const first = this.#verifiedBlock(Math.floor(offsetBytes / BLOCK_SIZE_BYTES))
     if (first === undefined) return new Uint8Array(0)
+    this.#isShared = true
     const offsetInBlock = offsetBytes % BLOCK_SIZE_BYTES
     if (first.buffer !== this.#buffer.buffer) return first.subarray(offsetInBlock, offsetInBlock + lengthMaxBytes)
     const lengthMax = Math.min(lengthMaxBytes, this.#buffer.length - offsetBytes)
@@ -156,6 +168,12 @@ export class ChunkAssembly implements ChunkArrival {
     const blocks = this.#kept.map(kept => kept?.bytes ?? new Uint8Array(0))
     const isInPlace = blocks.every(bytes => bytes.buffer === this.#buffer.buffer)
     return isInPlace ? this.#buffer : Buffer.concat(blocks)
+  }
+
+  /** The whole chunk, once it was stored; nobody changes it any more. */
+  toLend(): LentChunk {
+    const bytes = this.toBytes()
+    return { bytes, isSole: bytes === this.#buffer && !this.#isShared && this.#reserved.size === 0 }
   }
 
   split(): SourceSplit {

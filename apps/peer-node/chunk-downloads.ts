@@ -6,14 +6,17 @@
 import { assert } from '@evastream/core/assert'
 import { EvaError, toEvaError } from '@evastream/core/errors'
 import type { ChunkId, PeerId, SongId } from '@evastream/core/ids'
-import { blockCountOf, firstBlockIndexOf, type SongShape } from '@evastream/core/manifest'
+import { blockCountOf, chunkLengthBytes, firstBlockIndexOf, type SongShape } from '@evastream/core/manifest'
 import { HASH_SIZE_BYTES } from '@evastream/core/units'
 import type { CancelRequest, CompleteChunk, DiscardChunk, RequestBlocks } from '@evastream/engine/commands'
 import type { SchedulerEvent } from '@evastream/engine/events'
 import type { ChunkArrival, ChunkArrivals } from './chunk-arrivals.ts'
 import { type AssemblyRun, ChunkAssembly, type SourceSplit } from './chunk-assembly.ts'
+import type { ChunkBuffers } from './chunk-buffers.ts'
+import type { LentChunk } from './chunk-loans.ts'
 import type { OriginOutageLog } from './origin-outage-log.ts'
 import type { ChunkSource, ChunkStorePort, Clock, PeerNetworkPort } from './ports.ts'
+import { STORAGE_TROUBLE } from './storage-fault.ts'
 import type { TransferLedger, WasteReason } from './transfer-ledger.ts'
 
 export interface ChunkDownloadsDeps {
@@ -23,9 +26,15 @@ export interface ChunkDownloadsDeps {
   readonly store: Pick<ChunkStorePort, 'saveChunk'>
   readonly ledger: TransferLedger
   readonly outages: Pick<OriginOutageLog, 'failed' | 'answered' | 'stored'>
+  /** Absent: each chunk gets a new one. */
+  readonly buffers?: Pick<ChunkBuffers, 'take'>
   feed(event: SchedulerEvent): void
+  /** What was stored is at hand, for others; told before `chunkStored`. */
+  lend?(songId: SongId, chunkId: ChunkId, chunk: LentChunk): void
   /** A chunk was verified and is on disk; told before the Scheduler hears of it. */
   chunkStored(stored: StoredChunk): void
+  /** A chunk came from the network and its hash fits, whether or not the disk takes it; told once. */
+  chunkVerified(verified: VerifiedChunk): void
   /** The first block of a chunk was verified, and more are to come. */
   chunkArriving(songId: SongId, chunkId: ChunkId): void
   /** A chunk of which blocks were verified is given up. */
@@ -38,6 +47,9 @@ export interface StoredChunk {
   readonly songId: SongId
   readonly chunkId: ChunkId
   readonly split: SourceSplit
+}
+
+export interface VerifiedChunk extends StoredChunk {
   /** The peers that sent some of it. */
   readonly peerIds: readonly PeerId[]
 }
@@ -239,17 +251,22 @@ export class ChunkDownloads implements ChunkArrivals {
     this.#storing.delete(assembly)
     const isRejected = failure?.code === 'EVA_CHUNK_HASH_MISMATCH'
     // The store looks at the hash before the disk can fail.
-    if (failure === undefined || failure.code === 'EVA_STORAGE_FULL' || failure.code === 'EVA_STORAGE_FAILED') assembly.prove()
+    const isProven = failure === undefined || STORAGE_TROUBLE.has(failure.code)
     const isStillWanted = song.assemblies.get(chunkId) === assembly
     if (isStillWanted && (failure === undefined || isRejected)) song.assemblies.delete(chunkId)
     const at = this.#deps.clock.now()
     const split = assembly.split()
+    if (isProven && assembly.prove()) {
+      this.#deps.ledger.received(split)
+      this.#deps.chunkVerified({ songId, chunkId, split, peerIds: assembly.peerIds() })
+    }
     if (!isRejected) this.#deps.audioArrived(songId)
     if (failure === undefined) {
       this.#deps.outages.stored({ songId, chunkId })
       this.#deps.ledger.chunkStored(split)
       song.arriving.delete(chunkId)
-      this.#deps.chunkStored({ songId, chunkId, split, peerIds: assembly.peerIds() })
+      this.#deps.lend?.(songId, chunkId, assembly.toLend())
+      this.#deps.chunkStored({ songId, chunkId, split })
       assembly.end(true)
       this.#deps.feed({ kind: 'chunk-stored', at, songId, chunkId })
       return
@@ -272,7 +289,8 @@ export class ChunkDownloads implements ChunkArrivals {
     const { shape } = song
     const first = firstBlockIndexOf(shape, chunkId) * HASH_SIZE_BYTES
     const blockHashes = song.blockHashes?.subarray(first, first + blockCountOf(shape, chunkId) * HASH_SIZE_BYTES)
-    const assembly = new ChunkAssembly({ shape, chunkId, blockHashes })
+    const buffer = this.#deps.buffers?.take(chunkLengthBytes(shape, chunkId))
+    const assembly = new ChunkAssembly({ shape, chunkId, blockHashes, ...(buffer !== undefined && { buffer }) })
     song.assemblies.set(chunkId, assembly)
     return assembly
   }
@@ -284,7 +302,8 @@ export class ChunkDownloads implements ChunkArrivals {
     // Also when nobody was told yet: somebody may have asked for it all the same.
     if (assembly.isRelayable && !this.#isStopped) this.#deps.arrivalEnded(song.songId, chunkId)
     const { originBytes, peerBytes } = assembly.split()
-    this.#deps.ledger.wasted(originBytes + peerBytes, reason)
+    // Of a proven chunk every byte could be played, though the disk did not take it.
+    if (!assembly.isProven) this.#deps.ledger.wasted(originBytes + peerBytes, reason)
   }
 
   #track(work: Promise<void>): void {

@@ -43,7 +43,7 @@ describe('chunk news', () => {
 
   it('a chunk is stored: peers, tracker and watchers hear of it, the watchers also where it came from', () => {
     const { news, told } = newStage()
-    news.chunkStored({ songId, chunkId: 2, split: { originBytes: 1, peerBytes: 2 }, peerIds: [] })
+    news.chunkStored({ songId, chunkId: 2, split: { originBytes: 1, peerBytes: 2 } })
     expect(told).toEqual([
       ['peers have', songId, [2]],
       ['tracker acquired', songId, [2]],

@@ -69,6 +69,7 @@ class Stage {
   readonly bans: unknown[] = []
   readonly stored: unknown[] = []
   readonly arrivals: SongId[] = []
+  readonly verified: unknown[] = []
   /** What the tracker answers; a promise in the test's hands. */
   answerSearch: (signal: AbortSignal) => Promise<readonly ListedPeer[]> = async () => []
   saveFault: EvaError | undefined
@@ -99,6 +100,7 @@ class Stage {
       log: this.log,
       makeTimer: wake => new DeadlineTimer({ clock: this.clock, timers: this.clock, wake }),
       chunkStored: stored => void this.stored.push(stored),
+      chunkVerified: verified => void this.verified.push(verified),
       chunkArriving: () => undefined,
       arrivalEnded: () => undefined,
       audioArrived: songId => void this.arrivals.push(songId),
@@ -157,7 +159,8 @@ describe('download coordinator', () => {
       { kind: 'chunk-stored', songId: 'song-1', chunkId: 0 },
     ])
     expect(Buffer.compare(await stage.store.loadChunk(stage.song.manifest.id, 0), stage.song.chunkBytes(0))).toBe(0)
-    expect(stage.stored).toEqual([{ songId: 'song-1', chunkId: 0, split: { originBytes: 0, peerBytes: 64 * KIB }, peerIds: [PEER] }])
+    expect(stage.stored).toEqual([{ songId: 'song-1', chunkId: 0, split: { originBytes: 0, peerBytes: 64 * KIB } }])
+    expect(stage.verified).toMatchObject([{ chunkId: 0, peerIds: [PEER] }])
     expect(stage.ledger.totals()).toEqual({ originBytes: 0, peerBytes: 64 * KIB, sentBytes: 0, wastedBytes: 0 })
   })
 
@@ -424,7 +427,7 @@ describe('download coordinator', () => {
     expect(stage.ledger.totals()).toMatchObject({ peerBytes: 64 * KIB, wastedBytes: 0 })
   })
 
-  it('an unstored chunk that is discarded: its bytes are waste, once', async () => {
+  it('an unstored chunk that is discarded: was received and could be played, so it is counted once and is no waste', async () => {
     const stage = new Stage()
     stage.saveFault = new EvaError('EVA_STORAGE_FULL')
     stage.scheduler.on('song-added', stage.request(1))
@@ -434,7 +437,7 @@ describe('download coordinator', () => {
     stage.peer.fetch(0).deliver(stage.song.chunkBytes(0))
     stage.peer.fetch(0).succeed()
     await stage.settle()
-    expect(stage.ledger.totals()).toMatchObject({ peerBytes: 0, wastedBytes: 64 * KIB })
+    expect(stage.ledger.totals()).toMatchObject({ peerBytes: 64 * KIB, wastedBytes: 0 })
   })
 
   it('blocks that verify and a chunk that does not: it is rejected and thrown away; asked for as a whole, a fresh one is judged alone', async () => {

@@ -9,9 +9,12 @@ import type { Millis } from '@evastream/core/units'
 import type { BanPeer, FindPeers, ReportTrouble, SchedulerCommand } from '@evastream/engine/commands'
 import type { Interest, SchedulerEvent } from '@evastream/engine/events'
 import type { ChunkArrivals } from './chunk-arrivals.ts'
-import { ChunkDownloads, type DownloadedSong, type StoredChunk } from './chunk-downloads.ts'
+import type { ChunkBuffers } from './chunk-buffers.ts'
+import { ChunkDownloads, type DownloadedSong, type StoredChunk, type VerifiedChunk } from './chunk-downloads.ts'
+import type { LentChunk } from './chunk-loans.ts'
 import { OriginOutageLog } from './origin-outage-log.ts'
 import type { ChunkSource, ChunkStorePort, Clock, NodeLog, PeerNetworkListener, PeerNetworkPort, TrackerPort, WakeTimer } from './ports.ts'
+import { STORAGE_TROUBLE } from './storage-fault.ts'
 import type { TransferLedger } from './transfer-ledger.ts'
 
 /** The engine's Scheduler, as far as its hands need it. */
@@ -32,7 +35,11 @@ export interface CoordinatorDeps {
   /** Makes the one timer; `wake` is called at its deadline. */
   makeTimer(wake: () => void): WakeTimer
   chunkStored(stored: StoredChunk): void
-  /** As ChunkDownloads'. */
+  /** A chunk came from the network and its hash fits, whether or not the disk takes it; told once. */
+  chunkVerified(verified: VerifiedChunk): void
+  /** These as ChunkDownloads'. */
+  readonly buffers?: Pick<ChunkBuffers, 'take'>
+  lend?(songId: SongId, chunkId: number, chunk: LentChunk): void
   chunkArriving(songId: SongId, chunkId: number): void
   arrivalEnded(songId: SongId, chunkId: number): void
   /** More of a song can be read: by `verifiedBytes`, or from the store. */
@@ -53,12 +60,21 @@ export class DownloadCoordinator {
   readonly #queue: SchedulerEvent[] = []
   readonly #searches = new Map<SongId, AbortController>()
   #isFeeding = false
+  #isDiskInTrouble = false
   #isStopped = false
 
   constructor(deps: CoordinatorDeps) {
     this.#deps = deps
     const feed = (event: SchedulerEvent) => this.#feed(event)
-    this.#downloads = new ChunkDownloads({ ...deps, feed, outages: new OriginOutageLog(deps) })
+    this.#downloads = new ChunkDownloads({
+      ...deps,
+      feed,
+      outages: new OriginOutageLog(deps),
+      chunkStored: stored => {
+        this.#isDiskInTrouble = false
+        deps.chunkStored(stored)
+      },
+    })
     this.#timer = deps.makeTimer(() => this.#feed({ kind: 'woke', at: deps.clock.now() }))
   }
 
@@ -207,7 +223,14 @@ export class DownloadCoordinator {
     this.#feed({ kind: 'peers-found', at: this.#now, songId })
   }
 
+  /** Trouble with the disk is told for its first chunk, and again only after a chunk was stored. */
   #report({ code, songId, chunkId }: ReportTrouble): void {
+    if (STORAGE_TROUBLE.has(code)) {
+      if (this.#isDiskInTrouble) return
+      this.#isDiskInTrouble = true
+      // Its keeper has told it, with what it takes and may take.
+      if (code === 'EVA_CACHE_FULL') return
+    }
     const details = chunkId === undefined ? { songId } : { songId, chunkId }
     const error = new EvaError(code, { details })
     this.#deps.log.warn({ ...details, code, nextStep: error.nextStep }, error.message)

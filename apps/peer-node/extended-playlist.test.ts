@@ -11,8 +11,8 @@ describe('extended playlist', () => {
       { id: 'song-2', title: 'Untitled' },
     ]
     expect(extendedPlaylist(songs, ORIGIN)).toBe(
-      '#EXTM3U\n#EXTINF:180,L. v. B. - Für Elise\nhttp://127.0.0.1:8090/stream/song-1.mp3\n' +
-        '#EXTINF:-1,Untitled\nhttp://127.0.0.1:8090/stream/song-2\n',
+      '#EXTM3U\n#EXTINF:180,L. v. B. - Für Elise\nhttp://127.0.0.1:8090/stream/song-1/song-1.mp3\n' +
+        '#EXTINF:-1,Untitled\nhttp://127.0.0.1:8090/stream/song-2/song-2\n',
     )
   })
 
@@ -37,7 +37,7 @@ describe('extended playlist', () => {
         expect(lines).toHaveLength(2 + 2 * songs.length)
         songs.forEach(({ id }, index) => {
           expect(lines[1 + 2 * index]).toMatch(/^#EXTINF:-1,/)
-          expect(lines[2 + 2 * index]).toBe(`${ORIGIN}/stream/${id}`)
+          expect(lines[2 + 2 * index]).toBe(`${ORIGIN}/stream/${id}/${id}`)
         })
       }),
       { seed: 3, numRuns: 300 },

@@ -19,12 +19,11 @@ export interface PlaylistSong {
 
 /** @param origin where the songs are served: `http://127.0.0.1:8090` */
 export function extendedPlaylist(songs: readonly PlaylistSong[], origin: string): string {
-  const ids = new Set(songs.map(({ id }) => id))
   const lines = ['#EXTM3U']
   for (const song of songs) {
     const { id: songId, durationMs, mimeType } = song
     const seconds = durationMs === undefined ? -1 : Math.round(durationMs / SECOND_MS)
-    lines.push(`#EXTINF:${seconds},${nameOf(song)}`, `${origin}${streamPathOf({ songId, mimeType }, name => ids.has(name))}`)
+    lines.push(`#EXTINF:${seconds},${nameOf(song)}`, `${origin}${streamPathOf({ songId, mimeType })}`)
   }
   return `${lines.join('\n')}\n`
 }

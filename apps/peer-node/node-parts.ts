@@ -13,6 +13,7 @@ import { Scheduler } from '@evastream/engine/scheduler'
 import type { Logger } from '@evastream/service-kit/logger'
 import type { Clock, Timers, WallClock } from '@evastream/service-kit/system-clock'
 import { Registry } from 'prom-client'
+import { ChunkBuffers } from './chunk-buffers.ts'
 import { ChunkNews } from './chunk-news.ts'
 import type { PeerNodeConfig } from './config.ts'
 import { DownloadCoordinator } from './download-coordinator.ts'
@@ -26,6 +27,7 @@ import { PlayLog } from './play-log.ts'
 import { PlayQueueDesk } from './play-queue-desk.ts'
 import { PlaybackDesk } from './playback-desk.ts'
 import { makeSharingParts } from './sharing-parts.ts'
+import { SongFinder } from './song-finder.ts'
 import { SongLibrary } from './song-library.ts'
 import { makeStorageParts } from './storage-parts.ts'
 import { TransferLedger } from './transfer-ledger.ts'
@@ -60,6 +62,7 @@ export async function makeNodeParts(deps: PeerNodeDeps, { config, identity, peer
   const registry = new Registry()
   const ledger = new TransferLedger({ registry })
   const clients = makeClients(config)
+  const buffers = new ChunkBuffers()
   const { store, recent, keeper } = await makeStorageParts(
     { ...deps, log, tracker: clients.tracker, library: () => library, playback: () => playback, queue: () => queue, news: () => news },
     { config, identity },
@@ -70,6 +73,7 @@ export async function makeNodeParts(deps: PeerNodeDeps, { config, identity, peer
       log,
       store,
       ledger,
+      buffers,
       tracker: clients.tracker,
       peerUnknown,
       library: () => library,
@@ -89,12 +93,12 @@ export async function makeNodeParts(deps: PeerNodeDeps, { config, identity, peer
     tracker: scout,
     store,
     ledger,
+    buffers,
+    lend: (songId, chunkId, chunk) => uploads.lend(songId, chunkId, chunk),
     log,
     makeTimer: wake => new DeadlineTimer({ clock, timers, wake }),
-    chunkStored: stored => {
-      plays.chunkStored(stored)
-      news.chunkStored(stored)
-    },
+    chunkStored: stored => news.chunkStored(stored),
+    chunkVerified: verified => plays.chunkVerified(verified),
     chunkArriving: (songId, chunkId) => news.chunkArriving(songId, chunkId),
     arrivalEnded: (songId, chunkId) => news.arrivalEnded(songId, chunkId),
     audioArrived: songId => audio.arrived(songId),
@@ -104,9 +108,10 @@ export async function makeNodeParts(deps: PeerNodeDeps, { config, identity, peer
   const plays = new PlayLog({ clock, timers, registry, playStarted, playEnded: play => log.info(play, 'a play is over') })
   const playback = new PlaybackDesk({ audio, coordinator, plays, clock, timers, log })
   network.listen(coordinator.peers)
+  const cache = new ManifestCache({ directory })
   const library = new SongLibrary({
     store,
-    cache: new ManifestCache({ directory }),
+    cache,
     metadata: clients.metadata,
     coordinator,
     network,
@@ -128,6 +133,7 @@ export async function makeNodeParts(deps: PeerNodeDeps, { config, identity, peer
     scout,
     coordinator,
     library,
+    finder: new SongFinder({ library, cache, metadata: clients.metadata, clock }),
     queue,
     playback,
     recent,

@@ -146,23 +146,26 @@ export class PeerNode implements RunningService {
   async #start(): Promise<void> {
     const { logger } = this.#deps
     const config = this.#config
-    const { clock, registry, uploads, library, playback, events, scope, queue, listLibrary, keeper } = { ...this.#deps, ...this.#parts }
-    const tokens = new PeerTokenFile(this.#identity)
-    if (config.sharing === 'on') {
-      // Without a token no tracker has ever listed this peer.
-      if ((await tokens.read()) === undefined) logger.info({ tracker: config.trackerUrl }, SHARING_NOTICE)
-      await uploads.start()
+    const { clock, registry, uploads, library, finder, playback, events, scope, queue, listLibrary, keeper } = {
+      ...this.#deps,
+      ...this.#parts,
     }
+    const tokens = new PeerTokenFile(this.#identity)
+    if (config.sharing === 'on') await uploads.start()
     const isReady = () => (this.#isStopping ? 'it is shutting down' : undefined)
     this.#player = await startPlayerServer(
-      { logger, clock, registry, isReady, library, playback, events, queue, listLibrary, status: () => this.status() },
+      { logger, clock, registry, isReady, library, finder, playback, events, queue, listLibrary, status: () => this.status() },
       config,
     )
     if (config.sharing !== 'off') await scope.refresh()
     void library.resume().then(() => keeper.begin())
     if (config.sharing === 'on') {
+      // Without a token no tracker has ever listed this peer.
+      const isFirstTime = (await tokens.read()) === undefined
       this.#session = this.#makeSession(tokens)
       await this.#session.start()
+      // Not before: a start that fails has one thing to say.
+      if (isFirstTime) logger.info({ tracker: config.trackerUrl }, SHARING_NOTICE)
     }
     const { peerId, directory } = this.#identity
     logger.info({ peerId, uploadPort: uploads.port, sharing: config.sharing, directory }, 'the peer is up')

@@ -4,11 +4,11 @@
 
 import type { ChunkId, PeerId, SongId } from '@evastream/core/ids'
 import { chunkLengthBytes, type Manifest } from '@evastream/core/manifest'
-import { type Millis, SECOND_MS } from '@evastream/core/units'
+import { MINUTE_MS, type Millis, SECOND_MS } from '@evastream/core/units'
 import type { Play } from '@evastream/protocol/peer-http'
 import type { Clock, Timers } from '@evastream/service-kit/system-clock'
 import { Counter, Histogram, type Registry } from 'prom-client'
-import type { StoredChunk } from './chunk-downloads.ts'
+import type { VerifiedChunk } from './chunk-downloads.ts'
 
 export interface PlayLogDeps {
   readonly clock: Clock
@@ -21,6 +21,8 @@ export interface PlayLogDeps {
 /** A player that opens no other connection to the song within this time has ended the play. */
 const REOPEN_MS = 2 * SECOND_MS
 const PLAYS_KEPT_MAX = 50
+/** What came for a song counts as for its next play if that begins within this time. */
+const FRESH_MS = 30 * MINUTE_MS
 const STARTUP_BUCKETS_SECONDS = [0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10]
 
 interface OpenPlay {
@@ -36,6 +38,7 @@ interface OpenPlay {
 }
 
 interface Arrived {
+  readonly at: Millis
   readonly originBytes: number
   readonly peerBytes: number
   readonly peerIds: readonly PeerId[]
@@ -105,9 +108,17 @@ export class PlayLog {
     if (touched?.has(chunkId) === false) touched.set(chunkId, from)
   }
 
-  chunkStored({ songId, chunkId, split, peerIds }: StoredChunk): void {
+  chunkVerified({ songId, chunkId, split, peerIds }: VerifiedChunk): void {
+    const at = this.#deps.clock.now()
     const fresh = this.#fresh.get(songId) ?? new Map<ChunkId, Arrived>()
-    this.#fresh.set(songId, fresh.set(chunkId, { ...split, peerIds }))
+    // In the order of their last arrival, so that what grew old is found in front.
+    this.#fresh.delete(songId)
+    this.#fresh.set(songId, fresh.set(chunkId, { at, ...split, peerIds }))
+    for (const [oldSongId, arrived] of this.#fresh) {
+      const last = [...arrived.values()].at(-1)
+      if (this.#open.has(oldSongId) || last === undefined || at - last.at < FRESH_MS) break
+      this.#fresh.delete(oldSongId)
+    }
   }
 
   /** The newest first; those under way before all others. */

@@ -61,6 +61,17 @@ describe('play queue', () => {
     expect(told).toEqual([[b]])
   })
 
+  it('two orders at once, the later not to be had: the earlier becomes the queue', async () => {
+    let open = () => {}
+    gate = new Promise(resolve => (open = resolve))
+    const earlier = desk.order([a])
+    gate = Promise.resolve()
+    await expect(desk.order([b, parseSongId('missing')])).rejects.toMatchObject({ code: 'EVA_SONG_NOT_FOUND' })
+    open()
+    expect(await earlier).toEqual([a])
+    expect(told).toEqual([[a]])
+  })
+
   it('a song that begins to be played: leaves, with those that were passed over', async () => {
     await desk.order([a, b, c])
     desk.playStarted(a)

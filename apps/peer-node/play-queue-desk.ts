@@ -1,6 +1,6 @@
 // The songs to come after the one being played, as the player or its page ordered them.
 // Not their prefetching: the engine decides what of them is fetched, and when.
-// Invariant: every song in the queue is open here, the engine was told of the order as it stands, and of two orders given at once the later stays.
+// Invariant: every song in the queue is open here, the engine was told of the order as it stands, and of two good orders given at once the later stays.
 
 import { toEvaError } from '@evastream/core/errors'
 import type { SongId } from '@evastream/core/ids'
@@ -19,6 +19,8 @@ export class PlayQueueDesk {
   readonly #deps: PlayQueueDeps
   #songIds: readonly SongId[] = []
   #orderCount = 0
+  /** The latest order that became the queue. */
+  #latestGood = 0
   #lastStarted: SongId | undefined
 
   constructor(deps: PlayQueueDeps) {
@@ -30,14 +32,17 @@ export class PlayQueueDesk {
   }
 
   /**
-   * Opens the songs and makes them the queue, unless another order was given meanwhile. A song may stand in it more than once.
+   * Opens the songs and makes them the queue, unless a later order did so meanwhile. A song may stand in it more than once.
    * @returns the queue as it stands then
    * @throws EvaError `EVA_SONG_NOT_FOUND` naming the first such song, `EVA_NOT_READY`, or the storage's; the queue is then as it was
    */
   async order(songIds: readonly SongId[]): Promise<readonly SongId[]> {
     const order = ++this.#orderCount
     await this.#openAll([...new Set(songIds)])
-    if (order === this.#orderCount) this.#become(songIds)
+    if (order > this.#latestGood) {
+      this.#latestGood = order
+      this.#become(songIds)
+    }
     return this.#songIds
   }
 

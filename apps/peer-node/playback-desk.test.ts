@@ -106,6 +106,22 @@ describe('playback desk', () => {
     expect(told.at(-1)).toBe('stopped reader-1')
   })
 
+  it('another song is heard: the one that was read to its end plays no more', async () => {
+    await all()
+    const other = songFixture({ songId: 'song-2', seed: 2 })
+    await store.openSong(other.manifest)
+    await store.saveChunk(other.manifest.id, 0, other.chunkBytes(0))
+    const reader = open()
+    await readTo(reader, 0, 800_000)
+    reader.close()
+    const next = desk.open(other.manifest, 0, clock.now())
+    expect(desk.playingSongIds).toContain(manifest.id)
+    await next.read(0, 10)
+    expect(desk.playingSongIds).toEqual([other.manifest.id])
+    expect(told).toContain('stopped reader-1')
+    next.close()
+  })
+
   it('the end of an MP3: is wanted as soon as the first sound is out, and given up with the reader', async () => {
     await hold(0)
     const reader = open()
@@ -163,7 +179,7 @@ describe('playback desk', () => {
 
 describe('plays', () => {
   const stored = (chunkId: number, split: { originBytes: number; peerBytes: number }, ...peers: string[]) =>
-    plays.chunkStored({ songId: manifest.id, chunkId, split, peerIds: peers.map(parsePeerId) })
+    plays.chunkVerified({ songId: manifest.id, chunkId, split, peerIds: peers.map(parsePeerId) })
 
   it('a play: is one for all connections of a player, and over when no other comes for two seconds', async () => {
     await all()

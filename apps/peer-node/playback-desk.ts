@@ -58,10 +58,13 @@ export class PlaybackDesk {
         clock,
         moved: position => {
           coordinator.playbackMoved(song.id, readerId, position)
-          this.#dismissLeaving(song.id)
+          // Somebody reads this song anew: whoever left it has left.
+          this.#dismissLeaving(({ songId }) => songId === song.id)
         },
         sounded: waitedMs => {
           plays.sounded(song.id, waitedMs)
+          // Whoever hears this song hears no other any more, however far that one was read.
+          this.#dismissLeaving(({ songId }) => songId !== song.id)
           void readTail(this.#deps, { song, readerId: `${readerId}-tail` }, left.signal)
         },
         stalled: waitedMs => plays.stalled(song.id, waitedMs),
@@ -117,9 +120,8 @@ export class PlaybackDesk {
     this.#leaving.set(readerId, { songId: song.id, cancel: this.#deps.timers.after(lingerMs, () => this.#stopped(readerId)) })
   }
 
-  /** Somebody reads this song anew: whoever left it has left. */
-  #dismissLeaving(songId: SongId): void {
-    for (const [readerId, leaving] of [...this.#leaving]) if (leaving.songId === songId) this.#stopped(readerId)
+  #dismissLeaving(isOver: (leaving: { readonly songId: SongId }) => boolean): void {
+    for (const [readerId, leaving] of [...this.#leaving]) if (isOver(leaving)) this.#stopped(readerId)
   }
 
   #stopped(readerId: string): void {

@@ -109,8 +109,15 @@ describe('player routes: /api', () => {
   it('/api/songs: what is known of each, and where it plays', async () => {
     expect((await get('/api/songs')).json()).toMatchObject({
       songs: [
-        { songId: 'my.song', title: 'T', artist: 'A', mimeType: 'audio/mpeg', fileSize: 300_000, streamPath: '/stream/my.song' },
-        { songId: 'bare', title: 'Noise 2' },
+        {
+          songId: 'my.song',
+          title: 'T',
+          artist: 'A',
+          mimeType: 'audio/mpeg',
+          fileSize: 300_000,
+          streamPath: '/stream/my.song/my.song.mp3',
+        },
+        { songId: 'bare', title: 'Noise 2', streamPath: '/stream/bare/bare' },
       ],
     })
   })

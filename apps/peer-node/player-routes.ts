@@ -3,8 +3,9 @@
 // Invariant: a route decides nothing; it asks the library, the ledger or the store and shapes the answer.
 
 import { EvaError, toEvaError } from '@evastream/core/errors'
-import { parseSongId, type SongId } from '@evastream/core/ids'
+import { parseSongId } from '@evastream/core/ids'
 import { PeerPlays, PeerSongs, PeerStatus, SongParams, SongPin, SongProgress } from '@evastream/protocol/peer-http'
+import { streamPathOf } from '@evastream/protocol/stream-path'
 import type { HttpApp } from '@evastream/service-kit/http-app'
 import { loopbackGuard } from '@evastream/service-kit/loopback-guard'
 import { Type } from 'typebox'
@@ -12,7 +13,7 @@ import { type NodeEvents, WATCHERS_MAX } from './node-events.ts'
 import type { PlaybackDesk } from './playback-desk.ts'
 import { asUnavailable, RETRY_AFTER_MS } from './service-trouble.ts'
 import type { SongLibrary } from './song-library.ts'
-import { STREAM_URL } from './stream-routes.ts'
+import { STREAM_URLS } from './stream-routes.ts'
 
 export interface PlayerRoutesDeps {
   readonly library: Pick<SongLibrary, 'openSong' | 'download' | 'list' | 'manifestOf' | 'statusOf' | 'pin' | 'isPinned'>
@@ -27,7 +28,7 @@ export function addPlayerRoutes(app: HttpApp, deps: PlayerRoutesDeps, options: {
   const guard = loopbackGuard()
   // Pages of listed origins may play, and nothing else.
   const audioGuard = loopbackGuard(options)
-  app.addHook('onRequest', request => (request.routeOptions.url === STREAM_URL ? audioGuard : guard)(request))
+  app.addHook('onRequest', request => (STREAM_URLS.includes(request.routeOptions.url ?? '') ? audioGuard : guard)(request))
   addApiRoutes(app, deps)
   addPinRoutes(app, deps)
   addEventRoute(app, deps)
@@ -97,9 +98,7 @@ function describe(progress: SongProgress, library: PlayerRoutesDeps['library']):
   if (manifest === undefined) return []
   const { title, artist, album, durationMs, mimeType, fileSize } = manifest
   const description = Object.fromEntries(Object.entries({ artist, album, durationMs, mimeType }).filter(([, value]) => value !== undefined))
-  return [{ ...progress, title, fileSize, ...description, pinned: library.isPinned(songId), streamPath: streamPathOf(songId) }]
-}
-
-function streamPathOf(songId: SongId): string {
-  return `/stream/${encodeURIComponent(songId)}`
+  return [
+    { ...progress, title, fileSize, ...description, pinned: library.isPinned(songId), streamPath: streamPathOf({ songId, mimeType }) },
+  ]
 }

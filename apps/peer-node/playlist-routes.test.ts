@@ -53,7 +53,7 @@ describe('playlist routes', () => {
     const reply = await get('/songs/song-1.m3u8', 'LocalHost:1234')
     expect(reply.statusCode).toBe(200)
     expect(reply.headers).toMatchObject({ 'content-type': 'audio/x-mpegurl', 'cache-control': 'no-store' })
-    expect(reply.body).toBe('#EXTM3U\n#EXTINF:61,A - T0\nhttp://localhost:1234/stream/song-1.flac\n')
+    expect(reply.body).toBe('#EXTM3U\n#EXTINF:61,A - T0\nhttp://localhost:1234/stream/song-1/song-1.flac\n')
   })
 
   it('HEAD: the same headers and no body', async () => {
@@ -63,15 +63,15 @@ describe('playlist routes', () => {
   })
 
   it('an id with dots, one that ends like a playlist: is taken whole', async () => {
-    expect((await get('/songs/song.two.m3u8.m3u8')).body).toContain('/stream/song.two.m3u8.flac')
+    expect((await get('/songs/song.two.m3u8.m3u8')).body).toContain('/stream/song.two.m3u8/song.two.m3u8.flac')
   })
 
   it('the library: every song in its order', async () => {
     const reply = await get('/library.m3u8')
     expect(reply.headers['content-type']).toBe('audio/x-mpegurl')
     expect(reply.body.match(/^http.*$/gm)).toEqual([
-      'http://127.0.0.1:8090/stream/song-1.flac',
-      'http://127.0.0.1:8090/stream/song.two.m3u8.flac',
+      'http://127.0.0.1:8090/stream/song-1/song-1.flac',
+      'http://127.0.0.1:8090/stream/song.two.m3u8/song.two.m3u8.flac',
     ])
   })
 

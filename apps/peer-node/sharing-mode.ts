@@ -7,7 +7,7 @@ import type { TrackerPort } from './ports.ts'
 export const SHARING_MODES = ['on', 'receive-only', 'off'] as const
 export type SharingMode = (typeof SHARING_MODES)[number]
 
-/** Told once, before the first upload, for people who have not chosen. */
+/** Told once, as soon as the first start has worked, for people who have not chosen. */
 export const SHARING_NOTICE =
   "Sharing is on: the tracker and other peers will see this machine's address and which songs' chunks it holds, and may fetch those chunks. " +
   'To only download from peers, start with --sharing=receive-only; to speak to no peer and no tracker, with --sharing=off.'

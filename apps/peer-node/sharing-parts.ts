@@ -9,6 +9,7 @@ import { LISTED_PEERS_MAX } from '@evastream/protocol/tracker-http'
 import type { Clock, Timers, WallClock } from '@evastream/service-kit/system-clock'
 import { ChunkAnnouncer } from './chunk-announcer.ts'
 import type { ChunkArrivals } from './chunk-arrivals.ts'
+import type { ChunkBuffers } from './chunk-buffers.ts'
 import type { PeerNodeConfig } from './config.ts'
 import { ConnectionLimits } from './connection-limits.ts'
 import type { PeerIdentity } from './peer-identity.ts'
@@ -37,6 +38,7 @@ interface SharingPartsDeps {
   library(): Pick<SongLibrary, 'list'>
   playback(): Pick<PlaybackDesk, 'bufferMs'>
   arrivals(): ChunkArrivals
+  readonly buffers: ChunkBuffers
   /** The tracker does not know this node any more. */
   peerUnknown(): void
 }

@@ -10,7 +10,7 @@ import { EXTENT_SIZE_BYTES, extentLengthBytes, type SongPaths } from './store-la
 
 /** The room for files, over all songs. */
 export interface StorageRoom {
-  /** Makes room if it can. @throws EvaError `EVA_STORAGE_FULL` */
+  /** Makes room if it can. @throws EvaError `EVA_CACHE_FULL` */
   take(sizeBytes: number): Promise<void>
   /** Files that were there already. */
   found(sizeBytes: number): void
@@ -58,7 +58,7 @@ export class SongExtents {
     }
   }
 
-  /** Room for the chunk's extents, for a user of the chunk who is going to write. @throws EvaError `EVA_STORAGE_FULL` */
+  /** Room for the chunk's extents, for a user of the chunk who is going to write. @throws EvaError `EVA_CACHE_FULL` */
   async makeRoomFor(chunkId: ChunkId): Promise<void> {
     for (const extent of this.#extentsOf(chunkId))
       await this.#turns.take(extent, async () => {

@@ -2,11 +2,14 @@
 // Not a retry policy: the error table says what may succeed later.
 // Invariant: a full disk is told apart from a broken one, because only the first is answered by making room.
 
-import { EvaError } from '@evastream/core/errors'
+import { type ErrorCode, EvaError } from '@evastream/core/errors'
 
 const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])
 /** The process or the user lacks something; the bytes on the disk may be fine. */
 const PASSING = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EACCES', 'EPERM', 'EAGAIN', 'EINTR'])
+
+/** Why a chunk whose hash fits may still not be stored. */
+export const STORAGE_TROUBLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['EVA_CACHE_FULL', 'EVA_STORAGE_FAILED', 'EVA_STORAGE_FULL'])
 
 /** `EVA_STORAGE_FULL` or `EVA_STORAGE_FAILED`; an EvaError stays what it is. */
 export function toStorageError(thrown: unknown): EvaError {

@@ -19,6 +19,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { PlayLog } from './play-log.ts'
 import { PlaybackDesk, READERS_MAX } from './playback-desk.ts'
 import { addPlayerRoutes } from './player-routes.ts'
+import { SongFinder } from './song-finder.ts'
 import { addStreamRoutes } from './stream-routes.ts'
 import { VerifiedAudio } from './verified-audio.ts'
 
@@ -67,6 +68,8 @@ beforeEach(async () => {
   const library = {
     manifestOf: (songId: SongId) => (metadataFault === undefined ? manifests.get(songId) : undefined),
     openSong: async (songId: SongId): Promise<Manifest> => {
+      const manifest = manifests.get(songId)
+      if (metadataFault === undefined && manifest !== undefined) return manifest
       throw metadataFault ?? new EvaError('EVA_SONG_NOT_FOUND', { details: { songId } })
     },
   }
@@ -93,7 +96,9 @@ beforeEach(async () => {
   })
   const events = { watch: () => undefined, close: () => {} }
   addPlayerRoutes(app, { library: { ...library, ...songs }, playback, events, status }, options)
-  addStreamRoutes(app, { library, playback, clock }, options)
+  const cache = { read: async () => undefined }
+  const finder = new SongFinder({ library, cache, metadata: { getManifest: library.openSong }, clock })
+  addStreamRoutes(app, { library, finder, playback, clock }, options)
   url = await app.listen({ host: '127.0.0.1', port: 0 })
 })
 
@@ -125,7 +130,7 @@ async function dial(request: string): Promise<Socket> {
 const request = (path: string, lines = '') => `GET ${path} HTTP/1.1\r\nHost: ${new URL(url).host}\r\n${lines}\r\n`
 
 describe('stream route', () => {
-  it.each(['/stream/my.song', '/stream/my.song.mp3', '/stream/my.song.FLAC'])(
+  it.each(['/stream/my.song', '/stream/my.song.mp3', '/stream/my.song.FLAC', '/stream/my.song/my.song.mp3', '/stream/my.song/any%2fname'])(
     '%s: the whole song, with its type, length and tag',
     async url => {
       const reply = await get(url)
@@ -286,7 +291,7 @@ describe('stream route: a song that is still arriving', () => {
     for (let count = 0; count < READERS_MAX; count++) await dial(request('/stream/large'))
     await eventually(() => expect(playback.positionsOf(large.manifest.id)).toHaveLength(READERS_MAX))
     const reply = await get('/stream/my.song')
-    expect([reply.statusCode, reply.headers['retry-after']]).toEqual([429, '2'])
+    expect([reply.statusCode, reply.headers['retry-after'], reply.headers['content-range']]).toEqual([429, '2', undefined])
     expect((await get('/stream/my.song', {}, 'HEAD')).statusCode).toBe(200)
   })
 

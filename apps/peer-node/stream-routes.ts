@@ -1,78 +1,107 @@
-// The audio of songs for the players of this machine: GET and HEAD of /stream/{songId}, while the song may still be arriving.
+// The audio of songs for the players of this machine: GET and HEAD below /stream, while the song may still be arriving.
 // Not the bytes (song-stream.ts) and not the guard before them (player-routes.ts).
 // Invariant: when the server closes, no answer is left open, however slow its player.
 
 import type { Readable } from 'node:stream'
-import { EvaError, toEvaError } from '@evastream/core/errors'
+import { toEvaError } from '@evastream/core/errors'
 import { parseSongId } from '@evastream/core/ids'
 import type { Manifest } from '@evastream/core/manifest'
-import { StreamParams } from '@evastream/protocol/peer-http'
-import type { HttpApp } from '@evastream/service-kit/http-app'
+import { NamedStreamParams, StreamFileParams } from '@evastream/protocol/peer-http'
+import type { HttpApp, HttpReply, HttpRequest } from '@evastream/service-kit/http-app'
 import type { Clock } from '@evastream/service-kit/system-clock'
 import type { PlaybackDesk } from './playback-desk.ts'
 import { PlayerCors } from './player-cors.ts'
 import { asUnavailable } from './service-trouble.ts'
+import type { SongFinder } from './song-finder.ts'
 import type { SongLibrary } from './song-library.ts'
-import { streamReply } from './song-stream.ts'
+import { type StreamReply, streamReply } from './song-stream.ts'
 
 export interface StreamRoutesDeps {
-  readonly library: Pick<SongLibrary, 'openSong' | 'manifestOf'>
+  readonly library: Pick<SongLibrary, 'openSong'>
+  readonly finder: Pick<SongFinder, 'find'>
   readonly playback: Pick<PlaybackDesk, 'open' | 'close'>
   readonly clock: Clock
 }
 
-export const STREAM_URL = '/stream/:songId'
+/** What people type: the id of a song, with an extension or without. */
+const NAMED_URL = '/stream/:name'
+/** What we hand out: the id alone says which song it is, and what follows is for players that go by an extension. */
+const FILE_URL = '/stream/:songId/:fileName'
+
+export const STREAM_URLS: readonly string[] = [NAMED_URL, FILE_URL]
 
 export function addStreamRoutes(app: HttpApp, deps: StreamRoutesDeps, options: { readonly allowedOrigins: readonly string[] }): void {
-  const { library, playback, clock } = deps
+  const { library, finder, playback } = deps
   const cors = new PlayerCors({ origins: options.allowedOrigins })
-  const bodies = new Set<Readable>()
+  const answers = new StreamAnswers(deps, cors)
   app.addHook('preClose', async () => {
     playback.close()
-    for (const body of bodies) body.destroy()
+    answers.close()
+  })
+  const get = { method: ['GET', 'HEAD'], exposeHeadRoute: false }
+  const tags = ['peer']
+  const summary = 'The audio of a song, whole or in ranges, as it arrives'
+  app.route({
+    ...get,
+    url: FILE_URL,
+    schema: { tags, summary, params: StreamFileParams },
+    handler: async (request, reply) => answers.send(request, reply, () => library.openSong(parseSongId(request.params.songId))),
   })
   app.route({
-    method: ['GET', 'HEAD'],
-    url: STREAM_URL,
-    exposeHeadRoute: false,
-    schema: { tags: ['peer'], summary: 'The audio of a song, whole or in ranges, as it arrives', params: StreamParams },
-    handler: async (request, reply) => {
-      const askedAt = clock.now()
-      cors.allow(request, reply)
-      const manifest = await findSong(library, request.params.songId)
-      const { range, 'if-range': ifRange, 'if-none-match': ifNoneMatch } = request.headers
-      const conditions = { method: request.method, range, ifRange: typeof ifRange === 'string' ? ifRange : undefined, ifNoneMatch }
-      // Stands in a refusal alone: every other answer has its own Content-Range or none.
-      reply.header('content-range', `bytes */${manifest.fileSize}`)
-      const song = { manifest, openReader: (positionBytes: number) => playback.open(manifest, positionBytes, askedAt) }
-      const { status, headers, body } = streamReply(song, conditions)
-      reply.removeHeader('content-range')
-      if (body !== undefined) {
-        bodies.add(body)
-        body.once('close', () => bodies.delete(body))
-        // A player that left while its song was looked up never takes this body: nobody else would end it.
-        if (request.raw.socket.destroyed) body.destroy()
-      }
-      return reply.code(status).headers(headers).send(body)
-    },
+    ...get,
+    url: NAMED_URL,
+    schema: { tags, summary: `${summary}; an extension may follow the id`, params: NamedStreamParams },
+    handler: async (request, reply) => answers.send(request, reply, () => finder.find(request.params.name)),
   })
-  const preflightSchema = { tags: ['peer'], summary: 'Which requests a page of a listed origin may make', params: StreamParams }
-  app.options(STREAM_URL, { schema: preflightSchema }, async (request, reply) => cors.answerPreflight(request, reply))
+  const preflight = 'Which requests a page of a listed origin may make'
+  const answerPreflight = async (request: HttpRequest, reply: HttpReply) => cors.answerPreflight(request, reply)
+  app.options(FILE_URL, { schema: { tags, summary: preflight, params: StreamFileParams } }, answerPreflight)
+  app.options(NAMED_URL, { schema: { tags, summary: preflight, params: NamedStreamParams } }, answerPreflight)
 }
 
-/** By the name as it stands, else without its extension: an id may have dots of its own. */
-async function findSong(library: StreamRoutesDeps['library'], name: string): Promise<Manifest> {
-  const plain = name.replace(/\.[A-Za-z0-9]{1,8}$/, '')
-  const names = plain === name || plain === '' ? [name] : [name, plain]
-  for (const candidate of names) {
-    const known = library.manifestOf(parseSongId(candidate))
-    if (known !== undefined) return known
+class StreamAnswers {
+  readonly #deps: Pick<StreamRoutesDeps, 'playback' | 'clock'>
+  readonly #cors: PlayerCors
+  readonly #bodies = new Set<Readable>()
+
+  constructor(deps: Pick<StreamRoutesDeps, 'playback' | 'clock'>, cors: PlayerCors) {
+    this.#deps = deps
+    this.#cors = cors
   }
-  let failure: EvaError | undefined
-  for (const candidate of names) {
-    const opened = await library.openSong(parseSongId(candidate)).catch(toEvaError)
-    if (!(opened instanceof EvaError)) return opened
-    failure ??= opened
+
+  async send(request: HttpRequest, reply: HttpReply, openSong: () => Promise<Manifest>): Promise<HttpReply> {
+    const askedAt = this.#deps.clock.now()
+    this.#cors.allow(request, reply)
+    const manifest = await openSong().catch(thrown => {
+      throw asUnavailable(toEvaError(thrown))
+    })
+    const { status, headers, body } = this.#answer(manifest, { request, reply, askedAt })
+    if (body !== undefined) this.#keepUntilClosed(body, request)
+    return reply.code(status).headers(headers).send(body)
   }
-  throw asUnavailable(failure ?? new EvaError('EVA_SONG_NOT_FOUND', { details: { songId: name } }))
+
+  /** Ends every answer that is still under way. */
+  close(): void {
+    for (const body of this.#bodies) body.destroy()
+  }
+
+  #answer(manifest: Manifest, { request, reply, askedAt }: { request: HttpRequest; reply: HttpReply; askedAt: number }): StreamReply {
+    const { range, 'if-range': ifRange, 'if-none-match': ifNoneMatch } = request.headers
+    const conditions = { method: request.method, range, ifRange: typeof ifRange === 'string' ? ifRange : undefined, ifNoneMatch }
+    const { playback } = this.#deps
+    try {
+      return streamReply({ manifest, openReader: positionBytes => playback.open(manifest, positionBytes, askedAt) }, conditions)
+    } catch (thrown) {
+      const error = toEvaError(thrown)
+      if (error.code === 'EVA_RANGE_NOT_SATISFIABLE') reply.header('content-range', `bytes */${manifest.fileSize}`)
+      throw error
+    }
+  }
+
+  #keepUntilClosed(body: Readable, { raw }: HttpRequest): void {
+    this.#bodies.add(body)
+    body.once('close', () => this.#bodies.delete(body))
+    // A player that left while its song was looked up never takes this body: nobody else would end it.
+    if (raw.socket.destroyed) body.destroy()
+  }
 }

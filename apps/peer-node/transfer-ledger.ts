@@ -46,11 +46,15 @@ export class TransferLedger {
     for (const source of ['origin', 'peer'] satisfies SourceKind[]) this.#received.inc({ source }, 0)
   }
 
-  chunkStored(split: SourceSplit): void {
+  /** Bytes of a chunk whose hash fits. */
+  received(split: SourceSplit): void {
     this.#totals.originBytes += split.originBytes
     this.#totals.peerBytes += split.peerBytes
     this.#received.inc({ source: 'origin' }, split.originBytes)
     this.#received.inc({ source: 'peer' }, split.peerBytes)
+  }
+
+  chunkStored(split: SourceSplit): void {
     this.#chunks.inc({ source: sourceLabel(split), result: 'stored' })
   }
 

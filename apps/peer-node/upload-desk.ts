@@ -9,7 +9,7 @@ import type { Millis } from '@evastream/core/units'
 import { type Ack, protocolError, type RejectCode, type Request } from '@evastream/protocol/peer-frames'
 import type { Clock } from '@evastream/service-kit/system-clock'
 import type { ChunkArrivals } from './chunk-arrivals.ts'
-import type { ChunkReader } from './chunk-loans.ts'
+import type { ChunkLoan, ChunkLoans } from './chunk-loans.ts'
 import type { NodeLog } from './ports.ts'
 import type { UploadPump } from './upload-pump.ts'
 import { UploadRelay } from './upload-relay.ts'
@@ -18,7 +18,7 @@ import type { UploadSlots } from './upload-slots.ts'
 
 export interface UploadDeskDeps {
   readonly pump: UploadPump
-  readonly store: ChunkReader
+  readonly store: Pick<ChunkLoans, 'hasChunk' | 'borrow' | 'giveBack'>
   readonly arrivals: ChunkArrivals
   readonly slots: UploadSlots<UploadRequest>
   readonly clock: Clock
@@ -124,7 +124,7 @@ export class UploadDesk implements UploadOwner {
 
   displaced(request: UploadRequest): void {
     this.#deps.pump.pause(request)
-    request.unload()
+    this.#unload(request)
   }
 
   tick(now: Millis): void {
@@ -175,16 +175,27 @@ export class UploadDesk implements UploadOwner {
   }
 
   #load(request: UploadRequest): void {
-    this.#deps.store.loadChunk(request.songId, request.wish.chunkId).then(
-      chunk => this.#loaded(request, chunk),
-      error => this.#loadFailed(request, error),
-    )
+    const loan = this.#deps.store.borrow(request.songId, request.wish.chunkId)
+    if (loan instanceof Promise)
+      loan.then(
+        loaded => this.#loaded(request, loaded),
+        error => this.#loadFailed(request, error),
+      )
+    else queueMicrotask(() => this.#loaded(request, loan))
   }
 
-  #loaded(request: UploadRequest, chunk: Uint8Array): void {
-    if (!this.#awaitsLoad(request)) return
-    if (request.load(chunk)) this.#deps.pump.run()
-    else this.#deps.onBroken('a run past the end of its chunk')
+  #loaded(request: UploadRequest, loan: ChunkLoan): void {
+    const isWanted = this.#awaitsLoad(request)
+    if (isWanted && request.load(loan)) this.#deps.pump.run()
+    else {
+      this.#deps.store.giveBack(loan, false)
+      if (isWanted) this.#deps.onBroken('a run past the end of its chunk')
+    }
+  }
+
+  #unload(request: UploadRequest): void {
+    const loan = request.unload()
+    if (loan !== undefined) this.#deps.store.giveBack(loan, this.#deps.pump.isSending)
   }
 
   #loadFailed(request: UploadRequest, error: unknown): void {
@@ -217,6 +228,7 @@ export class UploadDesk implements UploadOwner {
     this.#requests.delete(request.wish.requestId)
     this.#relay.forget(request)
     this.#deps.pump.forget(request)
+    this.#unload(request)
     this.#deps.slots.release(request)
   }
 }

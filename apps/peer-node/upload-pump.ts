@@ -49,6 +49,11 @@ export class UploadPump implements GateUser {
     return this.#owes && this.#deps.clock.now() - this.#heardAt >= STUCK_AFTER_MS
   }
 
+  /** Something that was sent may still be read. */
+  get isSending(): boolean {
+    return this.#deps.link.bufferedBytes > 0
+  }
+
   get urgency(): number {
     const next = this.#nextRequest
     return next === undefined ? PRIORITY_CLASSES.length : classOf(next)

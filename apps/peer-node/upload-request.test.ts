@@ -14,11 +14,11 @@ it('upload request: unloaded between two frames: holds no audio, still counts wh
     request.frameSent(head, { sizeBytes: audio.length, sentAt: 0, deliveredBytes: 0, deliveredAt: 0, isStarved: false })
     return audio
   }
-  request.load(chunk)
+  request.load({ bytes: chunk })
   send()
   request.unload()
   expect([request.isLoaded, request.isSent, request.unacknowledgedBytes]).toEqual([false, false, BLOCK_SIZE_BYTES])
-  request.load(chunk)
+  request.load({ bytes: chunk })
   expect(Buffer.compare(send(), chunk.subarray(2 * BLOCK_SIZE_BYTES))).toBe(0)
   request.unload()
   expect([request.isSent, request.unacknowledgedBytes]).toEqual([true, BLOCK_SIZE_BYTES + 5])

@@ -7,6 +7,7 @@ import type { SongId } from '@evastream/core/ids'
 import { BLOCK_SIZE_BYTES } from '@evastream/core/units'
 import type { DataHead, Request, WirePriority } from '@evastream/protocol/peer-frames'
 import type { ChunkArrival } from './chunk-arrivals.ts'
+import type { ChunkLoan } from './chunk-loans.ts'
 import type { SentFrame } from './link-meter.ts'
 
 export interface Acknowledgement {
@@ -29,6 +30,7 @@ export class UploadRequest {
   readonly songId: SongId
   readonly owner: UploadOwner
   readonly #framesInFlight: { readonly endBlock: number; readonly sent: SentFrame }[] = []
+  #loan: ChunkLoan | undefined
   #run: Uint8Array | undefined
   #arrival: ChunkArrival | undefined
   /** Known since it was loaded first. */
@@ -77,9 +79,10 @@ export class UploadRequest {
   }
 
   /** Takes the bytes from the whole chunk. @returns false when the run lies past the chunk's end. */
-  load(chunk: Uint8Array): boolean {
-    if (!this.#fits(chunk.length)) return false
-    this.#run = chunk.subarray(this.#startBytes, this.#startBytes + this.#runSizeBytes)
+  load(loan: ChunkLoan): boolean {
+    if (!this.#fits(loan.bytes.length)) return false
+    this.#loan = loan
+    this.#run = loan.bytes.subarray(this.#startBytes, this.#startBytes + this.#runSizeBytes)
     return true
   }
 
@@ -95,9 +98,12 @@ export class UploadRequest {
     this.#arrival = undefined
   }
 
-  /** Lets go of the bytes; to be loaded again to go on. */
-  unload(): void {
+  /** Lets go of the bytes; to be loaded again to go on. @returns what it was loaded from, to be given back. */
+  unload(): ChunkLoan | undefined {
+    const loan = this.#loan
+    this.#loan = undefined
     this.#run = undefined
+    return loan
   }
 
   /** The next blocks that fit `sizeBytesMax` and are here, at least one. It can send, or it is a mistake of ours. */

@@ -12,7 +12,8 @@ import { listenError } from '@evastream/service-kit/listen'
 import type { Clock, Timers } from '@evastream/service-kit/system-clock'
 import { ByteBudget } from './byte-budget.ts'
 import { type ChunkArrivals, noArrivals } from './chunk-arrivals.ts'
-import { ChunkLoans, type ChunkReader } from './chunk-loans.ts'
+import { ChunkBuffers } from './chunk-buffers.ts'
+import { ChunkLoans, type ChunkReader, type LentChunk } from './chunk-loans.ts'
 import { ConnectionLimits } from './connection-limits.ts'
 import type { PeerLink } from './peer-link.ts'
 import type { NodeLog } from './ports.ts'
@@ -47,6 +48,8 @@ export interface UploadServerDeps {
   readonly store: ChunkReader
   /** Absent: none can be handed on before it is stored. */
   readonly arrivals?: ChunkArrivals
+  /** Shared with whoever receives chunks; absent: its own. */
+  readonly buffers?: ChunkBuffers
   readonly clock: Clock
   readonly timers: Timers
   readonly log: NodeLog
@@ -89,6 +92,7 @@ export class UploadServer {
   readonly #gate: UploadGate
   readonly #sessions = new Set<UploadSession>()
   readonly #limits: ConnectionLimits
+  readonly #buffers: ChunkBuffers
   readonly #loans: ChunkLoans
   #server: Server | undefined
   /** The quota is exhausted, and everybody has been told. */
@@ -108,7 +112,8 @@ export class UploadServer {
       },
       { slotsMax: options.uploadsMax ?? DEFAULT_UPLOADS_MAX },
     )
-    this.#loans = new ChunkLoans(deps)
+    this.#buffers = deps.buffers ?? new ChunkBuffers()
+    this.#loans = new ChunkLoans({ store: deps.store, buffers: this.#buffers })
     this.#limits = deps.limits ?? new ConnectionLimits()
   }
 
@@ -149,6 +154,12 @@ export class UploadServer {
         this.#emptied = resolve
       })
     this.#stopTicking()
+  }
+
+  /** A chunk that was stored just now, and need not be read again while somebody may ask for it. */
+  lend(songId: SongId, chunkId: ChunkId, chunk: LentChunk): void {
+    if (this.#sessions.size > 0) this.#loans.lend(songId, chunkId, chunk)
+    else if (chunk.isSole) this.#buffers.give(chunk.bytes)
   }
 
   announceHave(songId: SongId, chunkIds: readonly ChunkId[]): void {

@@ -21,7 +21,7 @@ import {
 import type { Clock } from '@evastream/service-kit/system-clock'
 import { bitfieldParts } from './bitfield-parts.ts'
 import type { ChunkArrivals } from './chunk-arrivals.ts'
-import type { ChunkReader } from './chunk-loans.ts'
+import type { ChunkLoans } from './chunk-loans.ts'
 import type { PeerLink, PeerLinkListener } from './peer-link.ts'
 import type { NodeLog } from './ports.ts'
 import { UploadDesk, type UploadDeskOptions } from './upload-desk.ts'
@@ -32,7 +32,7 @@ import type { UploadSlots } from './upload-slots.ts'
 
 export interface UploadSessionDeps {
   readonly link: PeerLink
-  readonly store: ChunkReader
+  readonly store: ChunkLoans
   readonly arrivals: ChunkArrivals
   readonly slots: UploadSlots<UploadRequest>
   readonly gate: UploadGate

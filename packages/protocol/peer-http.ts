@@ -63,7 +63,7 @@ export const PeerSongs = Type.Object({
       mimeType: Type.Optional(Type.String()),
       fileSize: Type.Integer({ minimum: 1 }),
       pinned: Type.Boolean(),
-      streamPath: Type.String({ description: 'Where the audio is served' }),
+      streamPath: Type.String({ description: 'Where the audio is served: /stream/{songId}/{fileName}' }),
     }),
   ),
 })
@@ -95,8 +95,10 @@ export type PeerPlays = Static<typeof PeerPlays>
 export const SongPin = Type.Object({ songId: Id, pinned: Type.Boolean() })
 
 export const SongParams = Type.Object({ songId: Id }, { additionalProperties: false })
-/** The id of a song, with or without an extension such as `.mp3` for players that go by it. */
-export const StreamParams = Type.Object({ songId: Id }, { additionalProperties: false })
+/** The id of a song, with or without an extension such as `.mp3`: `/stream/{name}` for people who type. */
+export const NamedStreamParams = Type.Object({ name: Type.String() }, { additionalProperties: false })
+/** `/stream/{songId}/{fileName}`: the file name is for players that go by an extension, and may be any. */
+export const StreamFileParams = Type.Object({ songId: Id, fileName: Type.String() }, { additionalProperties: false })
 
 /** More would only be a library by another name. */
 export const QUEUE_LENGTH_MAX = 200

@@ -17,16 +17,15 @@ describe('streamPathOf', () => {
     ['', ''],
     [undefined, ''],
   ])('the type %s: the extension "%s"', (mimeType, extension) => {
-    expect(streamPathOf({ songId: 'song-1', mimeType })).toBe(`/stream/song-1${extension}`)
+    expect(streamPathOf({ songId: 'song-1', mimeType })).toBe(`/stream/song-1/song-1${extension}`)
   })
 
   it('an id that is none: is escaped, so that it cannot leave its place in the path', () => {
-    expect(streamPathOf({ songId: 'a/../ b?c#d', mimeType: 'audio/mpeg' })).toBe('/stream/a%2F..%2F%20b%3Fc%23d.mp3')
+    expect(streamPathOf({ songId: 'a/../ b?c#d', mimeType: 'audio/mpeg' })).toBe('/stream/a%2F..%2F%20b%3Fc%23d/a%2F..%2F%20b%3Fc%23d.mp3')
   })
 
-  it('a song whose name with the extension is another song: goes without', () => {
-    const isSong = (name: string): boolean => name === 'a.mp3'
-    expect(streamPathOf({ songId: 'a', mimeType: 'audio/mpeg' }, isSong)).toBe('/stream/a')
-    expect(streamPathOf({ songId: 'a.mp3', mimeType: 'audio/mpeg' }, isSong)).toBe('/stream/a.mp3.mp3')
+  it('ids that differ by an extension: have addresses that differ in the segment that names the song', () => {
+    expect(streamPathOf({ songId: 'a', mimeType: 'audio/mpeg' })).toBe('/stream/a/a.mp3')
+    expect(streamPathOf({ songId: 'a.mp3', mimeType: 'audio/mpeg' })).toBe('/stream/a.mp3/a.mp3.mp3')
   })
 })

@@ -1,6 +1,6 @@
 // Where a peer serves a song to players: the path under its own loopback address, with an extension for players that go by it.
-// Not the route: the peer finds a song by its id, with or without an extension.
-// Invariant: the path is plain ASCII without a space, whatever the id and the type.
+// Not the route, and not what people may type instead (`/stream/song-1.mp3`), where an id and an extension can be mistaken.
+// Invariant: the path is plain ASCII without a space, whatever the id and the type; its second segment alone names the song.
 
 const EXTENSIONS: ReadonlyMap<string, string> = new Map([
   ['audio/mpeg', 'mp3'],
@@ -26,14 +26,11 @@ interface StreamedSong {
   readonly mimeType?: string | undefined
 }
 
-/**
- * `/stream/song-1.mp3`; without an extension when the type is not known, or the name with it is another song's.
- * @param isSong tells the ids of other songs, as far as they are known
- */
-export function streamPathOf({ songId, mimeType }: StreamedSong, isSong: (name: string) => boolean = () => false): string {
+/** `/stream/song-1/song-1.mp3`: what is saved from there has a fitting name. Without an extension when the type is not known. */
+export function streamPathOf({ songId, mimeType }: StreamedSong): string {
   const extension = extensionOf(mimeType)
-  const name = extension === undefined || isSong(`${songId}.${extension}`) ? songId : `${songId}.${extension}`
-  return `/stream/${encodeURIComponent(name)}`
+  const fileName = extension === undefined ? songId : `${songId}.${extension}`
+  return `/stream/${encodeURIComponent(songId)}/${encodeURIComponent(fileName)}`
 }
 
 /** Without its dot; undefined for a type that has none here. */

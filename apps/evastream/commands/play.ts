@@ -32,13 +32,17 @@ const playOptions = {
   mpv: { type: 'boolean', default: false, describe: 'Play with mpv' },
   vlc: { type: 'boolean', default: false, describe: 'Play with VLC' },
   ffplay: { type: 'boolean', default: false, describe: 'Play with ffplay' },
-  url: { type: 'boolean', default: false, describe: 'Open no player: print the addresses on stdout and serve them until Ctrl-C' },
+  url: {
+    type: 'boolean',
+    default: false,
+    describe: 'Open no player: print the addresses on stdout (on stderr with --json) and serve them until Ctrl-C',
+  },
   peer: {
     type: 'string',
     describe: `The peer to play through, which must run; without one, that at ${DEFAULT_PEER_URL}, else one for the time of the play`,
     check: checkServiceUrl,
   },
-  json: { type: 'boolean', default: false, describe: 'Print what came from whom as one JSON object on stdout' },
+  json: { type: 'boolean', default: false, describe: 'Print what came from whom as one JSON object on stdout, in the end' },
   ...ownPeerOptions,
   config,
   'log.level': { ...logLevel, default: 'warn' },
@@ -65,7 +69,7 @@ export const playCommand = defineCommand({
       try {
         const end = await play({ session, player, values, wanted }, host)
         await tell(session, values.json, host)
-        return exitCodeOf(end, player, session)
+        return exitCodeOf(end, player)
       } finally {
         if (!peer.isOwn) await session.end()
       }
@@ -91,7 +95,9 @@ async function play(
     const missing = wanted === undefined ? 'None of mpv, VLC and ffplay is installed' : `${wanted} is not installed`
     stderr.write(`${missing}: open the address in any player.\n`)
   }
-  stdout.write(values.json ? `${JSON.stringify({ urls })}\n` : urls.map(url => `${url}\n`).join(''))
+  // With --json stdout is for the one object in the end.
+  const addresses = values.json ? stderr : stdout
+  addresses.write(urls.map(url => `${url}\n`).join(''))
   stderr.write('Serving until Ctrl-C …\n')
   await aborted(signal)
   return { kind: 'interrupted' }
@@ -104,10 +110,11 @@ async function tell(session: PlaySession, isJson: boolean, { stdout, stderr }: C
   else for (const song of plays) stderr.write(`${summaryLine(song)}\n`)
 }
 
-function exitCodeOf(end: PlayerEnd, player: PlayerProgram | undefined, { urls }: PlaySession): ExitCode {
+function exitCodeOf(end: PlayerEnd, player: PlayerProgram | undefined): ExitCode {
   if (end.kind !== 'failed') return 0
-  const details = { player: player?.name ?? 'player', reason: end.reason, url: urls[0] ?? '' }
-  throw new EvaError('EVA_PLAYER_FAILED', { details })
+  throw new EvaError('EVA_PLAYER_FAILED', {
+    details: { player: player?.name ?? 'player', what: end.url ?? 'the songs', reason: end.reason },
+  })
 }
 
 function songIdsOf({ positionals, rest }: LoadedConfig<OptionTable>): readonly SongId[] {

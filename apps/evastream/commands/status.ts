@@ -24,14 +24,18 @@ export const statusCommand = defineCommand({
   options: {
     peer: { type: 'string', default: DEFAULT_PEER_URL, describe: 'The peer to look at', check: checkServiceUrl },
     once: { type: 'boolean', default: false, describe: 'Print the table once instead of drawing it each second' },
-    json: { type: 'boolean', default: false, describe: 'Print one JSON object, as happens anyway when stdout is no terminal' },
+    json: {
+      type: 'boolean',
+      default: false,
+      describe: 'Print one JSON object; without --once also what happens when stdout is no terminal',
+    },
     config: { type: 'string', describe: 'A TOML or JSON file with settings' },
   },
   run: async ({ values: { peer, once, json } }, host) => {
     const client = new PeerClient({ baseUrl: peer, timeoutMs: CALL_TIMEOUT_MS })
     try {
       const look = await lookAt(client, systemClock, host.signal)
-      if (json || !host.stdout.isTTY) host.stdout.write(`${JSON.stringify(statusObject(look))}\n`)
+      if (json || !(once || host.stdout.isTTY)) host.stdout.write(`${JSON.stringify(statusObject(look))}\n`)
       else if (once) host.stdout.write(lastFrame(look, host))
       else host.stdout.write(lastFrame(await watch(client, look, host), host))
       return 0
@@ -80,5 +84,5 @@ async function watch(client: PeerClient, first: StatusLook, { stdout, stdin, sig
 
 function lastFrame(look: StatusLook, { stdout }: CommandHost): string {
   const columns = stdout.columns || COLUMNS_WITHOUT_TERMINAL
-  return `${statusFrame(look, undefined, { columns, hasColour: stdout.hasColors() }).join('\n')}\n`
+  return `${statusFrame(look, undefined, { columns, hasColour: stdout.isTTY && stdout.hasColors() }).join('\n')}\n`
 }

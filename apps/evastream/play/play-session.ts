@@ -36,9 +36,7 @@ export class PlaySession {
     const songs = new Map(known.map(song => [song.songId, song]))
     return new PlaySession(client, {
       songIds,
-      urls: songIds.map(
-        songId => `${client.url}${streamPathOf({ songId, mimeType: songs.get(songId)?.mimeType }, name => songs.has(name))}`,
-      ),
+      urls: songIds.map(songId => `${client.url}${streamPathOf({ songId, mimeType: songs.get(songId)?.mimeType })}`),
       titles: new Map(songIds.map(songId => [songId, songs.get(songId)?.title ?? songId])),
       earlier: earlierPlaysOf(plays),
     })

@@ -10,15 +10,21 @@ export type PlayerName = 'mpv' | 'vlc' | 'ffplay'
 export interface PlayerProgram {
   readonly name: PlayerName
   readonly path: string
-  /** Arguments of each run, one run after the other: ffplay takes one address at a time. */
-  runsFor(urls: readonly string[]): readonly (readonly string[])[]
+  /** One after the other: ffplay takes one address at a time. */
+  runsFor(urls: readonly string[]): readonly ProgramRun[]
+}
+
+export interface ProgramRun {
+  readonly args: readonly string[]
+  /** What it plays. */
+  readonly urls: readonly string[]
 }
 
 interface KnownPlayer {
   readonly name: PlayerName
   /** In the order in which they are tried; with a screen, and without one. */
   readonly programs: readonly [withScreen: readonly string[], without: readonly string[]]
-  runsFor(urls: readonly string[], hasScreen: boolean): readonly (readonly string[])[]
+  runsFor(urls: readonly string[], hasScreen: boolean): readonly ProgramRun[]
 }
 
 const KNOWN_PLAYERS: readonly KnownPlayer[] = [
@@ -26,7 +32,7 @@ const KNOWN_PLAYERS: readonly KnownPlayer[] = [
     name: 'mpv',
     programs: [['mpv'], ['mpv']],
     // No window for a cover, and no site extractor for what is plain audio.
-    runsFor: urls => [['--audio-display=no', '--force-window=no', '--ytdl=no', '--', ...urls]],
+    runsFor: urls => [{ args: ['--audio-display=no', '--force-window=no', '--ytdl=no', '--', ...urls], urls }],
   },
   {
     name: 'vlc',
@@ -35,13 +41,16 @@ const KNOWN_PLAYERS: readonly KnownPlayer[] = [
       ['cvlc', 'vlc'],
     ],
     // Handing over to a window that is open already would look as if the play had ended at once.
-    runsFor: urls => [['--no-one-instance', '--play-and-exit', '--no-video-title-show', '--quiet', '--', ...urls]],
+    runsFor: urls => [{ args: ['--no-one-instance', '--play-and-exit', '--no-video-title-show', '--quiet', '--', ...urls], urls }],
   },
   {
     name: 'ffplay',
     programs: [['ffplay'], ['ffplay']],
     runsFor: (urls, hasScreen) =>
-      urls.map(url => ['-hide_banner', '-loglevel', 'error', '-autoexit', ...(hasScreen ? [] : ['-nodisp']), '-i', url]),
+      urls.map(url => ({
+        args: ['-hide_banner', '-loglevel', 'error', '-autoexit', ...(hasScreen ? [] : ['-nodisp']), '-i', url],
+        urls: [url],
+      })),
   },
 ]
 

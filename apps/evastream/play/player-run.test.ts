@@ -78,11 +78,16 @@ describe('running a player', () => {
 
   it('a player that fails: is told with its exit code, and nothing more is played', async () => {
     await install('ffplay', 'exit 7')
-    expect(await run('ffplay')).toEqual({ kind: 'failed', reason: 'exit code 7' })
+    expect(await run('ffplay')).toEqual({ kind: 'failed', reason: 'exit code 7', url: 'http://a/' })
     expect((await said()).split('\n')).toHaveLength(2)
   })
 
-  it('a player that a signal ended: is told so', async () => {
+  it('a player that fails at its second song: is told with that address', async () => {
+    await install('ffplay', 'case "$*" in *b/) exit 7;; esac')
+    expect(await run('ffplay')).toEqual({ kind: 'failed', reason: 'exit code 7', url: 'http://b/' })
+  })
+
+  it('a player of several songs that a signal ended: is told so, without an address', async () => {
     await install('mpv', 'kill -9 $$')
     expect(await run('mpv')).toEqual({ kind: 'failed', reason: 'ended by SIGKILL' })
   })

@@ -6,13 +6,14 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { EvaError, toEvaError } from '@evastream/core/errors'
 import type { Timers } from '@evastream/service-kit/system-clock'
-import type { PlayerProgram } from './player-program.ts'
+import type { PlayerProgram, ProgramRun } from './player-program.ts'
 
 /** How the last process ended; `interrupted` when it was told to. */
 export type PlayerEnd =
   | { readonly kind: 'played' }
   | { readonly kind: 'interrupted' }
-  | { readonly kind: 'failed'; readonly reason: string }
+  /** With the address where it is known: who plays several at once does not say which it was. */
+  | { readonly kind: 'failed'; readonly reason: string; readonly url?: string }
 
 export interface PlayerRunOptions {
   readonly urls: readonly string[]
@@ -29,22 +30,22 @@ export async function runPlayer(
   { program, timers }: { readonly program: PlayerProgram; readonly timers: Pick<Timers, 'after'> },
   options: PlayerRunOptions,
 ): Promise<PlayerEnd> {
-  for (const args of program.runsFor(options.urls)) {
+  for (const run of program.runsFor(options.urls)) {
     if (options.signal.aborted) return { kind: 'interrupted' }
-    const end = await runOnce({ path: program.path, args, timers }, options)
+    const end = await runOnce({ path: program.path, run, timers }, options)
     if (end.kind !== 'played') return end
   }
   return { kind: 'played' }
 }
 
-interface Run {
+interface Start {
   readonly path: string
-  readonly args: readonly string[]
+  readonly run: ProgramRun
   readonly timers: Pick<Timers, 'after'>
 }
 
-async function runOnce({ path, args, timers }: Run, { signal, hasTerminal }: PlayerRunOptions): Promise<PlayerEnd> {
-  const child = spawn(path, args, { stdio: ['inherit', 2, 2] })
+async function runOnce({ path, run, timers }: Start, { signal, hasTerminal }: PlayerRunOptions): Promise<PlayerEnd> {
+  const child = spawn(path, run.args, { stdio: ['inherit', 2, 2] })
   const reap = (): void => void child.kill('SIGKILL')
   process.once('exit', reap)
   const cancels: (() => void)[] = []
@@ -58,12 +59,16 @@ async function runOnce({ path, args, timers }: Run, { signal, hasTerminal }: Pla
   try {
     const failure = await failureOf(child)
     if (signal.aborted) return { kind: 'interrupted' }
-    return failure === undefined ? { kind: 'played' } : { kind: 'failed', reason: failure }
+    return failure === undefined ? { kind: 'played' } : { kind: 'failed', reason: failure, ...failedUrl(run) }
   } finally {
     for (const cancel of cancels) cancel()
     signal.removeEventListener('abort', stop)
     process.off('exit', reap)
   }
+}
+
+function failedUrl({ urls: [url, ...others] }: ProgramRun): { readonly url?: string } {
+  return url === undefined || others.length > 0 ? {} : { url }
 }
 
 /** Undefined when it ended well. */
