@@ -40,8 +40,6 @@ const PORTS_TRIED_MAX = 200
 /** @throws EvaError `EVA_PORT_TAKEN` or `EVA_PORT_FORBIDDEN`, naming --http.port */
 export async function startPlayerServer(deps: PlayerServerDeps, options: PlayerServerOptions): Promise<PlayerServer> {
   const app = await createHttpService(deps, { service: 'peer', title: 'EvaStream peer', version: PROGRAM_VERSION })
-  // A player that has sent its request may close its half of the connection and still wants the answer.
-  Object.assign(app.server, { httpAllowHalfOpen: true })
   addPlayerRoutes(app, deps, options)
   addStreamRoutes(app, deps, options)
   addPlaylistRoutes(app, deps)

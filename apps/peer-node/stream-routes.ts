@@ -34,6 +34,8 @@ export function addStreamRoutes(app: HttpApp, deps: StreamRoutesDeps, options: {
   const { library, finder, playback } = deps
   const cors = new PlayerCors({ origins: options.allowedOrigins })
   const answers = new StreamAnswers(deps, cors)
+  // A player that has sent its request may close its half of the connection and still wants the answer.
+  Object.assign(app.server, { httpAllowHalfOpen: true })
   app.addHook('preClose', async () => {
     playback.close()
     answers.close()
