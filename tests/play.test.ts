@@ -70,8 +70,8 @@ describe('evastream play', () => {
     expect(stderr).toMatch(/^first: 300 kB, all from the origin\. First sound (at once|after \d+\.\d\d s), no stalls\.$/m)
     expect(stderr).toMatch(/^second: 200 kB, .*\.$/m)
     expect(await noted()).toEqual([
-      `${first.sha256} ${town.url('listener')}/stream/first.mp3`,
-      `${second.sha256} ${town.url('listener')}/stream/second.mp3`,
+      `${first.sha256} ${town.url('listener')}/stream/first/first.mp3`,
+      `${second.sha256} ${town.url('listener')}/stream/second/second.mp3`,
     ])
     expect(await queueOf('listener')).toEqual([])
   })
@@ -115,7 +115,7 @@ describe('evastream play', () => {
     child.stdout.on('data', chunk => (stdout += chunk))
     child.stderr.on('data', chunk => (stderr += chunk))
     await eventually('it serves', () => stderr.includes('Serving until Ctrl-C'))
-    expect(stdout).toBe(`${town.url('listener')}/stream/second.mp3\n${town.url('listener')}/stream/first.mp3\n`)
+    expect(stdout).toBe(`${town.url('listener')}/stream/second/second.mp3\n${town.url('listener')}/stream/first/first.mp3\n`)
     expect(await queueOf('listener')).toEqual(['first'])
     const audio = await (await fetch(stdout.split('\n')[0] ?? '')).arrayBuffer()
     expect(sha256Of(new Uint8Array(audio))).toBe(second.sha256)
@@ -133,16 +133,29 @@ describe('evastream play', () => {
     child.stderr.on('data', chunk => (stderr += chunk))
     await eventually('it serves', () => stderr.includes('Serving until Ctrl-C'))
     expect(stderr).toContain('None of mpv, VLC and ffplay is installed: open the address in any player.')
-    expect(stdout).toBe(`${town.url('listener')}/stream/first.mp3\n`)
+    expect(stdout).toBe(`${town.url('listener')}/stream/first/first.mp3\n`)
     child.kill('SIGTERM')
     expect(await once(child, 'exit')).toEqual([0, null])
   })
 
-  test('a player that fails: exit code 1, its name, and where else to open the song', async () => {
+  test('no player, with --json: the addresses on stderr, and one JSON object in the end on stdout', async () => {
+    const args = [PROGRAM_PATH, 'play', 'first', '--json', `--peer=${town.url('listener')}`]
+    const child = spawn(process.execPath, args, { env: cleanEnvironment({ PATH: '/nowhere' }), stdio: ['ignore', 'pipe', 'pipe'] })
+    let [stdout, stderr] = ['', '']
+    child.stdout.on('data', chunk => (stdout += chunk))
+    child.stderr.on('data', chunk => (stderr += chunk))
+    await eventually('it serves', () => stderr.includes('Serving until Ctrl-C'))
+    expect(stderr).toContain(`${town.url('listener')}/stream/first/first.mp3\n`)
+    child.kill('SIGTERM')
+    expect(await once(child, 'close')).toEqual([0, null])
+    expect(JSON.parse(stdout)).toEqual({ plays: expect.any(Array) })
+  })
+
+  test('a player that fails: exit code 1, its name, the song it failed at, and how else to open it', async () => {
     const { exitCode, stderr } = await play(['first', '--ffplay', `--peer=${town.url('listener')}`])
     expect(exitCode).toBe(1)
-    expect(stderr).toContain('evastream play: ffplay did not play to the end (exit code 3).')
-    expect(stderr).toContain(`open ${town.url('listener')}/stream/first.mp3 in any player. [EVA_PLAYER_FAILED]`)
+    expect(stderr).toContain(`evastream play: ffplay did not play ${town.url('listener')}/stream/first/first.mp3 to the end (exit code 3).`)
+    expect(stderr).toContain('open the addresses of --url in any player. [EVA_PLAYER_FAILED]')
   })
 
   test.each([
@@ -174,6 +187,15 @@ describe('evastream status', () => {
     expect(status.plays).toContainEqual(expect.objectContaining({ songId: 'first', isOver: true }))
   })
 
+  test('--once, not on a terminal either: the table; with --json the object', async () => {
+    const { stdout } = await runCommand(['status', '--once', `--peer=${town.url('listener')}`])
+    expect(stdout).toContain('listener')
+    expect(stdout).not.toContain('{')
+    expect(stdout).not.toContain('\u001b')
+    const object = await runCommand(['status', '--once', '--json', `--peer=${town.url('listener')}`])
+    expect(JSON.parse(object.stdout)).toMatchObject({ peerId: 'listener' })
+  })
+
   test('a peer that does not run: one sentence, the next step, exit code 1', async () => {
     const { exitCode, stdout, stderr } = await runCommand(['status', '--peer=http://127.0.0.1:1'])
     expect([exitCode, stdout]).toEqual([1, ''])
@@ -190,8 +212,8 @@ describe('playlists', () => {
     const reply = await fetch(`${town.url('listener')}/library.m3u8`)
     expect(reply.headers.get('content-type')).toBe('audio/x-mpegurl')
     expect((await reply.text()).match(/^http.*$/gm)).toEqual([
-      `${town.url('listener')}/stream/first.mp3`,
-      `${town.url('listener')}/stream/second.mp3`,
+      `${town.url('listener')}/stream/first/first.mp3`,
+      `${town.url('listener')}/stream/second/second.mp3`,
     ])
   })
 
@@ -200,7 +222,7 @@ describe('playlists', () => {
     await town.process('metadata').stop()
     try {
       const text = await (await fetch(`${town.url('listener')}/library.m3u8`)).text()
-      expect(text).toContain('/stream/first.mp3\n')
+      expect(text).toContain('/stream/first/first.mp3\n')
     } finally {
       await town.startMetadata(port)
     }
