@@ -58,6 +58,7 @@ async function newStage({ blockHashes = song.blockHashes, held = [], ...options 
     ledger: new TransferLedger({ registry: new Registry() }),
     outages: { failed: nothing, answered: nothing, stored: nothing },
     feed: nothing,
+    chunkVerified: nothing,
     chunkStored: ({ chunkId }) => server.announceHave(songId, [chunkId]),
     chunkArriving: (id, chunkId) => server.announceArriving(id, [chunkId]),
     arrivalEnded: (id, chunkId) => server.announceLack(id, [chunkId]),
