@@ -146,7 +146,7 @@ export class PeerNode implements RunningService {
   async #start(): Promise<void> {
     const { logger } = this.#deps
     const config = this.#config
-    const { clock, registry, uploads, library, finder, playback, events, scope, queue, listLibrary, keeper } = {
+    const { clock, timers, registry, uploads, library, finder, playback, events, scope, queue, listLibrary, keeper } = {
       ...this.#deps,
       ...this.#parts,
     }
@@ -154,7 +154,7 @@ export class PeerNode implements RunningService {
     if (config.sharing === 'on') await uploads.start()
     const isReady = () => (this.#isStopping ? 'it is shutting down' : undefined)
     this.#player = await startPlayerServer(
-      { logger, clock, registry, isReady, library, finder, playback, events, queue, listLibrary, status: () => this.status() },
+      { logger, clock, timers, registry, isReady, library, finder, playback, events, queue, listLibrary, status: () => this.status() },
       config,
     )
     if (config.sharing !== 'off') await scope.refresh()

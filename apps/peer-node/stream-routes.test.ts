@@ -98,7 +98,7 @@ beforeEach(async () => {
   addPlayerRoutes(app, { library: { ...library, ...songs }, playback, events, status }, options)
   const cache = { read: async () => undefined }
   const finder = new SongFinder({ library, cache, metadata: { getManifest: library.openSong }, clock })
-  addStreamRoutes(app, { library, finder, playback, clock }, options)
+  addStreamRoutes(app, { library, finder, playback, clock, timers: clock }, options)
   url = await app.listen({ host: '127.0.0.1', port: 0 })
 })
 
@@ -116,7 +116,11 @@ function get(path: string, headers: Record<string, string> = {}, method: 'GET' |
   return app.inject({ method, url: path, headers: { host: '127.0.0.1:8090', ...headers } })
 }
 
-const eventually = (attempt: () => void) => eventuallyNamed('what the route does', async () => attempt())
+const eventually = (attempt: () => void) =>
+  eventuallyNamed('what the route does', () => {
+    attempt()
+    return true
+  })
 
 /** A player's connection, written by hand. */
 async function dial(request: string): Promise<Socket> {
@@ -257,7 +261,10 @@ describe('stream route: a song that is still arriving', () => {
     const socket = await dial(request('/stream/large'))
     await eventually(() => expect(told).toEqual(['moved reader-1 0']))
     socket.destroy()
-    await eventually(() => expect(playback.positionsOf(large.manifest.id)).toEqual([]))
+    await eventually(() => {
+      clock.advance(500)
+      expect(playback.positionsOf(large.manifest.id)).toEqual([])
+    })
     clock.advance(100)
     expect(told).toEqual(['moved reader-1 0', 'stopped reader-1'])
     await hold(large, [0])

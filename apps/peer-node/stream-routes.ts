@@ -2,13 +2,15 @@
 // Not the bytes (song-stream.ts) and not the guard before them (player-routes.ts).
 // Invariant: when the server closes, no answer is left open, however slow its player.
 
+import type { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 import { toEvaError } from '@evastream/core/errors'
 import { parseSongId } from '@evastream/core/ids'
 import type { Manifest } from '@evastream/core/manifest'
+import { SECOND_MS } from '@evastream/core/units'
 import { NamedStreamParams, StreamFileParams } from '@evastream/protocol/peer-http'
 import type { HttpApp, HttpReply, HttpRequest } from '@evastream/service-kit/http-app'
-import type { Clock } from '@evastream/service-kit/system-clock'
+import type { Clock, Timers } from '@evastream/service-kit/system-clock'
 import type { PlaybackDesk } from './playback-desk.ts'
 import { PlayerCors } from './player-cors.ts'
 import { asUnavailable } from './service-trouble.ts'
@@ -21,7 +23,11 @@ export interface StreamRoutesDeps {
   readonly finder: Pick<SongFinder, 'find'>
   readonly playback: Pick<PlaybackDesk, 'open' | 'close'>
   readonly clock: Clock
+  readonly timers: Timers
 }
+
+/** How long a connection that its player has half closed may stand still. */
+const HALF_CLOSED_PATIENCE_MS = SECOND_MS / 2
 
 /** What people type: the id of a song, with an extension or without. */
 const NAMED_URL = '/stream/:name'
@@ -34,7 +40,7 @@ export function addStreamRoutes(app: HttpApp, deps: StreamRoutesDeps, options: {
   const { library, finder, playback } = deps
   const cors = new PlayerCors({ origins: options.allowedOrigins })
   const answers = new StreamAnswers(deps, cors)
-  // A player that has sent its request may close its half of the connection and still wants the answer.
+  // A player may close its half of the connection once its request is sent, and still wants the answer.
   Object.assign(app.server, { httpAllowHalfOpen: true })
   app.addHook('preClose', async () => {
     playback.close()
@@ -62,11 +68,11 @@ export function addStreamRoutes(app: HttpApp, deps: StreamRoutesDeps, options: {
 }
 
 class StreamAnswers {
-  readonly #deps: Pick<StreamRoutesDeps, 'playback' | 'clock'>
+  readonly #deps: Pick<StreamRoutesDeps, 'playback' | 'clock' | 'timers'>
   readonly #cors: PlayerCors
   readonly #bodies = new Set<Readable>()
 
-  constructor(deps: Pick<StreamRoutesDeps, 'playback' | 'clock'>, cors: PlayerCors) {
+  constructor(deps: Pick<StreamRoutesDeps, 'playback' | 'clock' | 'timers'>, cors: PlayerCors) {
     this.#deps = deps
     this.#cors = cors
   }
@@ -105,5 +111,18 @@ class StreamAnswers {
     body.once('close', () => this.#bodies.delete(body))
     // A player that left while its song was looked up never takes this body: nobody else would end it.
     if (raw.socket.destroyed) body.destroy()
+    const leave = () => this.#leaveWhenIdle(body, raw.socket)
+    raw.socket.once('end', leave)
+    body.once('close', () => raw.socket.off('end', leave))
+  }
+
+  /** A player that has hung up looks the same as one that closed its half, until something is sent to it: who has to wait is let go. */
+  #leaveWhenIdle(body: Readable, socket: Socket): void {
+    let bytesWritten = -1
+    const stop = this.#deps.timers.every(HALF_CLOSED_PATIENCE_MS, () => {
+      if (socket.bytesWritten === bytesWritten && socket.writableLength === 0) body.destroy()
+      bytesWritten = socket.bytesWritten
+    })
+    body.once('close', stop)
   }
 }
