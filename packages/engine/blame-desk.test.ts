@@ -266,3 +266,15 @@ describe('blame desk: the origin fails', () => {
     }
   })
 })
+
+describe('blame desk: a request is moved because nothing came', () => {
+  test('away from the origin: it is not left alone, but waited for longer the next time, or it would be moved for ever', () => {
+    const parts = new EngineParts()
+    const song = parts.addSong()
+    parts.blame.requestMoved(parts.ask(song, { kind: 'origin' }), false)
+    expect(parts.state.origin.patience).toBe(1)
+    parts.blame.requestMoved(parts.ask(song, { kind: 'origin' }), true)
+    expect(parts.state.origin.patience).toBe(2)
+    expect(parts.state.origin.failures).toBe(0)
+  })
+})

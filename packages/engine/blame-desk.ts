@@ -50,10 +50,14 @@ export class BlameDesk {
 
   /** What a request still lacked goes to a source that is sooner. If it had fallen silent, its peer is left alone for a moment. */
   requestMoved(request: OpenRequest, wasSilent: boolean): void {
-    const { now, health } = this.#state
+    const { now, health, origin } = this.#state
     const { source, song, chunk } = request
     this.#desk.cancel(request, 'superseded')
-    if (source.kind === 'origin' || !wasSilent) return
+    if (!wasSilent) return
+    if (source.kind === 'origin') {
+      origin.wasSilent()
+      return
+    }
     health.wasSilent(source.peerId)
     health.failed(source.peerId, now)
     song.markPeer(chunk.chunkId, source.peerId, now)

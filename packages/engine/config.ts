@@ -24,8 +24,9 @@ export interface EngineConfig {
   readonly batchBlocksMax: number
   /** Between these two a batch is what the peer is expected to send in this time (ms). */
   readonly batchDurationMs: number
-  /** Blocks asked of the origin at a time for a chunk that peers hold too (of one that nobody holds: all). */
+  /** Blocks asked of the origin at a time for a chunk that peers hold too (of one that nobody holds: what it should send in `originRunMs`). */
   readonly originRunBlocksMax: number
+  readonly originRunMs: number
   /** Peers known of one song. More raise the choice and the work of choosing. */
   readonly neighboursPerSongMax: number
   /** Peers remembered with their rates and strikes, whether present or not. */
@@ -41,8 +42,16 @@ export interface EngineConfig {
   /** Bytes from where a reader began that are its first sound: until they are here nothing else is asked for, but no longer than this (ms). */
   readonly firstSoundBytes: number
   readonly firstSoundPatienceMs: number
-  /** So long (ms) its first run has our link to itself: not even what is heard next is asked for. */
+  /** Bytes from where a reader began that are asked for in small runs, of several sources at once: none of them can hold up the music. */
+  readonly startBytes: number
+  readonly startRunBlocks: number
+  /** So long (ms) they have our link to themselves: not even what is heard next is asked for. */
   readonly firstSoundAloneMs: number
+  /** Until they are here, but no longer than this (ms), the origin is asked for nothing else: others may wait for their first sound as well. */
+  readonly startPatienceMs: number
+  /** An origin slower than this (bytes per second) has a crowd to serve: of what is heard first it is asked only for what is heard within this time (ms). */
+  readonly crowdRateBytesPerSecond: number
+  readonly crowdLeadMs: number
   /** What is on its way already may hold up a first sound this long (ms); the rest of it is cancelled. More wastes less of what seeks cut short. */
   readonly firstSoundDelayMs: number
   /** A finish this much (ms) ahead is soon enough even when its deadline is past: the origin would hardly be sooner. */
@@ -141,6 +150,7 @@ export const defaultEngineConfig: EngineConfig = Object.freeze({
   batchBlocksMax: 8,
   batchDurationMs: 200,
   originRunBlocksMax: 16,
+  originRunMs: SECOND_MS,
   neighboursPerSongMax: 80,
   rememberedPeersMax: 1000,
 
@@ -150,7 +160,12 @@ export const defaultEngineConfig: EngineConfig = Object.freeze({
   startBudgetMs: SECOND_MS,
   firstSoundBytes: 2 * BLOCK_SIZE_BYTES,
   firstSoundPatienceMs: SECOND_MS,
+  startBytes: 8 * BLOCK_SIZE_BYTES,
+  startRunBlocks: 2,
   firstSoundAloneMs: 250,
+  startPatienceMs: 5 * SECOND_MS,
+  crowdRateBytesPerSecond: 256 * KIB,
+  crowdLeadMs: 2000,
   firstSoundDelayMs: 50,
   urgentGraceMs: 250,
   readerTickMs: 500,

@@ -48,6 +48,8 @@ export class DownloadPlanner {
   #isListenedTo = false
   #chunksInProgress = 0
   #isHeldBack = false
+  readonly #urgentChunks = new Map<SongState, Set<ChunkId>>()
+  #sound: AwaitedSound = { until: 0, aloneUntil: 0, startUntil: 0 }
 
   constructor(deps: DownloadPlannerDeps) {
     this.#deps = deps
@@ -69,13 +71,15 @@ export class DownloadPlanner {
     this.#isListenedTo = songs.some(song => song.hasReaders)
     this.#chunksInProgress = songs.reduce((sum, song) => sum + song.progress.size, 0)
     const sound = firstSound.awaited()
+    this.#sound = sound
     for (const song of songs) {
       // A song to come need not compete for the tracker, and for connections, with the first sound of the one that is played.
       const isPutOff = sound.until > 0 && song.ahead !== 'nothing' && !song.hasReaders
       if (song.wantedCount > 0 && !isPutOff) this.#noteWake(lookup.tick(song))
     }
     this.#retryStoring(songs)
-    if (this.#isListenedTo) this.#planUrgent(songs, sound)
+    this.#urgentChunks.clear()
+    if (this.#isListenedTo) this.#planUrgent(songs)
     this.#isHeldBack = sound.until > state.now
     if (this.#isHeldBack) this.#noteWake(sound.until)
     else this.#planInOrder(songs, queued)
@@ -101,7 +105,7 @@ export class DownloadPlanner {
     }
   }
 
-  #planUrgent(songs: readonly SongState[], sound: AwaitedSound): void {
+  #planUrgent(songs: readonly SongState[]): void {
     const { state, urgentOrder } = this.#deps
     const urgent: { song: SongState; chunk: UrgentChunk }[] = []
     for (const song of songs) {
@@ -121,14 +125,14 @@ export class DownloadPlanner {
       if (song.wantedCount > 0) this.#noteWake(state.now + state.config.readerTickMs)
     }
     urgent.sort((a, b) => a.chunk.deadlineAt - b.chunk.deadlineAt)
-    const isAlone = sound.aloneUntil > state.now
-    this.#noteWake(sound.aloneUntil)
+    this.#noteWake(this.#sound.aloneUntil)
+    this.#noteWake(this.#sound.startUntil)
     for (const { song, chunk } of urgent) {
-      const need = { priority: 'play' as const, urgent: chunk }
-      if (!isAlone) while (this.#ask(song, chunk.chunkId, need));
-      else if (sound.isFirst(song, chunk.chunkId) && song.progress.get(chunk.chunkId)?.isIdle !== false)
-        this.#ask(song, chunk.chunkId, need)
+      const known = this.#urgentChunks.get(song)
+      if (known === undefined) this.#urgentChunks.set(song, new Set([chunk.chunkId]))
+      else known.add(chunk.chunkId)
     }
+    for (const { song, chunk } of urgent) while (this.#ask(song, chunk.chunkId, { priority: 'play', urgent: chunk }));
   }
 
   /** What is played, what comes next, the beginnings of what comes later when there is nothing else to do, and what is only seeded. */
@@ -182,15 +186,19 @@ export class DownloadPlanner {
   #ask(song: SongState, chunkId: ChunkId, need: { readonly priority: PriorityClass; readonly urgent?: UrgentChunk }): boolean {
     const { state, survey, desk, lookup, sourceSelection } = this.#deps
     if (!song.isWanted(chunkId) || !(this.#hasPlace(need.priority) || this.#makePlace(need.priority))) return false
+    // What was not asked for as urgent is not asked for as anything less.
+    if (need.urgent === undefined && this.#urgentChunks.get(song)?.has(chunkId) === true) return false
     const chunk = song.progress.get(chunkId)
     const run = this.#nextRun(song, chunkId, chunk, need.urgent)
     if (run === undefined) return false
+    const verify = chunk?.verify ?? song.verify
+    const isStart = need.urgent !== undefined && song.window.isStart(this.#firstByteOf(song, need.urgent, run))
+    if (this.#sound.aloneUntil > state.now && !(isStart && chunk?.isIdle !== false)) return false
     if (song.chunkPauseOf(chunkId) > state.now) {
       this.#noteWake(song.chunkPauseOf(chunkId))
       return false
     }
     const deadlineAt = need.urgent && this.#deadlineOf(song, need.urgent, run)
-    const verify = chunk?.verify ?? song.verify
     const wanted = { song, chunkId, run, verify, deadlineAt, isYielding: this.#isListenedTo && need.priority !== 'play' }
     const isHeldByPeers = state.peers.copiesOf(song.songId)[chunkId] !== 0
     const choice = sourceSelection.choose(survey.factsOf(wanted, isHeldByPeers ? 0 : lookup.waitUntil(song)), state.random)
@@ -198,11 +206,14 @@ export class DownloadPlanner {
       if (choice.until !== undefined) this.#noteWake(choice.until)
       return false
     }
+    if (choice.source.kind === 'origin' && !this.#isOriginsTurn(song, { chunkId, deadlineAt, isStart })) return false
     if (chunk === undefined) {
       if (!this.#makeRoom(need.priority)) return false
       this.#chunksInProgress++
     }
-    const blockCount = this.#withinLimit(survey.batchBlocks(choice.source, wanted), verify)
+    const batchBlocks = survey.batchBlocks(choice.source, wanted)
+    const isSmall = isStart && verify === 'blocks' && choice.source.kind === 'origin'
+    const blockCount = this.#withinLimit(isSmall ? Math.min(batchBlocks, state.config.startRunBlocks) : batchBlocks, verify)
     const batch = { firstBlock: run.firstBlock, blockCount }
     desk.open({
       song,
@@ -216,6 +227,29 @@ export class DownloadPlanner {
     return true
   }
 
+  /**
+   * While somebody waits for a first sound the origin is asked for one run of it, and then for the rest of what is heard first: where
+   * many want the same, for no more than is heard soon.
+   */
+  #isOriginsTurn(
+    song: SongState,
+    wanted: { readonly chunkId: ChunkId; readonly deadlineAt: Millis | undefined; readonly isStart: boolean },
+  ): boolean {
+    const { now, requests, origin, config } = this.#deps.state
+    if (this.#sound.startUntil <= now) return true
+    const { chunkId, deadlineAt = now, isStart } = wanted
+    if (!isStart) return false
+    const chunk = song.progress.get(chunkId)
+    const isFirstAwaited = this.#sound.until > now
+    const isCrowd = origin.failures > 0 || origin.expectedRate(now) < config.crowdRateBytesPerSecond
+    if (!isFirstAwaited && !isCrowd) return true
+    if (!isFirstAwaited && deadlineAt > now + config.crowdLeadMs) {
+      this.#noteWake(deadlineAt - config.crowdLeadMs)
+      return false
+    }
+    return chunk === undefined || requests.ofChunk(chunk).every(({ source }) => source.kind !== 'origin')
+  }
+
   #nextRun(song: SongState, chunkId: ChunkId, chunk: ChunkProgress | undefined, urgent: UrgentChunk | undefined): BlockRun | undefined {
     if (chunk !== undefined && chunk.phase !== 'fetching') return undefined
     const verify = chunk?.verify ?? song.verify
@@ -226,8 +260,12 @@ export class DownloadPlanner {
   }
 
   #deadlineOf(song: SongState, urgent: UrgentChunk, run: BlockRun): Millis {
-    const firstByte = urgent.chunkId * song.shape.chunkSize + run.firstBlock * BLOCK_SIZE_BYTES
-    return song.window.deadlineOfByte(Math.max(firstByte, urgent.firstByte)) ?? urgent.deadlineAt
+    return song.window.deadlineOfByte(this.#firstByteOf(song, urgent, run)) ?? urgent.deadlineAt
+  }
+
+  /** The first byte of a run that is needed. */
+  #firstByteOf(song: SongState, urgent: UrgentChunk, run: BlockRun): number {
+    return Math.max(urgent.chunkId * song.shape.chunkSize + run.firstBlock * BLOCK_SIZE_BYTES, urgent.firstByte)
   }
 
   #hasPlace(priority: PriorityClass): boolean {

@@ -72,3 +72,21 @@ describe('first sound', () => {
     expect(sound.awaited().until).toBe(6000)
   })
 })
+
+describe('first sound: what is heard first', () => {
+  test('its first blocks are here and the rest is not: the origin is kept for that, for five seconds', () => {
+    const { parts, song, sound } = listening(0)
+    const request = parts.ask(song, fromPeer('anna'))
+    for (const block of [0, 1]) parts.desk.blockArrived(request, block)
+    expect(sound.awaited()).toMatchObject({ until: 0, startUntil: 5000 })
+    parts.state.now = 5000
+    expect(sound.awaited().startUntil).toBe(0)
+  })
+
+  test('eight blocks are here: the origin is free for the rest', () => {
+    const { parts, song, sound } = listening(0)
+    const request = parts.ask(song, fromPeer('anna'), { blockCount: 8 })
+    for (let block = 0; block < 8; block++) parts.desk.blockArrived(request, block)
+    expect(sound.awaited().startUntil).toBe(0)
+  })
+})

@@ -139,9 +139,17 @@ describe('hedge desk: a second source for what is about to be heard', () => {
     const { parts, song } = listening()
     // Both were slow before, so they are waited for longer than others.
     for (const name of ['anna', 'boris']) parts.state.health.recordOf(peerNamed(name)).timeouts = 2
-    const first = parts.ask(song, anna, { blockCount: 2, deadlineAt: 1000 })
+    parts.ask(song, anna, { blockCount: 2, deadlineAt: 1000 })
     expect(checkAt(parts, 950)).toMatchObject([{ kind: 'request-blocks', source: boris }])
-    expect(checkAt(parts, first.hedgeAt)).toMatchObject([{ kind: 'cancel-request', requestId: 1, reason: 'superseded' }])
+    expect(checkAt(parts, 1350)[0]).toMatchObject({ kind: 'cancel-request', requestId: 1, reason: 'superseded' })
+  })
+
+  test('it fell silent, and the only other holder is full of our own requests: its blocks are free for whoever comes first', () => {
+    const { parts, song } = listening({ urgentGraceMs: 5000 })
+    const first = parts.ask(song, anna, { blockCount: 2, deadlineAt: 1000 })
+    parts.ask(song, boris, { chunkId: 1 })
+    expect(checkAt(parts, 600)).toEqual([])
+    expect(checkAt(parts, Math.max(1050, first.hedgeAt))).toMatchObject([{ kind: 'cancel-request', requestId: 1, reason: 'timed-out' }])
   })
 
   test('asked for in good time, and about to be heard by now: a second source', () => {

@@ -53,7 +53,8 @@ export class HedgeDesk {
     const pauseMs = wanted === undefined ? RECONSIDER_MAX_MS : request.expectedMs / 2
     request.hedgeAt = state.now + Math.min(RECONSIDER_MAX_MS, Math.max(RECONSIDER_MIN_MS, pauseMs))
     const second = wanted && this.#secondSource(wanted)
-    if (wanted === undefined || second === undefined) return false
+    if (wanted === undefined) return false
+    if (second === undefined) return this.#isReleased(request, wanted)
     const { song, chunk, priority } = request
     const { run: rest, deadlineAt } = wanted
     const finishMs = survey.finishMs(state.paceOf(second), state.rateOf(second), survey.runBytes(song, chunk.chunkId, rest))
@@ -74,6 +75,17 @@ export class HedgeDesk {
     }
     if (affordable !== undefined) desk.open({ song, chunk, run: affordable, source: second, priority, deadlineAt, hedgeOf: request })
     return false
+  }
+
+  /** It fell silent, its time is near, and those who could bring it are at work: what it lacks is free for the first that is not. */
+  #isReleased(request: OpenRequest, { deadlineAt }: SurveyedRun): boolean {
+    const { state, blame } = this.#deps
+    if (deadlineAt === undefined || state.now < deadlineAt - 2 * RISK_LEAD_MS) return false
+    if (request.source.kind === 'origin' || request.chunk.verify === 'chunk') return false
+    const quietMs = (request.patience * state.config.silenceMs) / 2
+    if (state.now - request.quietSince < quietMs || this.#remainingMs(request) !== Number.POSITIVE_INFINITY) return false
+    blame.requestTimedOut(request)
+    return true
   }
 
   /** It and the one that doubles it both fell silent: it is given up, so that yet another can be asked instead. */
@@ -126,10 +138,11 @@ export class HedgeDesk {
     const { state } = this.#deps
     const pace = state.paceOf(request.source)
     const msPerByte = 1000 / state.rateOf(request.source)
-    const quietMs = (pace.roundTripMs ?? state.config.roundTripAssumedMs) + QUIET_BLOCKS * BLOCK_SIZE_BYTES * msPerByte
+    const roundTripMs = pace.roundTripMs ?? state.receiving.roundTripMs ?? state.config.roundTripAssumedMs
+    const quietMs = Math.min(roundTripMs + QUIET_BLOCKS * BLOCK_SIZE_BYTES * msPerByte, state.config.silenceMs / 2)
     // On a slow link of our own every source falls silent while the others send.
     const ownTurnMs = state.ownLink.shareMs(BLOCK_SIZE_BYTES, state.requests.sourceCount)
-    return state.now - request.quietSince > Math.max(ownTurnMs, Math.min(quietMs, state.config.silenceMs / 2))
+    return state.now - request.quietSince > Math.max(ownTurnMs, request.patience * quietMs)
       ? Number.POSITIVE_INFINITY
       : pace.openBytes * msPerByte
   }

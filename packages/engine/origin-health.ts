@@ -76,6 +76,11 @@ export class OriginHealth {
     return 2 ** Math.min(this.#timeouts, this.pace.hasSent ? patienceDoublingsMax : silentDoublingsMax)
   }
 
+  /** A request was moved elsewhere because nothing came of it: the next is waited for longer, or it would be moved for ever. */
+  wasSilent(): void {
+    this.#timeouts++
+  }
+
   timedOut(at: Millis, askedAt: Millis): void {
     if (askedAt > this.#failedAt || this.#failures === 0) this.#timeouts++
     this.failed(at, askedAt)

@@ -13,6 +13,7 @@ function windowWith(changes: Partial<PlaybackWindowOptions> = {}): PlaybackWindo
     windowMs: 3000,
     windowChunks: 2,
     urgentChunksMax: 64,
+    startBytes: 131_072,
     startBudgetMs: 1000,
     ...changes,
   })

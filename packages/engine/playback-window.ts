@@ -24,6 +24,7 @@ export interface PlaybackWindowOptions {
   readonly windowChunks: number
   readonly urgentChunksMax: number
   readonly startBudgetMs: number
+  readonly startBytes: number
 }
 
 export interface UrgentChunk {
@@ -96,6 +97,13 @@ export class PlaybackWindow {
   /** Where each reader began that began anew since then. */
   beginnersSince(since: Millis): { readonly beganBytes: number; readonly beganAt: Millis }[] {
     return [...this.#readers.values()].filter(({ beganAt }) => beganAt > since)
+  }
+
+  /** Whether this byte, or one of the block that it begins, is among the first that some reader hears. */
+  isStart(byte: number): boolean {
+    for (const { beganBytes } of this.#readers.values())
+      if (byte + BLOCK_SIZE_BYTES > beganBytes && byte < beganBytes + this.#options.startBytes) return true
+    return false
   }
 
   /** @returns whether there was such a reader. */

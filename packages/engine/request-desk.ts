@@ -63,7 +63,10 @@ export class RequestDesk {
   arrived(request: OpenRequest, sizeBytes: number): void {
     const { now, requests, hedges, receiving } = this.#state
     const pace = this.#state.paceOf(request.source)
-    if (request.receivedBytes === 0 && pace.openRequests === 1) pace.answeredAfter(now - request.askedAt)
+    if (request.receivedBytes === 0 && pace.openRequests === 1) {
+      pace.answeredAfter(now - request.askedAt)
+      receiving.answeredAfter(now - request.askedAt)
+    }
     requests.arrived(request, sizeBytes, now)
     pace.arrived(sizeBytes, now)
     receiving.arrived(sizeBytes, now)

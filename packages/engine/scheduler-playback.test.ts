@@ -187,3 +187,26 @@ describe('scheduler: two sources for what is late', () => {
     expect(driver.scheduler.snapshot().hedgeWastedBytes).toBeLessThanOrEqual(0.01 * total + 32 * KIB)
   })
 })
+
+describe('scheduler: many want the same of the origin', () => {
+  function pressed(originBytesPerSecond: number): SchedulerDriver {
+    const driver = new SchedulerDriver()
+    driver.origin.rateBytesPerSecond = originBytesPerSecond
+    driver.addSong(aShape(3), { interest: 'idle', byteRateBytesPerSecond: 16_000 })
+    driver.tell({ kind: 'playback-moved', songId: aSongId, readerId: 'r', positionBytes: 0 })
+    return driver
+  }
+
+  test('nobody holds the song: two blocks are asked for, and nothing else until they are here', () => {
+    const driver = pressed(100_000)
+    driver.run(300)
+    expect(driver.requests()).toMatchObject([{ chunkId: 0, firstBlock: 0, blockCount: 2, source: { kind: 'origin' } }])
+  })
+
+  test('the origin is slow: of what is heard first two blocks at a time are asked for, not long before they are heard', () => {
+    const driver = pressed(80_000)
+    driver.run(2000)
+    expect(driver.requests().every(({ blockCount }) => blockCount <= 2)).toBe(true)
+    expect(driver.requests().length).toBeLessThanOrEqual(4)
+  })
+})

@@ -82,7 +82,10 @@ export class SourceSurvey {
     if (wanted.verify === 'chunk') return wanted.run.blockCount
     if (source.kind === 'origin') {
       const isHeldByPeers = peers.copiesOf(wanted.song.songId)[wanted.chunkId] !== 0
-      return isHeldByPeers ? Math.min(wanted.run.blockCount, config.originRunBlocksMax) : wanted.run.blockCount
+      // One that is slow to us is slow because others want it as well.
+      const promptBlocks = Math.floor((this.#state.rateOf(source) * config.originRunMs) / 1000 / BLOCK_SIZE_BYTES)
+      const runBlocksMax = Math.max(config.batchBlocksMin, promptBlocks)
+      return Math.min(wanted.run.blockCount, runBlocksMax, isHeldByPeers ? config.originRunBlocksMax : runBlocksMax)
     }
     const record = this.#state.health.recordOf(source.peerId)
     return this.#peerBatchBlocks(record, this.#state.rateOf(source), wanted)

@@ -62,7 +62,7 @@ test('swarm: a listener whose own link is a trickle, beside fast holders: waits 
   const outcome = world.peer('peer-3', { holds: 'everything' }).peer('peer-4', { interest: 'idle', link, listens }).run()
   expectGood(outcome)
   expect(outcome.lastStoredAt).toBeLessThan(100 * SECOND_MS)
-  expect(outcome.wastedBytes).toBeLessThan(0.1 * 3 * 256 * KIB)
+  expect(outcome.wastedBytes).toBeLessThan(0.15 * 3 * 256 * KIB)
 })
 
 test('swarm: room for one chunk, and the one about to be heard can never be had: the others complete, none is thrown away twice', () => {
