@@ -1,18 +1,22 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises'
-import { createServer, type Server } from 'node:net'
+import { Agent, request } from 'node:http'
+import { connect, createServer, type Server } from 'node:net'
+import { buffer } from 'node:stream/consumers'
 import { mp3Bytes } from '@evastream/testkit/audio-fixtures'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { LoopbackTown, portOf, runCommand } from './loopback-town.ts'
+import { LoopbackTown, type PublishedFile, portOf, runCommand, sha256Of } from './loopback-town.ts'
 
 // What users and strangers get wrong: one sentence, a next step, an exit code or a status, and nothing lost.
 
 let town: LoopbackTown
+let song: PublishedFile
 let occupied: Server
 let occupiedPort: number
 
 beforeAll(async () => {
   town = await LoopbackTown.open()
-  await town.publish({ songId: 'song-1', sizeBytes: 100_000 })
+  song = await town.publish({ songId: 'song-1', sizeBytes: 100_000 })
+  await town.startPeer('listener')
   await writeFile(town.path('good.mp3'), mp3Bytes({ seed: 5, sizeBytes: 50_000 }))
   await writeFile(town.path('empty.mp3'), '')
   await writeFile(town.path('plain-file'), 'x')
@@ -29,7 +33,8 @@ afterAll(async () => {
 
 /** `{town}`, `{port}` and `{metadata}` are filled in, as they are not known when the tables are written. */
 function filled(words: readonly string[]): string[] {
-  const facts: Readonly<Record<string, string>> = { town: town.directory, port: String(occupiedPort), metadata: town.url('metadata') }
+  const [metadata, tracker] = [town.url('metadata'), town.url('tracker')]
+  const facts: Readonly<Record<string, string>> = { town: town.directory, port: String(occupiedPort), metadata, tracker }
   return words.map(word => word.replace(/\{(\w+)\}/g, (_, name: string) => facts[name] ?? name))
 }
 
@@ -85,6 +90,12 @@ describe('on the command line', () => {
     ['a port in use', ['origin', '--port={port}', '--storage={town}/other'], 1, /Port \d+ is taken.*\n.*--port/],
     ['a peer port in use', ['peer', '--peer.port={port}', '--data={town}/other-peers'], 1, /Port \d+ is taken.*\n.*--peer\.port/],
     ['a player port in use', ['peer', '--http.port={port}', '--data={town}/other-peers'], 1, /Port \d+ is taken.*\n.*--http\.port/],
+    [
+      'the id of a peer that runs elsewhere',
+      ['peer', '--peer.id=listener', '--data={town}/other-peers', '--peer.port=0', '--http.port=0', '--tracker={tracker}'],
+      1,
+      /listener/,
+    ],
     ['an address that is not ours', ['origin', '--port=0', '--host=192.0.2.1', '--storage={town}/other'], 1, /no address "192\.0\.2\.1"/],
     ['a data directory below a file', ['metadata', '--port=0', '--data={town}/plain-file/data'], 1, /cannot be written/],
   ])('%s: one sentence, a next step, no stack', async (_, words, exitCode, message) => {
@@ -149,28 +160,76 @@ describe('over HTTP', () => {
       404,
       'EVA_PEER_UNKNOWN',
     ],
+    ['a range behind the end', 'listener', '/stream/song-1', rangeOf('bytes=100000-'), 416, 'EVA_RANGE_NOT_SATISFIABLE'],
+    ['a range of the last 0 bytes', 'listener', '/stream/song-1/x.mp3', rangeOf('bytes=-0'), 416, 'EVA_RANGE_NOT_SATISFIABLE'],
+    ['a range past every number', 'listener', '/stream/song-1', rangeOf(`bytes=${'9'.repeat(400)}-`), 416, 'EVA_RANGE_NOT_SATISFIABLE'],
+    ['the audio of no song', 'listener', '/stream/none', undefined, 404, 'EVA_SONG_NOT_FOUND'],
+    ['the audio of no song, with an extension', 'listener', '/stream/none.mp3', undefined, 404, 'EVA_SONG_NOT_FOUND'],
+    ['the audio of no song, with a file name', 'listener', '/stream/none/song-1.mp3', undefined, 404, 'EVA_SONG_NOT_FOUND'],
+    ['audio at a path', 'listener', '/stream/../../etc/passwd', undefined, 404, 'EVA_ROUTE_NOT_FOUND'],
+    ['audio at an encoded path', 'listener', '/stream/%2e%2e%2f%2e%2e%2fetc%2fpasswd', undefined, 400, 'EVA_SONG_ID_INVALID'],
+    ['audio in the directory above', 'listener', '/stream/%2e%2e/song-1.mp3', undefined, 400, 'EVA_SONG_ID_INVALID'],
+    ['audio under a zero byte', 'listener', '/stream/song-1%00.mp3', undefined, 400, 'EVA_SONG_ID_INVALID'],
+    ['audio under no name', 'listener', '/stream/', undefined, 400, 'EVA_SONG_ID_INVALID'],
+    ['audio under __proto__', 'listener', '/stream/__proto__', undefined, 400, 'EVA_SONG_ID_INVALID'],
+    ['audio under what is no text', 'listener', '/stream/%ff%fe', undefined, 400, 'EVA_REQUEST_INVALID'],
+    ['audio under a name of 1000 letters', 'listener', `/stream/${'x'.repeat(1000)}`, undefined, 400, 'EVA_SONG_ID_INVALID'],
+    ['audio to be deleted', 'listener', '/stream/song-1', { method: 'DELETE' }, 405, 'EVA_METHOD_NOT_ALLOWED'],
+    [
+      'audio for a page of another site',
+      'listener',
+      '/stream/song-1/song-1.mp3',
+      { headers: { origin: 'http://evil.example' } },
+      403,
+      'EVA_ORIGIN_FORBIDDEN',
+    ],
+    ['audio under a rebound name', 'listener', '/stream/song-1', { headers: { host: 'evil.example' } }, 403, 'EVA_ORIGIN_FORBIDDEN'],
   ])('%s: answered as a problem with its code', async (_, service, path, init, status, code) => {
     const reply = await rawFetch(town.url(service), path, init)
     expect({ status: reply.status, code: reply.problem.code }).toEqual({ status, code })
     expect(reply.contentType).toMatch(/^application\/problem\+json/)
+    expect(reply.contentRange).toBe(status === 416 ? 'bytes */100000' : undefined)
+  })
+
+  test('a flood of HEADs for songs that are there and that are not: each is answered, and nothing plays of it', async () => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 50 })
+    const paths = Array.from(
+      { length: 1000 },
+      (_, index) => ['/stream/song-1', `/stream/song-1.x${index}`, `/stream/none-${index}`][index % 3],
+    )
+    const statuses = await Promise.all(paths.map(path => headStatus(town.url('listener') + path, agent)))
+    agent.destroy()
+    expect(statuses).toEqual(paths.map((_, index) => (index % 3 === 2 ? 404 : 200)))
+    expect(await town.status('listener')).toMatchObject({ playing: { songIds: [] }, received: { originBytes: 0, peerBytes: 0 } })
+    expect(await town.sha256At('listener', 'song-1')).toBe(song.sha256)
+  })
+
+  test('a player that closes its half of the connection behind its request: gets the song, which is here', async () => {
+    expect(await town.sha256At('listener', 'song-1')).toBe(song.sha256)
+    const port = portOf(town.url('listener'))
+    const socket = connect(port, '127.0.0.1')
+    socket.end(`GET /stream/song-1 HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nConnection: close\r\n\r\n`)
+    const reply = await buffer(socket)
+    expect(reply.subarray(0, 15).toString()).toBe('HTTP/1.1 200 OK')
+    expect(sha256Of(reply.subarray(reply.indexOf('\r\n\r\n') + 4))).toBe(song.sha256)
   })
 
   test('every service is alive after all that', async () => {
-    for (const name of ['metadata', 'tracker', 'origin']) expect((await fetch(`${town.url(name)}/readyz`)).status).toBe(200)
+    for (const name of ['metadata', 'tracker', 'origin', 'listener']) expect((await fetch(`${town.url(name)}/readyz`)).status).toBe(200)
   })
 
   /** Node's fetch would tidy `..` away, so the path is sent as it is. */
   async function rawFetch(url: string, path: string, { method = 'GET', headers = {}, body = '' }: RequestInit = {}): Promise<RawReply> {
-    const { request } = await import('node:http')
     return new Promise((resolve, reject) => {
       const options = { host: '127.0.0.1', port: portOf(url), path, method, headers: headers as Record<string, string> }
       const call = request(options, reply => {
         let text = ''
         reply.setEncoding('utf8')
         reply.on('data', part => (text += part))
-        reply.on('end', () =>
-          resolve({ status: reply.statusCode ?? 0, contentType: reply.headers['content-type'] ?? '', problem: JSON.parse(text) }),
-        )
+        reply.on('end', () => {
+          const { 'content-type': contentType = '', 'content-range': contentRange } = reply.headers
+          resolve({ status: reply.statusCode ?? 0, contentType, contentRange, problem: JSON.parse(text) })
+        })
       })
       call.on('error', reject)
       call.end(body as string)
@@ -178,8 +237,24 @@ describe('over HTTP', () => {
   }
 })
 
+function rangeOf(range: string): RequestInit {
+  return { headers: { range } }
+}
+
+function headStatus(url: string, agent: Agent): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const call = request(url, { method: 'HEAD', agent }, reply => {
+      reply.resume()
+      reply.on('end', () => resolve(reply.statusCode ?? 0))
+    })
+    call.on('error', reject)
+    call.end()
+  })
+}
+
 interface RawReply {
   readonly status: number
   readonly contentType: string
+  readonly contentRange: string | undefined
   readonly problem: { readonly code?: string }
 }

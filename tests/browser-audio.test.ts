@@ -76,7 +76,7 @@ describe.skipIf(missing !== undefined)('<audio> in Chromium', () => {
   test('plays, seeks to 80 %, plays to the end and opens again, with sound', async () => {
     const peerId = await freshPeer()
     const page = await openPage()
-    const url = `${town.url(peerId)}/stream/song-1.mp3`
+    const url = `${town.url(peerId)}/stream/song-1/song-1.mp3`
     const started = await page.evaluate(play, { url })
     expect(started).toMatchObject({ error: undefined })
     expect(started.currentTime).toBeGreaterThan(0.5)
@@ -94,7 +94,7 @@ describe.skipIf(missing !== undefined)('<audio> in Chromium', () => {
   })
 
   test('two pages play one song at different places at once', async () => {
-    const url = `${town.url(await freshPeer())}/stream/song-1.mp3`
+    const url = `${town.url(await freshPeer())}/stream/song-1/song-1.mp3`
     const [first, second] = await Promise.all([openPage(), openPage()])
     const [early, late] = await Promise.all([first.evaluate(play, { url }), second.evaluate(play, { url, from: 0.6 })])
     expect([early.error, late.error]).toEqual([undefined, undefined])
@@ -104,7 +104,7 @@ describe.skipIf(missing !== undefined)('<audio> in Chromium', () => {
 
   test('a page that is not listed gets no sound', async () => {
     await town.startPeer('closed')
-    const heard = await (await openPage()).evaluate(play, { url: `${town.url('closed')}/stream/song-1.mp3` })
+    const heard = await (await openPage()).evaluate(play, { url: `${town.url('closed')}/stream/song-1/song-1.mp3` })
     expect(heard.error).toBeDefined()
     expect(heard.peak).toBe(0)
   })

@@ -180,6 +180,8 @@ describe('evastream play', () => {
 
 describe('evastream status', () => {
   test('not on a terminal: one JSON object of status, plays and queue', async () => {
+    // What a player took before it left is heard for as long as it lasts.
+    await eventually('all was heard', async () => (await town.status('listener')).playing.songIds.length === 0, { deadlineMs: 20_000 })
     const { exitCode, stdout } = await runCommand(['status', `--peer=${town.url('listener')}`])
     expect(exitCode).toBe(0)
     const status = JSON.parse(stdout) as Record<string, unknown>

@@ -2,7 +2,7 @@
 // Not a browser (browser-audio.test.ts). Each player has a fresh peer, which holds nothing when it begins.
 // Invariant: what a player decodes is what it decodes from the published file itself.
 
-import { chmod, mkdir, readFile, stat } from 'node:fs/promises'
+import { chmod, mkdir, readFile } from 'node:fs/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { DEMO_SONG_PATH } from '../apps/evastream/repository-path.ts'
 import { missingReason, runProgram } from './installed-program.ts'
@@ -32,7 +32,7 @@ async function freshAddress(songId = 'song-1', extension = '.mp3'): Promise<stri
   await town.startPeer(peerId)
   peerIds.push(peerId)
   expect((await town.progress(peerId, songId)).chunksHeld).toBe(0)
-  return `${town.url(peerId)}/stream/${songId}${extension}`
+  return `${town.url(peerId)}/stream/${songId}/${songId}${extension}`
 }
 
 const noCurl = missingReason('curl')
@@ -124,7 +124,7 @@ describe.skipIf(noMpv !== undefined)('mpv', () => {
 
 const noVlc = missingReason('cvlc', 'runuser')
 describe.skipIf(noVlc !== undefined)('VLC, as a user who is not root', () => {
-  async function play(source: string, name: string, ...flags: string[]): Promise<number> {
+  async function play(source: string, name: string, ...flags: string[]): Promise<Buffer> {
     const home = town.path('vlc-home')
     await mkdir(home, { recursive: true })
     await chmod(home, 0o777)
@@ -133,22 +133,25 @@ describe.skipIf(noVlc !== undefined)('VLC, as a user who is not root', () => {
     const command = ['-q', '--intf=dummy', '--no-video', '--no-media-library', sout, ...flags, source, 'vlc://quit']
     if (process.getuid?.() === 0) await runProgram('runuser', ['-u', 'nobody', '--', 'env', `HOME=${home}`, 'cvlc', ...command])
     else await runProgram('cvlc', command)
-    return (await stat(path)).size
+    return readFile(path)
   }
 
-  test('plays through, seeks to 80 % and opens again', async () => {
-    const url = await freshAddress()
-    const wholeBytes = await play(url, 'stream.wav')
+  test('plays through, seeks to 80 % and opens again: every sample is that of the file', async () => {
+    const whole = await play(song.path, 'file.wav')
     // 221.5 s of two channels of 16 bits at 44.1 kHz.
-    expect(wholeBytes).toBeGreaterThan(39_000_000)
-    const rest = await play(await freshAddress(), 'rest.wav', '--start-time=177')
-    expect(rest / wholeBytes).toBeGreaterThan(0.18)
-    expect(rest / wholeBytes).toBeLessThan(0.22)
-    expect(await play(url, 'again.wav')).toBe(wholeBytes)
+    expect(whole.length).toBeGreaterThan(39_000_000)
+    const url = await freshAddress()
+    expect(sha256Of(await play(url, 'stream.wav'))).toBe(sha256Of(whole))
+    const fileRest = await play(song.path, 'file-rest.wav', '--start-time=177')
+    expect(fileRest.length / whole.length).toBeGreaterThan(0.18)
+    expect(fileRest.length / whole.length).toBeLessThan(0.22)
+    expect(sha256Of(await play(await freshAddress(), 'rest.wav', '--start-time=177'))).toBe(sha256Of(fileRest))
+    expect(sha256Of(await play(url, 'again.wav'))).toBe(sha256Of(whole))
   })
 
   test('opens the playlist of one song', async () => {
     const base = new URL(await freshAddress()).origin
-    expect(await play(`${base}/songs/song-1.m3u8`, 'list.wav')).toBeGreaterThan(39_000_000)
+    const whole = await play(song.path, 'listed-file.wav')
+    expect(sha256Of(await play(`${base}/songs/song-1.m3u8`, 'list.wav'))).toBe(sha256Of(whole))
   })
 })

@@ -70,7 +70,8 @@ export class CacheKeeper implements StorageRoom {
     const { store, recent, log } = this.#deps
     await store.countStrays()
     recent.retain(store.openSongs().map(song => song.id))
-    log.info({ ...this.status(), songs: store.openSongs().length }, 'what was stored earlier is open')
+    const songs = store.openSongs().length
+    log[songs === 0 ? 'debug' : 'info']({ ...this.status(), songs }, 'what was stored earlier is open')
     this.#begin()
     if (this.#isOver) await this.#makeRoom()
   }

@@ -333,17 +333,19 @@ describe('stream route: a song that is still arriving', () => {
 })
 
 describe('stream route: pages of other origins', () => {
-  it('a listed page: may play and read the headers it needs', async () => {
-    const reply = await get('/stream/my.song', { origin: RADIO, range: 'bytes=0-1' })
+  const ADDRESSES = ['/stream/my.song', '/stream/my.song/my.song.mp3']
+
+  it.each(ADDRESSES)('a listed page (%s): may play and read the headers it needs', async address => {
+    const reply = await get(address, { origin: RADIO, range: 'bytes=0-1' })
     expect(reply.statusCode).toBe(206)
     expect(reply.headers['access-control-allow-origin']).toBe(RADIO)
     expect(reply.headers['access-control-expose-headers']).toContain('Content-Range')
     expect(reply.headers.vary).toBe('Origin')
   })
 
-  it('a listed page that asks first: is told what it may send', async () => {
+  it.each(ADDRESSES)('a listed page that asks first (%s): is told what it may send', async address => {
     const headers = { origin: RADIO, 'access-control-request-method': 'GET', 'access-control-request-private-network': 'true' }
-    const reply = await get('/stream/my.song', headers, 'OPTIONS')
+    const reply = await get(address, headers, 'OPTIONS')
     expect(reply.statusCode).toBe(204)
     expect(reply.headers).toMatchObject({
       'access-control-allow-origin': RADIO,
@@ -355,9 +357,11 @@ describe('stream route: pages of other origins', () => {
   it('a listed page: may play and nothing else; a page that is not listed: nothing at all', async () => {
     expect((await get('/api/status', { origin: RADIO })).statusCode).toBe(403)
     expect((await get('/api/plays', { origin: RADIO })).statusCode).toBe(403)
-    const refused = await get('/stream/my.song', { origin: 'https://evil.example' })
-    expect(refused.statusCode).toBe(403)
-    expect(refused.headers).not.toHaveProperty('access-control-allow-origin')
+    for (const address of ADDRESSES) {
+      const refused = await get(address, { origin: 'https://evil.example' })
+      expect(refused.statusCode).toBe(403)
+      expect(refused.headers).not.toHaveProperty('access-control-allow-origin')
+    }
     expect((await get('/stream/my.song', { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'no-cors' })).statusCode).toBe(403)
   })
 

@@ -105,8 +105,11 @@ async function play(
 
 async function tell(session: PlaySession, isJson: boolean, { stdout, stderr }: CommandHost): Promise<void> {
   const plays = await session.summary().catch(toEvaError)
-  if (plays instanceof EvaError) stderr.write(`What came from whom is not known: ${plays.message}\n`)
-  else if (isJson) stdout.write(`${JSON.stringify({ plays })}\n`)
+  if (plays instanceof EvaError) {
+    // A program that asked for the object must not take its absence for success.
+    if (isJson) throw plays
+    stderr.write(`What came from whom is not known: ${plays.message}\n`)
+  } else if (isJson) stdout.write(`${JSON.stringify({ plays })}\n`)
   else for (const song of plays) stderr.write(`${summaryLine(song)}\n`)
 }
 
