@@ -16,6 +16,7 @@ let cached: Set<string>
 let asked: string[]
 let opened: string[]
 let fault: EvaError | undefined
+let isFaulty: (songId: string) => boolean
 /** The metadata service answers once this has resolved. */
 let silence: Promise<void>
 let clock: FakeClock
@@ -28,6 +29,7 @@ beforeEach(() => {
   asked = []
   opened = []
   fault = undefined
+  isFaulty = () => true
   silence = Promise.resolve()
   clock = fakeClock(0)
   finder = new SongFinder({
@@ -46,7 +48,7 @@ beforeEach(() => {
         const isCutShort = new Promise<void>(resolve => signal?.addEventListener('abort', () => resolve(), { once: true }))
         await Promise.race([silence, isCutShort])
         if (signal?.aborted === true) throw new EvaError('EVA_CANCELLED')
-        if (fault !== undefined) throw fault
+        if (fault !== undefined && isFaulty(songId)) throw fault
         return manifestOf(songId)
       },
     },
@@ -106,8 +108,14 @@ describe('song finder', () => {
     fault = new EvaError('EVA_SERVICE_TIMEOUT', { details: { service: 'metadata service' } })
     await expect(finder.find('a.mp3')).rejects.toBe(fault)
     expect(opened).toEqual([])
+    isFaulty = songId => songId === 'a.mp3'
+    await expect(finder.find('a.mp3')).rejects.toBe(fault)
     cached.add('a')
     expect(await found('a.mp3')).toBe('a')
+    publish('b', 'b.mp3')
+    cached = new Set(['b', 'b.mp3'])
+    isFaulty = () => true
+    expect(await found('b.mp3')).toBe('b.mp3')
   })
 
   it('a metadata service that is silent: a song that is here waits a second at most', async () => {
