@@ -68,10 +68,11 @@ test('bench: two sources: what was measured with processes stands below the pred
   const unable: MeasurementSource = { ...aSource(1), obstacle: async () => 'no network namespaces here' }
   const { stdout, stderr } = await bench(['--scenario', 'calm'], [aSource(5), aSource(9, 'processes'), unable])
   const lines = stdout.trim().split('\n').slice(2)
-  expect(lines.map(line => line.split(/\s+/).slice(0, 2))).toEqual([
+  expect(lines.slice(0, 2).map(line => line.split(/\s+/).slice(0, 2))).toEqual([
     ['calm', 'simulated'],
     ['calm', 'processes'],
   ])
+  expect(lines.slice(2)).toEqual([expect.stringContaining('calm: start p50 9 ms measured, 5 ms predicted')])
   expect(stderr).toContain('no network namespaces here')
 })
 
@@ -102,7 +103,7 @@ test.each([
 
 test('plot: hostile names and missing figures: is still well-formed', () => {
   const measured = { ...measurementOf({ scenario: '<&">', setting: 'processes' }, []) }
-  const svg = playbackPlot([{ measured, bar: {} }])
+  const svg = playbackPlot([{ measured, bar: {}, isPromised: false }])
   expect(svg).toContain('&lt;&amp;&quot;&gt; (processes)')
   expect(svg).not.toContain('NaN')
 })

@@ -10,6 +10,7 @@ import { EvaError, toEvaError } from '@evastream/core/errors'
 import { isPlaybackWorldName, PLAYBACK_WORLDS, type PlaybackWorldName } from '@evastream/simulator/playback-worlds'
 import type { MeasurementSource } from './measurement-source.ts'
 import { MEASUREMENT_SOURCES } from './measurement-sources.ts'
+import { comparisonsOf } from './playback-comparison.ts'
 import { missesOf, type PlaybackMeasurement } from './playback-measurement.ts'
 import { playbackPlot } from './playback-plot.ts'
 import { PLAYBACK_SCENARIOS } from './playback-scenarios.ts'
@@ -54,7 +55,7 @@ export async function playbackCommand(argv: readonly string[], io: BenchIo): Pro
     }
     const { lines, failureCount } = await measureAll(given, io)
     const results = resultsOf(lines)
-    io.stdout(given.json ? `${JSON.stringify(results, undefined, 2)}\n` : `${playbackTable(lines)}\n`)
+    io.stdout(given.json ? `${JSON.stringify(results, undefined, 2)}\n` : wordsOf(lines))
     if (given.isWhole && failureCount === 0) await keep(lines, io.resultsDirectory)
     return failureCount === 0 && results.every(({ misses }) => misses.length === 0) ? 0 : 1
   } catch (thrown) {
@@ -82,7 +83,7 @@ async function measureAll({ scenarios, seeds }: BenchArguments, io: BenchIo): Pr
         io.stderr(`FAILED: ${scenario}, ${source.setting}: ${reasonOf(measured)}\n`)
         continue
       }
-      lines.push({ measured, bar: PLAYBACK_SCENARIOS[scenario].bar })
+      lines.push({ measured, bar: PLAYBACK_SCENARIOS[scenario].bar, isPromised: PLAYBACK_SCENARIOS[scenario].isPromised })
       io.stderr(`measured: ${scenario}, ${source.setting}\n`)
     }
   }
@@ -94,6 +95,11 @@ function reasonOf(error: EvaError): string {
   const details = Object.keys(error.details).length === 0 ? '' : ` ${JSON.stringify(error.details)}`
   const cause = error.cause instanceof Error ? `\n  because ${error.cause.stack ?? error.cause.message}` : ''
   return `${error.message}${details}${cause}`
+}
+
+function wordsOf(lines: readonly TableLine[]): string {
+  const comparisons = comparisonsOf(lines.map(({ measured }) => measured))
+  return `${[playbackTable(lines), ...comparisons].join('\n')}\n`
 }
 
 function resultsOf(lines: readonly TableLine[]): (PlaybackMeasurement & { readonly heldTo: string; readonly misses: string[] })[] {

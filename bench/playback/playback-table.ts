@@ -8,6 +8,8 @@ import { missesOf, originCopiesOf, type PlaybackBar, type PlaybackMeasurement, w
 export interface TableLine {
   readonly measured: PlaybackMeasurement
   readonly bar: PlaybackBar
+  /** The project promised it to its users; otherwise it is a goal of our own. */
+  readonly isPromised: boolean
 }
 
 const HEADINGS = [
@@ -48,7 +50,7 @@ function padded(cell: string, width: number, column: number): string {
   return WORD_COLUMNS.has(column) ? cell.padEnd(width) : cell.padStart(width)
 }
 
-function cellsOf({ measured, bar }: TableLine): string[] {
+function cellsOf({ measured, bar, isPromised }: TableLine): string[] {
   const { startupMs, seekMs, playCount, stallCount, stalledPlayCount, originBytes, peerBytes } = measured
   const misses = missesOf(measured, bar)
   return [
@@ -65,7 +67,7 @@ function cellsOf({ measured, bar }: TableLine): string[] {
     (peerBytes / MIB).toFixed(1),
     originCopiesOf(measured).toFixed(2),
     (wasteRatioOf(measured) * 100).toFixed(2),
-    barWords(bar),
+    `${isPromised ? 'promised' : 'our goal'}: ${barWords(bar)}`,
     misses.length === 0 ? 'met' : `MISSED: ${misses.join('; ')}`,
   ]
 }
