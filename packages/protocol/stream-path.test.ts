@@ -24,7 +24,7 @@ describe('streamPathOf', () => {
     expect(streamPathOf({ songId: 'a/../ b?c#d', mimeType: 'audio/mpeg' })).toBe('/stream/a%2F..%2F%20b%3Fc%23d/a%2F..%2F%20b%3Fc%23d.mp3')
   })
 
-  it('ids that differ by an extension: have addresses that differ in the segment that names the song', () => {
+  it('ids that differ by an extension: have addresses that differ in the part that names the song', () => {
     expect(streamPathOf({ songId: 'a', mimeType: 'audio/mpeg' })).toBe('/stream/a/a.mp3')
     expect(streamPathOf({ songId: 'a.mp3', mimeType: 'audio/mpeg' })).toBe('/stream/a.mp3/a.mp3.mp3')
   })

@@ -1,6 +1,6 @@
 // Where a peer serves a song to players: the path under its own loopback address, with an extension for players that go by it.
 // Not the route, and not what people may type instead (`/stream/song-1.mp3`), where an id and an extension can be mistaken.
-// Invariant: the path is plain ASCII without a space, whatever the id and the type; its second segment alone names the song.
+// Invariant: the path is plain ASCII without a space, whatever the id and the type; what stands behind `/stream/` alone names the song.
 
 const EXTENSIONS: ReadonlyMap<string, string> = new Map([
   ['audio/mpeg', 'mp3'],
