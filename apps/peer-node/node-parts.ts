@@ -15,6 +15,7 @@ import type { Clock, Timers, WallClock } from '@evastream/service-kit/system-clo
 import { Registry } from 'prom-client'
 import { ChunkBuffers } from './chunk-buffers.ts'
 import { ChunkNews } from './chunk-news.ts'
+import type { ChunkStore } from './chunk-store.ts'
 import type { PeerNodeConfig } from './config.ts'
 import { DownloadCoordinator } from './download-coordinator.ts'
 import { listLibrary } from './library-listing.ts'
@@ -63,10 +64,8 @@ export async function makeNodeParts(deps: PeerNodeDeps, { config, identity, peer
   const ledger = new TransferLedger({ registry })
   const clients = makeClients(config)
   const buffers = new ChunkBuffers()
-  const { store, recent, keeper } = await makeStorageParts(
-    { ...deps, log, tracker: clients.tracker, library: () => library, playback: () => playback, queue: () => queue, news: () => news },
-    { config, identity },
-  )
+  const later = { library: () => library, playback: () => playback, queue: () => queue, news: () => news }
+  const { store, recent, keeper } = await makeStorageParts({ ...deps, ...later, log, tracker: clients.tracker }, { config, identity })
   const sharing = await makeSharingParts(
     {
       ...deps,
@@ -76,8 +75,7 @@ export async function makeNodeParts(deps: PeerNodeDeps, { config, identity, peer
       buffers,
       tracker: clients.tracker,
       peerUnknown,
-      library: () => library,
-      playback: () => playback,
+      ...later,
       arrivals: () => coordinator.arrivals,
     },
     { config, identity },
@@ -85,28 +83,10 @@ export async function makeNodeParts(deps: PeerNodeDeps, { config, identity, peer
   const { tracker, uploads, network, holdings } = sharing
   const events = makeEvents({ timers, ledger, network, uploads })
   const scout = new PeerScout({ tracker, clock, log, introduce: peer => void network.introduce(peer) })
-  const coordinator = new DownloadCoordinator({
-    scheduler: new Scheduler(engineConfig(engineSettings(config)), random.fork()),
-    clock,
-    origin: clients.origin,
-    network,
-    tracker: scout,
-    store,
-    ledger,
-    buffers,
-    lend: (songId, chunkId, chunk) => uploads.lend(songId, chunkId, chunk),
-    log,
-    makeTimer: wake => new DeadlineTimer({ clock, timers, wake }),
-    chunkStored: stored => news.chunkStored(stored),
-    chunkVerified: verified => plays.chunkVerified(verified),
-    chunkArriving: (songId, chunkId) => news.chunkArriving(songId, chunkId),
-    arrivalEnded: (songId, chunkId) => news.arrivalEnded(songId, chunkId),
-    audioArrived: songId => audio.arrived(songId),
-  })
-  const audio = new VerifiedAudio({ store, arriving: coordinator })
-  const playStarted = (songId: SongId) => queue.playStarted(songId)
-  const plays = new PlayLog({ clock, timers, registry, playStarted, playEnded: play => log.info(play, 'a play is over') })
-  const playback = new PlaybackDesk({ audio, coordinator, plays, clock, timers, log })
+  const told = { news: () => news, plays: () => plays, audio: () => audio }
+  const coordinator = makeCoordinator({ ...deps, ...told, config, origin: clients.origin, network, uploads, scout, store, ledger, buffers })
+  const playbackDeps = { ...deps, registry, store, coordinator, playStarted: (songId: SongId) => queue.playStarted(songId) }
+  const { audio, plays, playback } = makePlaybackParts(playbackDeps)
   network.listen(coordinator.peers)
   const cache = new ManifestCache({ directory })
   const library = new SongLibrary({
@@ -140,6 +120,63 @@ export async function makeNodeParts(deps: PeerNodeDeps, { config, identity, peer
     keeper,
     listLibrary: () => listLibrary({ metadata: clients.metadata, log, knownSongs: () => library.manifests() }),
   }
+}
+
+interface CoordinatorPartsDeps extends PeerNodeDeps {
+  readonly config: PeerNodeConfig
+  readonly origin: OriginClient
+  readonly network: PeerNetwork
+  readonly uploads: UploadServer
+  readonly scout: PeerScout
+  readonly store: ChunkStore
+  readonly ledger: TransferLedger
+  readonly buffers: ChunkBuffers
+  /** Made later. */
+  news(): ChunkNews
+  plays(): PlayLog
+  audio(): VerifiedAudio
+}
+
+function makeCoordinator({
+  clock,
+  timers,
+  random,
+  logger: log,
+  config,
+  scout,
+  uploads,
+  news,
+  plays,
+  audio,
+  ...parts
+}: CoordinatorPartsDeps) {
+  return new DownloadCoordinator({
+    ...parts,
+    scheduler: new Scheduler(engineConfig(engineSettings(config)), random.fork()),
+    clock,
+    tracker: scout,
+    lend: (songId, chunkId, chunk) => uploads.lend(songId, chunkId, chunk),
+    log,
+    makeTimer: wake => new DeadlineTimer({ clock, timers, wake }),
+    chunkStored: stored => news().chunkStored(stored),
+    chunkVerified: verified => plays().chunkVerified(verified),
+    chunkArriving: (songId, chunkId) => news().chunkArriving(songId, chunkId),
+    arrivalEnded: (songId, chunkId) => news().arrivalEnded(songId, chunkId),
+    audioArrived: songId => audio().arrived(songId),
+  })
+}
+
+interface PlaybackPartsDeps extends PeerNodeDeps {
+  readonly registry: Registry
+  readonly store: ChunkStore
+  readonly coordinator: DownloadCoordinator
+  playStarted(songId: SongId): void
+}
+
+function makePlaybackParts({ clock, timers, logger: log, registry, store, coordinator, playStarted }: PlaybackPartsDeps) {
+  const audio = new VerifiedAudio({ store, arriving: coordinator })
+  const plays = new PlayLog({ clock, timers, registry, playStarted, playEnded: play => log.info(play, 'a play is over') })
+  return { audio, plays, playback: new PlaybackDesk({ audio, coordinator, plays, clock, timers, log }) }
 }
 
 interface EventSources {
