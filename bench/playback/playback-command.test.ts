@@ -59,6 +59,13 @@ test('bench: a bar is missed: the line names it, and it answers 1', async () => 
   expect(code).toBe(1)
 })
 
+test('bench: a goal of our own is missed: the line names it, and it answers 0', async () => {
+  const { code, stdout } = await bench(['--scenario', 'crowd-500'], [aSource(9000)])
+  expect(stdout).toContain('our goal: p95 ≤ 2500')
+  expect(stdout).toContain('MISSED: startup p95 9000 > 2500 ms')
+  expect(code).toBe(0)
+})
+
 test('bench: one scenario: keeps no results', async () => {
   await bench(['--scenario', 'calm'], [aSource(5)])
   expect(await readdir(directory)).toEqual([])
