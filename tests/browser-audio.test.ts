@@ -12,10 +12,9 @@ import { join } from 'node:path'
 import { type BrowserContext, chromium, type Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { DEMO_SONG_PATH } from '../apps/evastream/repository-path.ts'
-import { missingReason } from './installed-program.ts'
+import { missingReason, pathOf } from './installed-program.ts'
 import { LoopbackTown } from './loopback-town.ts'
 
-const BROWSER_PATH = '/usr/bin/chromium'
 const BROWSER_FLAGS = [
   '--no-sandbox',
   '--disable-gpu',
@@ -51,7 +50,7 @@ describe.skipIf(missing !== undefined)('<audio> in Chromium', () => {
     profile = await mkdtemp(join(tmpdir(), 'evastream-browser-'))
     town = await LoopbackTown.open()
     await town.publishFile({ songId: 'song-1', path: DEMO_SONG_PATH, chunkSize: 256 * 1024 })
-    browser = await chromium.launchPersistentContext(profile, { executablePath: BROWSER_PATH, args: BROWSER_FLAGS })
+    browser = await chromium.launchPersistentContext(profile, { executablePath: pathOf('chromium') ?? 'chromium', args: BROWSER_FLAGS })
   })
 
   afterAll(async () => {

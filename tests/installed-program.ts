@@ -14,7 +14,7 @@ export interface ProgramOutcome {
 
 /** The reason to skip a check that needs all of these programs; undefined when they are here. */
 export function missingReason(...names: string[]): string | undefined {
-  const missing = names.filter(name => !isInstalled(name))
+  const missing = names.filter(name => pathOf(name) === undefined)
   if (missing.length === 0) return undefined
   const reason = `${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} not installed`
   process.stderr.write(
@@ -23,10 +23,12 @@ export function missingReason(...names: string[]): string | undefined {
   return reason
 }
 
-function isInstalled(name: string): boolean {
-  return (process.env.PATH ?? '').split(delimiter).some(directory => {
+/** Where the program is; undefined when it is not installed. */
+export function pathOf(name: string): string | undefined {
+  const paths = (process.env.PATH ?? '').split(delimiter).map(directory => join(directory, name))
+  return paths.find(path => {
     try {
-      accessSync(join(directory, name), constants.X_OK)
+      accessSync(path, constants.X_OK)
       return true
     } catch {
       return false
