@@ -114,13 +114,13 @@ describe('evastream play', () => {
     let [stdout, stderr] = ['', '']
     child.stdout.on('data', chunk => (stdout += chunk))
     child.stderr.on('data', chunk => (stderr += chunk))
-    await eventually('it serves', () => stderr.includes('Serving until Ctrl-C'))
+    await eventually('it serves', () => stderr.includes('Serving until Ctrl-C') && stdout.split('\n').length === 3)
     expect(stdout).toBe(`${town.url('listener')}/stream/second/second.mp3\n${town.url('listener')}/stream/first/first.mp3\n`)
     expect(await queueOf('listener')).toEqual(['first'])
     const audio = await (await fetch(stdout.split('\n')[0] ?? '')).arrayBuffer()
     expect(sha256Of(new Uint8Array(audio))).toBe(second.sha256)
     child.kill('SIGINT')
-    expect(await once(child, 'exit')).toEqual([0, null])
+    expect(await once(child, 'close')).toEqual([0, null])
     expect(stderr).toContain('second: 200 kB, all from your own cache.')
     expect(await queueOf('listener')).toEqual([])
   })
@@ -131,11 +131,11 @@ describe('evastream play', () => {
     let [stdout, stderr] = ['', '']
     child.stdout.on('data', chunk => (stdout += chunk))
     child.stderr.on('data', chunk => (stderr += chunk))
-    await eventually('it serves', () => stderr.includes('Serving until Ctrl-C'))
+    await eventually('it serves', () => stderr.includes('Serving until Ctrl-C') && stdout.endsWith('\n'))
     expect(stderr).toContain('None of mpv, VLC and ffplay is installed: open the address in any player.')
     expect(stdout).toBe(`${town.url('listener')}/stream/first/first.mp3\n`)
     child.kill('SIGTERM')
-    expect(await once(child, 'exit')).toEqual([0, null])
+    expect(await once(child, 'close')).toEqual([0, null])
   })
 
   test('no player, with --json: the addresses on stderr, and one JSON object in the end on stdout', async () => {
