@@ -4,7 +4,7 @@
 
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import type { BenchTown } from './bench-town.ts'
+import type { BenchTown } from '../bench-town.ts'
 import { type RateFigures, rateFigures, sampled } from './rate-figures.ts'
 
 const MEASURED_MS = 14_000

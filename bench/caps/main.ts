@@ -5,7 +5,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { BenchTown } from './bench-town.ts'
+import { BenchTown } from '../bench-town.ts'
 import { measureDownload } from './download-measurement.ts'
 import { type RateFigures, worstDeviation } from './rate-figures.ts'
 import { measureUpload } from './upload-measurement.ts'

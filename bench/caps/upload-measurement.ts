@@ -4,7 +4,7 @@
 
 import type { SongId } from '@evastream/core/ids'
 import { RawPeer } from '@evastream/testkit/raw-peer'
-import type { BenchTown } from './bench-town.ts'
+import type { BenchTown } from '../bench-town.ts'
 import { type RateFigures, rateFigures, sampled } from './rate-figures.ts'
 
 const SONG_SIZE_BYTES = 32 * 1024 * 1024

@@ -11,11 +11,6 @@ export interface BenchRow {
   readonly detail: string
 }
 
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((left, right) => left - right)
-  return sorted[sorted.length >> 1] ?? Number.NaN
-}
-
 export function isMet({ figure, bar }: BenchRow): boolean {
   return 'atLeast' in bar ? figure >= bar.atLeast : figure <= bar.atMost
 }

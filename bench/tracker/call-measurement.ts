@@ -2,7 +2,7 @@
 // Not the processes: they are folders of their own, and the load is a third one.
 // Invariant: both servers get the same requests from the same load; each ratio compares two turns that followed one another.
 
-import { median } from './bench-figures.ts'
+import { median } from '../median.ts'
 import { BenchProcess } from './child-process.ts'
 
 export interface ServerFacts {

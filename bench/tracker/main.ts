@@ -4,7 +4,8 @@
 
 import { mkdir, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import { type BenchRow, barWords, benchTable, format, isMet, median } from './bench-figures.ts'
+import { median } from '../median.ts'
+import { type BenchRow, barWords, benchTable, format, isMet } from './bench-figures.ts'
 import { compareCalls } from './call-measurement.ts'
 import { BenchProcess } from './child-process.ts'
 import { CrowdedTracker } from './crowded-tracker.ts'

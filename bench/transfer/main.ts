@@ -8,7 +8,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { MIB } from '@evastream/core/units'
-import { BenchTown } from '../caps/bench-town.ts'
+import { BenchTown } from '../bench-town.ts'
+import { median } from '../median.ts'
 import { machineLoad } from './process-figures.ts'
 import { measureTransfer, type TransferFigures } from './transfer-measurement.ts'
 
@@ -64,10 +65,6 @@ function judge(what: string, unit: string, { figure, max }: { readonly figure: n
   const isMet = figure <= max
   process.stdout.write(`${what}: median ${figure.toFixed(2)} ${unit}, held to ${max}: ${isMet ? 'met' : 'MISSED'}\n`)
   if (!isMet) process.exitCode = 1
-}
-
-function median(figures: readonly number[]): number {
-  return figures.toSorted((a, b) => a - b)[Math.floor(figures.length / 2)] ?? Number.POSITIVE_INFINITY
 }
 
 function tell(cells: readonly string[]): void {

@@ -6,7 +6,7 @@ import { readFile } from 'node:fs/promises'
 import { systemClock, systemTimers } from '@evastream/service-kit/system-clock'
 import { eventually } from '@evastream/testkit/eventually'
 import type { ServiceProcess } from '../../apps/evastream/demo/service-process.ts'
-import type { BenchTown } from '../caps/bench-town.ts'
+import type { BenchTown } from '../bench-town.ts'
 import { cpuSecondsOf, peakMemoryBytesOf } from './process-figures.ts'
 
 export interface Crowd {

@@ -11,9 +11,9 @@ import type { SwarmReply, TrackerStats } from '@evastream/protocol/tracker-http'
 import { loadConfig } from '@evastream/service-kit/config'
 import { mp3Bytes } from '@evastream/testkit/audio-fixtures'
 import { eventually } from '@evastream/testkit/eventually'
-import { ServiceProcess } from '../../apps/evastream/demo/service-process.ts'
-import { preprocessorOptions } from '../../apps/preprocessor/config.ts'
-import { publishSong } from '../../apps/preprocessor/main.ts'
+import { ServiceProcess } from '../apps/evastream/demo/service-process.ts'
+import { preprocessorOptions } from '../apps/preprocessor/config.ts'
+import { publishSong } from '../apps/preprocessor/main.ts'
 
 interface Services {
   readonly metadata: ServiceProcess
