@@ -3,13 +3,13 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { openSqliteFile } from '@evastream/service-kit/sqlite-file'
 import { songFixture } from '@evastream/testkit/song-fixture'
 import { sql } from 'kysely'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Catalog } from './catalog.ts'
 import { RenderedCache } from './rendered-cache.ts'
 import { openSqliteCatalog } from './sqlite-dialect.ts'
-import { openSqliteFile } from './sqlite-file.ts'
 
 let directory = ''
 beforeEach(async () => {

@@ -4,10 +4,10 @@
 
 import { join } from 'node:path'
 import { EvaError } from '@evastream/core/errors'
+import { openSqliteFile, type SqliteFile } from '@evastream/service-kit/sqlite-file'
 import { Kysely, SqliteDialect } from 'kysely'
 import { migrateCatalog } from './catalog-migrations.ts'
 import type { CatalogDatabase, CatalogTables } from './catalog-tables.ts'
-import { openSqliteFile, type SqliteFile } from './sqlite-file.ts'
 
 const CATALOG_FILE = 'songs.sqlite'
 const LOCK_FILE = 'in-use.lock'

@@ -1,5 +1,5 @@
 // One SQLite file through whichever binding this Node has: its own, or the package with the same interface.
-// Not the catalog's settings (sqlite-dialect.ts); this only opens, speaks kysely's driver interface, and names failures.
+// Not a database of anything in particular: settings and tables are its users'. This only opens, speaks kysely's driver interface, and names failures.
 // Invariant: every failure of SQLite leaves here as an EvaError.
 
 import { EvaError } from '@evastream/core/errors'
@@ -29,7 +29,7 @@ interface BoundStatement {
   run(...parameters: unknown[]): { changes: number | bigint; lastInsertRowid: number | bigint }
 }
 
-/** Statements kept compiled; the catalog has some twenty. */
+/** Statements kept compiled; the a catalog has some twenty. */
 const STATEMENTS_MAX = 64
 
 /** @throws EvaError `EVA_STORAGE_FAILED` naming the file, `EVA_STORAGE_FULL`, `EVA_DIRECTORY_LOCKED` */
