@@ -1,4 +1,4 @@
-// Medians, and a row of the bench's table: a figure, the bar it is held to, and whether it holds.
+// A row of a bench's table: a figure, the bar it is held to, and whether it holds.
 // Not the measuring.
 // Invariant: a figure that is no number misses its bar.
 
@@ -16,14 +16,19 @@ export function isMet({ figure, bar }: BenchRow): boolean {
 }
 
 export function barWords({ bar, unit }: BenchRow): string {
-  return `${'atLeast' in bar ? `≥ ${bar.atLeast}` : `≤ ${bar.atMost}`} ${unit}`
+  return `${'atLeast' in bar ? `≥ ${rounded(bar.atLeast)}` : `≤ ${rounded(bar.atMost)}`} ${unit}`
 }
 
 export function benchTable(rows: readonly BenchRow[]): string {
   const cells = rows.map(row => [row.what, `${format(row.figure)} ${row.unit}`, barWords(row), isMet(row) ? 'met' : 'MISSED', row.detail])
-  const all = [['what', 'figure', 'held to', 'result', 'detail'], ...cells]
-  const widths = [0, 1, 2, 3].map(column => Math.max(...all.map(line => line[column]?.length ?? 0)))
-  return all
+  return linedUp([['what', 'figure', 'held to', 'result', 'detail'], ...cells])
+}
+
+/** Lines whose columns begin below one another; the last column may be of any width. */
+function linedUp(lines: readonly (readonly string[])[]): string {
+  const count = Math.max(...lines.map(line => line.length)) - 1
+  const widths = Array.from({ length: count }, (_, column) => Math.max(...lines.map(line => line[column]?.length ?? 0)))
+  return lines
     .map(line =>
       line
         .map((cell, column) => cell.padEnd(widths[column] ?? 0))
@@ -35,4 +40,8 @@ export function benchTable(rows: readonly BenchRow[]): string {
 
 export function format(figure: number): string {
   return figure >= 100 ? figure.toFixed(0) : figure.toFixed(2)
+}
+
+function rounded(bar: number): number {
+  return Number(bar.toFixed(2))
 }
