@@ -3,9 +3,9 @@
 // Invariant: at most one round of asking the metadata service runs at a time, and none after `stop`.
 
 import type { Millis } from '@evastream/core/units'
+import type { LeaseBook } from '@evastream/engine/lease-book'
 import type { Logger } from '@evastream/service-kit/logger'
 import type { Timers } from '@evastream/service-kit/system-clock'
-import type { LeaseBook } from './lease-book.ts'
 import { REVALIDATION_INTERVAL_MS, type SongDirectory } from './song-directory.ts'
 import type { SwarmRegistry } from './swarm-registry.ts'
 

@@ -7,6 +7,7 @@ import { EvaError } from '@evastream/core/errors'
 import { type ChunkId, parsePeerId, parseSongId } from '@evastream/core/ids'
 import type { Random } from '@evastream/core/random'
 import type { Millis } from '@evastream/core/units'
+import type { LeaseBook } from '@evastream/engine/lease-book'
 import type {
   ChunkAcquiredRequest,
   ChunkReleasedRequest,
@@ -26,7 +27,6 @@ import type {
 } from '@evastream/protocol/tracker-http'
 import { judgeAddress } from './address-policy.ts'
 import type { HandoutPolicy } from './handout-policy.ts'
-import type { LeaseBook } from './lease-book.ts'
 import { LeaseDesk } from './lease-desk.ts'
 import { PeerListing } from './peer-listing.ts'
 import { NONE, type PeerSlot } from './peer-table.ts'

@@ -4,8 +4,8 @@
 
 import type { Random } from '@evastream/core/random'
 import type { Millis } from '@evastream/core/units'
+import { LeaseBook } from '@evastream/engine/lease-book'
 import { HandoutPolicy } from './handout-policy.ts'
-import { LeaseBook } from './lease-book.ts'
 import type { ReachabilityCheck } from './reachability-check.ts'
 import { ReportedTraffic } from './reported-traffic.ts'
 import type { SongDirectory } from './song-directory.ts'

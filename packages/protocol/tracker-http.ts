@@ -20,9 +20,6 @@ export const LISTED_PEERS_DEFAULT = 30
 /** The most chunks one call asks leases of. */
 export const LEASED_CHUNKS_MAX = 64
 
-/** What a lease with `firstBlocks` is for: enough of a song's first chunk to begin with, while another peer fetches the whole. */
-export const FIRST_BLOCKS = 4
-
 const strict = { additionalProperties: false }
 
 const Id = Type.String({ pattern: ID_PATTERN })

@@ -1,11 +1,11 @@
-// Who may fetch which chunk from the origin: one lease for each chunk that nobody holds, so that the origin sends about one copy.
+// The tracker's book of who may fetch which chunk from the origin: one lease for each chunk that nobody holds, so that the origin
+// sends about one copy. It stands here so that the simulated tracker judges by the same book.
 // Not who holds what (the registry) and not who is alive (the handout policy): those come in as facts, time with each call.
 // Invariant: the leases alive of a chunk and its holders together never exceed the budget; a song's first chunk alone may have a few
 // more, of its first blocks. What ended, however it did, may be granted to the next who asks; no ended lease is remembered.
 
 import type { ChunkId, PeerId, SongId } from '@evastream/core/ids'
 import { MIB, type Millis, SECOND_MS } from '@evastream/core/units'
-import { FIRST_BLOCKS } from '@evastream/protocol/tracker-http'
 import { type Asker, SongAskers } from './song-askers.ts'
 import { uplinkExcessMs } from './uplink-rule.ts'
 
@@ -65,6 +65,8 @@ export interface LeaseAnswer {
 export type LeaseEnd = 'completed' | 'returned' | 'expired' | 'failed'
 export type LeaseResult = LeaseEnd | 'granted' | LeaseWait['reason']
 
+/** Enough of a song's first chunk to begin with, while another peer fetches the whole. */
+const FIRST_BLOCKS = 4
 const LIFE_MIN_MS = 2 * SECOND_MS
 const LIFE_EXPECTED_TIMES = 2
 const LEASES_MAX = 200_000
