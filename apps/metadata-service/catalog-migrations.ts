@@ -6,6 +6,7 @@ import { EvaError } from '@evastream/core/errors'
 import { errnoOf } from '@evastream/service-kit/data-directories'
 import { type Kysely, type Migration, Migrator } from 'kysely'
 import type { CatalogTables } from './catalog-tables.ts'
+import { sortAlbumOf, sortArtistOf } from './song-rows.ts'
 
 /** How a dialect spells the type of a column of bytes. */
 export type BinaryType = 'blob' | 'bytea'
@@ -21,7 +22,10 @@ export async function migrateCatalog(sql: Kysely<CatalogTables>, binaryType: Bin
 }
 
 function migrations(binaryType: BinaryType): Record<string, Migration> {
-  return { '001-songs': { up: db => makeSongTables(db, binaryType) } }
+  return {
+    '001-songs': { up: db => makeSongTables(db, binaryType) },
+    '002-albums-and-artists': { up: addSortedNames },
+  }
 }
 
 async function makeSongTables(db: Kysely<unknown>, binaryType: BinaryType): Promise<void> {
@@ -66,4 +70,17 @@ async function makeSongTables(db: Kysely<unknown>, binaryType: BinaryType): Prom
     .addColumn('manifest', 'text', column => column.notNull())
     .addColumn('digest', 'text', column => column.notNull())
     .execute()
+}
+
+/** What albums and artists are told apart and ordered by, for the songs that are there already too. */
+async function addSortedNames(db: Kysely<CatalogTables>): Promise<void> {
+  await db.schema.alterTable('song').addColumn('sort_album', 'text').execute()
+  await db.schema.alterTable('song').addColumn('sort_artist', 'text').execute()
+  const songs = await db.selectFrom('song').select(['id', 'artist', 'album', 'album_artist']).execute()
+  for (const { id, artist, album, album_artist: albumArtist } of songs) {
+    const names = { sort_album: sortAlbumOf({ album }), sort_artist: sortArtistOf({ artist, albumArtist }) }
+    await db.updateTable('song').set(names).where('id', '=', id).execute()
+  }
+  await db.schema.createIndex('song_by_album').on('song').columns(['sort_album', 'sort_artist']).execute()
+  await db.schema.createIndex('song_by_artist').on('song').columns(['sort_artist', 'sort_album']).execute()
 }

@@ -24,6 +24,10 @@ export interface SongTable {
   sort_title: string
   /** Folded title, artist and album: what searches look into. */
   search_text: string
+  /** The folded album: what albums are told apart and ordered by. */
+  sort_album: string | null
+  /** The folded album artist, or artist where there is none: what artists are told apart and ordered by. */
+  sort_artist: string | null
   /** Digest of the manifest as it was first published, so that the same publication is known again after edits. */
   published_digest: string
 }

@@ -6,8 +6,17 @@ import { setImmediate } from 'node:timers/promises'
 import { EvaError } from '@evastream/core/errors'
 import type { SongId } from '@evastream/core/ids'
 import type { Manifest, ManifestChunk } from '@evastream/core/manifest'
+import type {
+  LibraryAlbums,
+  LibraryAlbumsQuery,
+  LibraryArtists,
+  LibraryArtistsQuery,
+  LibrarySongs,
+  LibrarySongsQuery,
+} from '@evastream/protocol/library-http'
 import type { ListQuery, PublishBody, SongEdit, SongList } from '@evastream/protocol/metadata-http'
 import type { CatalogDatabase, CatalogQueries } from './catalog-tables.ts'
+import { libraryAlbums, libraryArtists, librarySongs } from './library-pages.ts'
 import { type RenderedDocument, renderManifest } from './manifest-rendering.ts'
 import type { RenderedCache } from './rendered-cache.ts'
 import { firstDifference, type Publication, parsePublication } from './song-publication.ts'
@@ -79,6 +88,18 @@ export class Catalog {
 
   async search(query: ListQuery): Promise<SongList> {
     return await searchSongs(this.#database.sql, query)
+  }
+
+  async songs(wanted: LibrarySongsQuery): Promise<LibrarySongs> {
+    return await librarySongs(this.#database.sql, wanted)
+  }
+
+  async albums(wanted: LibraryAlbumsQuery): Promise<LibraryAlbums> {
+    return await libraryAlbums(this.#database.sql, wanted)
+  }
+
+  async artists(wanted: LibraryArtistsQuery): Promise<LibraryArtists> {
+    return await libraryArtists(this.#database.sql, wanted)
   }
 
   /** Changes the description alone. @throws EvaError `EVA_SONG_NOT_FOUND` */

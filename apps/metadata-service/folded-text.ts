@@ -26,5 +26,10 @@ export function foldedWords(query: string): string[] {
 
 /** A LIKE pattern (escape character `\`) for texts that contain the word as it stands. */
 export function containing(word: string): string {
-  return `%${word.replace(/[\\%_]/g, '\\$&')}%`
+  return `%${beginning(word)}`
+}
+
+/** The same for texts that begin with it. */
+export function beginning(word: string): string {
+  return `${word.replace(/[\\%_]/g, '\\$&')}%`
 }

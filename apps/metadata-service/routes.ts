@@ -17,6 +17,7 @@ import {
   SongSummary,
 } from '@evastream/protocol/metadata-http'
 import type { HttpApp } from '@evastream/service-kit/http-app'
+import { addLibraryRoutes } from '@evastream/service-kit/library-routes'
 import { requireToken } from '@evastream/service-kit/operator-token'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
@@ -42,6 +43,7 @@ const CacheControl = Object.freeze({
 
 export function addRoutes(app: HttpApp, deps: RouteDeps): void {
   addReadRoutes(app, deps.catalog)
+  addLibraryRoutes(app, deps.catalog)
   addWriteRoutes(app, deps)
 }
 

@@ -9,8 +9,8 @@ import type { Insertable, Selectable, Updateable } from 'kysely'
 import type { SongTable } from './catalog-tables.ts'
 import { folded } from './folded-text.ts'
 
-/** Longer titles are ordered by their beginning, then by id: cursors stay short. */
-const SORT_TITLE_LENGTH_MAX = 128
+/** Longer texts are ordered by their beginning, titles then by id: cursors stay short. */
+const SORT_TEXT_LENGTH_MAX = 128
 
 export function rowOfSong(manifest: Manifest, publishedDigest: string): Insertable<SongTable> {
   return {
@@ -37,9 +37,29 @@ export function columnsOfDescription(song: SongDescription) {
     duration_ms: song.durationMs ?? null,
     mime_type: song.mimeType ?? null,
     cover_hash: song.coverHash ?? null,
-    sort_title: Array.from(folded(song.title)).slice(0, SORT_TITLE_LENGTH_MAX).join(''),
+    sort_title: sortable(song.title),
     search_text: [song.title, song.artist ?? '', song.album ?? ''].map(folded).join('\n'),
+    sort_album: sortAlbumOf(song),
+    sort_artist: sortArtistOf(song),
   } satisfies Updateable<SongTable>
+}
+
+type Absent = null | undefined
+
+export function sortAlbumOf({ album }: { readonly album?: string | Absent }): string | null {
+  return sortableOrNull(album)
+}
+
+export function sortArtistOf({ artist, albumArtist }: { readonly artist?: string | Absent; readonly albumArtist?: string | Absent }) {
+  return sortableOrNull(albumArtist ?? artist)
+}
+
+function sortableOrNull(text: string | Absent): string | null {
+  return text === null || text === undefined ? null : sortable(text)
+}
+
+function sortable(text: string): string {
+  return Array.from(folded(text)).slice(0, SORT_TEXT_LENGTH_MAX).join('')
 }
 
 /** The columns of a summary, for select lists: neither search text nor digests. */
@@ -95,6 +115,7 @@ export function editedManifest(manifest: Manifest, edit: SongEdit): Manifest {
   return Object.fromEntries(fields) as unknown as Manifest
 }
 
-function present<K extends string, V>(name: K, value: V | null): { [key in K]?: V } {
+/** The field, or nothing for a null. */
+export function present<K extends string, V>(name: K, value: V | null): { [key in K]?: V } {
   return (value === null ? {} : { [name]: value }) as { [key in K]?: V }
 }

@@ -2,6 +2,8 @@
 // Not their starting and stopping (peer-node.ts), and no behaviour: a callback here only hands over from one part to another.
 // Invariant: every part gets what it needs as an argument, and no part knows how another was made.
 
+import { CoverClient } from '@evastream/clients/cover-client'
+import { LibraryClient } from '@evastream/clients/library-client'
 import { MetadataClient } from '@evastream/clients/metadata-client'
 import { OriginClient } from '@evastream/clients/origin-client'
 import { TrackerClient } from '@evastream/clients/tracker-client'
@@ -17,6 +19,7 @@ import { ChunkBuffers } from './chunk-buffers.ts'
 import { ChunkNews } from './chunk-news.ts'
 import type { ChunkStore } from './chunk-store.ts'
 import type { PeerNodeConfig } from './config.ts'
+import { CoverShelf } from './cover-shelf.ts'
 import { DownloadCoordinator } from './download-coordinator.ts'
 import { listLibrary } from './library-listing.ts'
 import { ManifestCache } from './manifest-cache.ts'
@@ -118,6 +121,8 @@ export async function makeNodeParts(deps: PeerNodeDeps, { config, identity, peer
     playback,
     recent,
     keeper,
+    catalog: clients.catalog,
+    covers: new CoverShelf({ origin: clients.covers, clock }),
     listLibrary: () => listLibrary({ metadata: clients.metadata, log, knownSongs: () => library.manifests() }),
   }
 }
@@ -206,5 +211,7 @@ function makeClients({ metadataUrl, trackerUrl, originUrl }: PeerNodeConfig) {
     metadata: new MetadataClient({ baseUrl: metadataUrl, timeoutMs: SERVICE_TIMEOUT_MS }),
     tracker: new TrackerClient({ baseUrl: trackerUrl, timeoutMs: SERVICE_TIMEOUT_MS }),
     origin: new OriginClient({ baseUrl: originUrl }),
+    catalog: new LibraryClient({ baseUrl: metadataUrl, timeoutMs: SERVICE_TIMEOUT_MS }),
+    covers: new CoverClient({ baseUrl: originUrl, timeoutMs: SERVICE_TIMEOUT_MS }),
   }
 }

@@ -127,6 +127,8 @@ export class PeerNode implements RunningService {
       ['tracker session', () => this.#session?.stop()],
       ['downloads', () => coordinator.stop()],
       ['metadata client', () => clients.metadata.close()],
+      ['library client', () => clients.catalog.close()],
+      ['cover client', () => clients.covers.close()],
       ['song library', () => library.close()],
       ['cache', () => keeper.close()],
     ])
@@ -146,17 +148,12 @@ export class PeerNode implements RunningService {
   async #start(): Promise<void> {
     const { logger } = this.#deps
     const config = this.#config
-    const { clock, timers, registry, uploads, library, finder, playback, events, scope, queue, listLibrary, keeper } = {
-      ...this.#deps,
-      ...this.#parts,
-    }
+    const parts = { ...this.#deps, ...this.#parts }
+    const { uploads, library, scope, keeper } = parts
     const tokens = new PeerTokenFile(this.#identity)
     if (config.sharing === 'on') await uploads.start()
     const isReady = () => (this.#isStopping ? 'it is shutting down' : undefined)
-    this.#player = await startPlayerServer(
-      { logger, clock, timers, registry, isReady, library, finder, playback, events, queue, listLibrary, status: () => this.status() },
-      config,
-    )
+    this.#player = await startPlayerServer({ ...parts, isReady, status: () => this.status() }, config)
     if (config.sharing !== 'off') await scope.refresh()
     void library.resume().then(() => keeper.begin())
     if (config.sharing === 'on') {

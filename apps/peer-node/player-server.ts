@@ -9,12 +9,13 @@ import type { Logger } from '@evastream/service-kit/logger'
 import { PROGRAM_VERSION } from '@evastream/service-kit/program-version'
 import type { Registry } from 'prom-client'
 import { DEFAULT_HTTP_PORT } from './config.ts'
+import { addLibraryRoutes, type LibraryRoutesDeps } from './library-routes.ts'
 import { addPlayerRoutes, type PlayerRoutesDeps } from './player-routes.ts'
 import { addPlaylistRoutes, type PlaylistRoutesDeps } from './playlist-routes.ts'
 import { addQueueRoutes, type QueueRoutesDeps } from './queue-routes.ts'
 import { addStreamRoutes, type StreamRoutesDeps } from './stream-routes.ts'
 
-export interface PlayerServerDeps extends PlayerRoutesDeps, PlaylistRoutesDeps, QueueRoutesDeps, StreamRoutesDeps {
+export interface PlayerServerDeps extends LibraryRoutesDeps, PlayerRoutesDeps, PlaylistRoutesDeps, QueueRoutesDeps, StreamRoutesDeps {
   readonly library: PlayerRoutesDeps['library'] & PlaylistRoutesDeps['library'] & StreamRoutesDeps['library']
   readonly playback: PlayerRoutesDeps['playback'] & StreamRoutesDeps['playback']
   readonly logger: Logger
@@ -42,6 +43,7 @@ export async function startPlayerServer(deps: PlayerServerDeps, options: PlayerS
   const app = await createHttpService(deps, { service: 'peer', title: 'EvaStream peer', version: PROGRAM_VERSION })
   addPlayerRoutes(app, deps, options)
   addStreamRoutes(app, deps, options)
+  addLibraryRoutes(app, deps)
   addPlaylistRoutes(app, deps)
   addQueueRoutes(app, deps)
   const first = options.httpPort ?? DEFAULT_HTTP_PORT

@@ -1,9 +1,10 @@
 // Checks that a cover is judged by its bytes, not by its claims.
 
 import { createHash } from 'node:crypto'
+import { COVER_SIZE_MAX_BYTES } from '@evastream/protocol/storage-layout'
 import { pngPicture } from '@evastream/testkit/audio-fixtures'
 import { describe, expect, it } from 'vitest'
-import { COVER_SIZE_MAX_BYTES, judgeCover } from './cover-picture.ts'
+import { judgeCover } from './cover-picture.ts'
 
 const after = (...head: readonly number[]) => Uint8Array.of(...head, ...new Array(20).fill(7))
 const latin = (text: string) => [...Buffer.from(text, 'latin1')]

@@ -3,6 +3,7 @@
 // Invariant: `<songId>/chunk-<n>.bin` and at most one `<songId>/cover.<ext>`; names that begin with a dot are never a song.
 
 import type { ChunkId } from '@evastream/core/ids'
+import { MIB } from '@evastream/core/units'
 
 export interface CoverType {
   /** The file's name in the song's directory. */
@@ -17,6 +18,26 @@ export const COVER_TYPES: readonly CoverType[] = Object.freeze([
   { fileName: 'cover.webp', mimeType: 'image/webp' },
   { fileName: 'cover.gif', mimeType: 'image/gif' },
 ])
+
+/** Larger pictures are scans for printing; a page would load them for every song in its list. */
+export const COVER_SIZE_MAX_BYTES = 5 * MIB
+
+/** How each type begins; undefined stands for any byte. */
+const SIGNATURES: Readonly<Record<string, readonly (number | undefined)[]>> = {
+  'image/jpeg': [0xff, 0xd8, 0xff],
+  'image/png': [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a],
+  'image/webp': [0x52, 0x49, 0x46, 0x46, undefined, undefined, undefined, undefined, 0x57, 0x45, 0x42, 0x50],
+  'image/gif': [0x47, 0x49, 0x46, 0x38],
+}
+
+/** What a picture is by its first bytes, whatever its tag or its sender claims; undefined for what is no cover. */
+export function coverTypeOf(bytes: Uint8Array): CoverType | undefined {
+  return COVER_TYPES.find(({ mimeType }) => begins(bytes, SIGNATURES[mimeType] ?? [undefined]))
+}
+
+function begins(bytes: Uint8Array, signature: readonly (number | undefined)[]): boolean {
+  return bytes.length > signature.length && signature.every((byte, index) => byte === undefined || byte === bytes[index])
+}
 
 /** How the preprocessor's unfinished directories begin; no song id can. */
 export const STAGING_PREFIX = '.staging-'
