@@ -4,6 +4,7 @@
 
 import { parseSongId } from '@evastream/core/ids'
 import { answerFor } from '@evastream/protocol/conditional-request'
+import { Type } from '@evastream/protocol/json-schema'
 import {
   EDIT_BODY_LIMIT_BYTES,
   ListQuery,
@@ -20,7 +21,6 @@ import type { HttpApp } from '@evastream/service-kit/http-app'
 import { addLibraryRoutes } from '@evastream/service-kit/library-routes'
 import { requireToken } from '@evastream/service-kit/operator-token'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { Type } from 'typebox'
 import type { Catalog } from './catalog.ts'
 import type { RenderedDocument } from './manifest-rendering.ts'
 

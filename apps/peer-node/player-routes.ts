@@ -4,11 +4,11 @@
 
 import { EvaError, toEvaError } from '@evastream/core/errors'
 import { parseSongId } from '@evastream/core/ids'
+import { Type } from '@evastream/protocol/json-schema'
 import { PeerPlays, PeerSongs, PeerStatus, SongParams, SongPin, SongProgress } from '@evastream/protocol/peer-http'
 import { streamPathOf } from '@evastream/protocol/stream-path'
 import type { HttpApp } from '@evastream/service-kit/http-app'
 import { loopbackGuard } from '@evastream/service-kit/loopback-guard'
-import { Type } from 'typebox'
 import { type NodeEvents, WATCHERS_MAX } from './node-events.ts'
 import type { PlaybackDesk } from './playback-desk.ts'
 import { asUnavailable, RETRY_AFTER_MS } from './service-trouble.ts'

@@ -5,9 +5,9 @@
 import { EvaError, toEvaError } from '@evastream/core/errors'
 import { parseSongId, type SongId } from '@evastream/core/ids'
 import type { Manifest } from '@evastream/core/manifest'
+import { Type } from '@evastream/protocol/json-schema'
 import { SongParams } from '@evastream/protocol/peer-http'
 import type { HttpApp } from '@evastream/service-kit/http-app'
-import { Type } from 'typebox'
 import { extendedPlaylist, PLAYLIST_MIME_TYPE, type PlaylistSong } from './extended-playlist.ts'
 import { asUnavailable } from './service-trouble.ts'
 

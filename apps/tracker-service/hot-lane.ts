@@ -3,12 +3,12 @@
 // Invariant: what it answers is byte for byte the framework's body, counted in the same histogram; once closing it takes nothing.
 
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
-import { replyCheck } from '@evastream/clients/service-call'
 import { EvaError } from '@evastream/core/errors'
 import type { Millis } from '@evastream/core/units'
 import { HeartbeatRequest, PeersQuery } from '@evastream/protocol/tracker-http'
 import type { HttpApp } from '@evastream/service-kit/http-app'
 import { bearerTokenOf } from '@evastream/service-kit/operator-token'
+import { schemaCheck } from '@evastream/service-kit/schema-check'
 import type { Registry } from 'prom-client'
 import { CallTimes } from './call-times.ts'
 import type { TrackerDesk } from './tracker-desk.ts'
@@ -48,8 +48,8 @@ function passTo(server: Server): RequestListener {
 class HotLane {
   readonly #deps: HotLaneDeps
   readonly #pass: RequestListener
-  readonly #isHeartbeat = replyCheck(HeartbeatRequest)
-  readonly #isQuery = replyCheck(PeersQuery)
+  readonly #isHeartbeat = schemaCheck(HeartbeatRequest)
+  readonly #isQuery = schemaCheck(PeersQuery)
   readonly heartbeatTimes = new CallTimes({ method: 'POST', route: '/heartbeat', code: 200 })
   readonly peersTimes = new CallTimes({ method: 'GET', route: '/peers', code: 200 })
   #heartbeatBody: { readonly bootId: string; readonly body: Buffer } | undefined

@@ -14,8 +14,9 @@ import {
   SongList,
   SongSummary,
 } from '@evastream/protocol/metadata-http'
+import { schemaCheck } from '@evastream/service-kit/schema-check'
 import { onlyValue } from './retry-after.ts'
-import { replyCheck, ServiceCaller, type ServiceCallOptions, type ServiceReply } from './service-call.ts'
+import { ServiceCaller, type ServiceCallOptions, type ServiceReply } from './service-call.ts'
 
 export interface MetadataClientOptions extends ServiceCallOptions {
   /** The operator's; needed to publish, edit and delete. */
@@ -28,7 +29,7 @@ export type SongLookup =
   | { readonly kind: 'unchanged' }
   | { readonly kind: 'missing' }
 
-const checks = { manifest: replyCheck(PublishedManifest), summary: replyCheck(SongSummary), list: replyCheck(SongList) }
+const checks = { manifest: schemaCheck(PublishedManifest), summary: schemaCheck(SongSummary), list: schemaCheck(SongList) }
 
 export class MetadataClient {
   readonly #caller: ServiceCaller

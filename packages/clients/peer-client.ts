@@ -5,9 +5,15 @@
 import { toEvaError } from '@evastream/core/errors'
 import type { SongId } from '@evastream/core/ids'
 import { PeerPlays, PeerSongs, PeerStatus, type Play, PlayQueue } from '@evastream/protocol/peer-http'
-import { replyCheck, ServiceCaller, type ServiceCallOptions } from './service-call.ts'
+import { schemaCheck } from '@evastream/service-kit/schema-check'
+import { ServiceCaller, type ServiceCallOptions } from './service-call.ts'
 
-const checks = { status: replyCheck(PeerStatus), songs: replyCheck(PeerSongs), plays: replyCheck(PeerPlays), queue: replyCheck(PlayQueue) }
+const checks = {
+  status: schemaCheck(PeerStatus),
+  songs: schemaCheck(PeerSongs),
+  plays: schemaCheck(PeerPlays),
+  queue: schemaCheck(PlayQueue),
+}
 
 export class PeerClient {
   /** As it was given, without a slash at its end. */

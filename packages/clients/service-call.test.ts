@@ -1,11 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Type } from '@evastream/protocol/json-schema'
+import { schemaCheck } from '@evastream/service-kit/schema-check'
 import { loopbackHttp } from '@evastream/testkit/loopback-http'
-import { Type } from 'typebox'
 import { afterEach, describe, expect, it } from 'vitest'
-import { replyCheck, ServiceCaller } from './service-call.ts'
+import { ServiceCaller } from './service-call.ts'
 
 const Answer = Type.Object({ count: Type.Integer() })
-const check = replyCheck(Answer)
+const check = schemaCheck(Answer)
 const open: { close(): Promise<void> }[] = []
 afterEach(async () => {
   for (const each of open.splice(0)) await each.close()

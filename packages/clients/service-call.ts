@@ -5,8 +5,7 @@
 import { ERROR_TABLE } from '@evastream/core/error-table'
 import { type ErrorDetails, EvaError, isErrorCode } from '@evastream/core/errors'
 import { MIB, SECOND_MS } from '@evastream/core/units'
-import type { Static, TSchema } from 'typebox'
-import { Compile, type Validator } from 'typebox/compile'
+import type { SchemaCheck } from '@evastream/service-kit/schema-check'
 import type { Agent } from 'undici'
 import { callDeadline } from './call-deadline.ts'
 import { makeAgent, parseServiceAddress, type ServiceAddress, wireFailureOf } from './http-agent.ts'
@@ -34,20 +33,6 @@ export interface ServiceReply {
   readonly bytes: Uint8Array
 }
 
-/** What makes sure that a reply is what it should be; made once per schema, at start. */
-export type ReplyCheck<T> = { readonly fits: (value: unknown) => value is T; readonly whyNot: (value: unknown) => string }
-
-export function replyCheck<S extends TSchema>(schema: S): ReplyCheck<Static<S>> {
-  const validator: Validator = Compile(schema)
-  return {
-    fits: (value): value is Static<S> => validator.Check(value),
-    whyNot: value => {
-      const first = validator.Errors(value)[0]
-      return first === undefined ? 'it does not fit' : `${first.instancePath || 'the reply'} ${first.message}`
-    },
-  }
-}
-
 const TIMEOUT_DEFAULT_MS = 10 * SECOND_MS
 const REPLY_MAX_BYTES = 64 * MIB
 const CONNECTIONS_MAX = 16
@@ -67,11 +52,11 @@ export class ServiceCaller {
   }
 
   /** The reply's JSON, checked. @throws EvaError `EVA_SERVICE_*`, `EVA_CANCELLED`, or what the service answered with. */
-  async json<T>(check: ReplyCheck<T>, request: ServiceRequest): Promise<T> {
+  async json<T>(check: SchemaCheck<T>, request: ServiceRequest): Promise<T> {
     return this.parse(check, await this.exchange(request))
   }
 
-  parse<T>(check: ReplyCheck<T>, reply: ServiceReply): T {
+  parse<T>(check: SchemaCheck<T>, reply: ServiceReply): T {
     const value = parseJson(reply.bytes)
     if (value === undefined) throw this.invalidReply('it is not JSON')
     if (!check.fits(value)) throw this.invalidReply(check.whyNot(value))

@@ -23,7 +23,8 @@ import {
   SwarmReply,
   TrackerStats,
 } from '@evastream/protocol/tracker-http'
-import { replyCheck, ServiceCaller, type ServiceCallOptions } from './service-call.ts'
+import { schemaCheck } from '@evastream/service-kit/schema-check'
+import { ServiceCaller, type ServiceCallOptions } from './service-call.ts'
 
 export interface TrackerRegisterRequest {
   readonly peerId: PeerId
@@ -77,16 +78,16 @@ export interface OriginLeases {
 export type OriginLeasePace = Pick<OriginLeaseRequest, 'expectedMs' | 'backlogMs'>
 
 const checks = {
-  registration: replyCheck(Registration),
-  heartbeat: replyCheck(HeartbeatReply),
-  deregister: replyCheck(DeregisterReply),
-  peers: replyCheck(PeersReply),
-  chunks: replyCheck(ChunksReply),
-  leases: replyCheck(OriginLeaseReply),
-  returned: replyCheck(OriginLeaseReturned),
-  report: replyCheck(PeerReportReply),
-  stats: replyCheck(TrackerStats),
-  swarm: replyCheck(SwarmReply),
+  registration: schemaCheck(Registration),
+  heartbeat: schemaCheck(HeartbeatReply),
+  deregister: schemaCheck(DeregisterReply),
+  peers: schemaCheck(PeersReply),
+  chunks: schemaCheck(ChunksReply),
+  leases: schemaCheck(OriginLeaseReply),
+  returned: schemaCheck(OriginLeaseReturned),
+  report: schemaCheck(PeerReportReply),
+  stats: schemaCheck(TrackerStats),
+  swarm: schemaCheck(SwarmReply),
 }
 
 export class TrackerClient {

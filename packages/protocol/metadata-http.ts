@@ -4,7 +4,8 @@
 
 import { ID_PATTERN } from '@evastream/core/ids'
 import { CHUNK_SIZE_MAX_BYTES, CHUNK_SIZE_MIN_BYTES } from '@evastream/core/units'
-import { type Static, Type } from 'typebox'
+import type { Static } from 'typebox'
+import { Type } from './json-schema.ts'
 
 export const METADATA_PATH = '/metadata'
 
@@ -41,7 +42,16 @@ const OPTIONAL_DESCRIPTION = {
 
 const description = {
   title: text('What the song is called'),
-  ...Type.Partial(Type.Object(OPTIONAL_DESCRIPTION)).properties,
+  artist: Type.Optional(OPTIONAL_DESCRIPTION.artist),
+  album: Type.Optional(OPTIONAL_DESCRIPTION.album),
+  albumArtist: Type.Optional(OPTIONAL_DESCRIPTION.albumArtist),
+  trackNumber: Type.Optional(OPTIONAL_DESCRIPTION.trackNumber),
+  discNumber: Type.Optional(OPTIONAL_DESCRIPTION.discNumber),
+  year: Type.Optional(OPTIONAL_DESCRIPTION.year),
+  genre: Type.Optional(OPTIONAL_DESCRIPTION.genre),
+  durationMs: Type.Optional(OPTIONAL_DESCRIPTION.durationMs),
+  mimeType: Type.Optional(OPTIONAL_DESCRIPTION.mimeType),
+  coverHash: Type.Optional(OPTIONAL_DESCRIPTION.coverHash),
 }
 
 const shape = {

@@ -4,7 +4,8 @@
 
 import { EvaError } from '@evastream/core/errors'
 import type { ChunkId, SongId } from '@evastream/core/ids'
-import { type Static, Type } from 'typebox'
+import type { Static } from 'typebox'
+import { Type } from './json-schema.ts'
 
 export const CHUNK_PATH = '/chunk'
 export const COVER_PATH = '/covers'

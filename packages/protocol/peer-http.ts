@@ -3,7 +3,8 @@
 // Invariant: the figures here are those of /metrics; byte counts run since the peer's process started.
 
 import { ID_PATTERN } from '@evastream/core/ids'
-import { type Static, Type } from 'typebox'
+import type { Static } from 'typebox'
+import { Type } from './json-schema.ts'
 
 const Id = Type.String({ pattern: ID_PATTERN })
 const ByteCount = Type.Integer({ minimum: 0 })

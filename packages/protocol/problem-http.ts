@@ -2,7 +2,8 @@
 // Not the table itself (packages/core/errors.ts), and not the mapping from thrown errors (packages/service-kit).
 // Invariant: the six members below are always there; an error's details stand beside them as further members.
 
-import { type Static, Type } from 'typebox'
+import type { Static } from 'typebox'
+import { Type } from './json-schema.ts'
 
 export const PROBLEM_MEDIA_TYPE = 'application/problem+json'
 

@@ -5,7 +5,8 @@
 import { ID_PATTERN } from '@evastream/core/ids'
 import { FILE_SIZE_MAX_BYTES } from '@evastream/core/manifest'
 import { CHUNK_SIZE_MIN_BYTES } from '@evastream/core/units'
-import { type Static, Type } from 'typebox'
+import type { Static } from 'typebox'
+import { Type } from './json-schema.ts'
 
 /** No song has more chunks than the largest file in the smallest chunks makes. */
 export const CHUNK_COUNT_MAX = FILE_SIZE_MAX_BYTES / CHUNK_SIZE_MIN_BYTES

@@ -3,8 +3,8 @@
 // Invariant: /livez answers as long as the process turns; /readyz only while the service can do its work.
 
 import { EvaError } from '@evastream/core/errors'
+import { Type } from '@evastream/protocol/json-schema'
 import type { Registry } from 'prom-client'
-import { Type } from 'typebox'
 import type { HttpApp } from './http-app.ts'
 
 interface StandardRouteDeps {

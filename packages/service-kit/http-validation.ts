@@ -2,19 +2,34 @@
 // Not the schemas: packages/protocol has them.
 // Invariant: an unknown field of a body, query or path is refused, whether or not its schema remembered to say so.
 
-import { Ajv } from 'ajv'
+import type { ValidateFunction } from 'ajv'
 import type { FastifySchemaCompiler } from 'fastify'
+import { lazyAjv } from './schema-check.ts'
 
 const shared = { allErrors: false, useDefaults: true, removeAdditional: false, strict: true, strictTypes: false, verbose: true } as const
 
-/** Fastify's validator compiler; what it refuses becomes a problem in http-problems.ts. */
+/** Fastify's validator compiler; what it refuses becomes a problem in http-problems.ts. A route is compiled at its first request. */
 export function strictValidatorCompiler(): FastifySchemaCompiler<unknown> {
-  const bodies = new Ajv({ ...shared, coerceTypes: false })
-  const texts = new Ajv({ ...shared, coerceTypes: true })
-  return ({ schema, httpPart }) => {
-    if (httpPart === 'headers') return texts.compile(schema as object)
-    return (httpPart === 'body' ? bodies : texts).compile(closed(schema) as object)
+  const bodies = lazyAjv({ ...shared, coerceTypes: false })
+  const texts = lazyAjv({ ...shared, coerceTypes: true })
+  return ({ schema, httpPart }) =>
+    atFirstUse(() => {
+      if (httpPart === 'headers') return texts().compile(schema as object)
+      return (httpPart === 'body' ? bodies : texts)().compile(closed(schema) as object)
+    })
+}
+
+type Judge = ReturnType<FastifySchemaCompiler<unknown>>
+
+function atFirstUse(compile: () => ValidateFunction): Judge {
+  let validate: ValidateFunction | undefined
+  const judge: Judge = (value: unknown) => {
+    validate ??= compile()
+    const isFit = validate(value)
+    judge.errors = validate.errors ?? null
+    return isFit
   }
+  return judge
 }
 
 /** The schema with `additionalProperties: false` wherever an object schema leaves it open by silence. */

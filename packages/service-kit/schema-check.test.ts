@@ -1,0 +1,31 @@
+// Values against schemas: what fits, and what is said of what does not.
+
+import { Type } from '@evastream/protocol/json-schema'
+import { describe, expect, it } from 'vitest'
+import { schemaCheck } from './schema-check.ts'
+
+const check = schemaCheck(
+  Type.Object({
+    count: Type.Integer({ minimum: 0 }),
+    name: Type.Optional(Type.String()),
+    limit: Type.Optional(Type.Integer({ default: 3 })),
+  }),
+)
+
+describe('schema check', () => {
+  it('a value that fits: is told so and left as it was, defaults and unknown fields included', () => {
+    const value = { count: 1, more: true }
+    expect(check.fits(value)).toBe(true)
+    expect(value).toEqual({ count: 1, more: true })
+  })
+
+  it.each([
+    [{ count: -1 }, '/count must be >= 0'],
+    [{ count: '1' }, '/count must be integer'],
+    [{}, "the reply must have required property 'count'"],
+    [[], 'the reply must be object'],
+  ])('%j: does not fit, and the reason names the place', (value, reason) => {
+    expect(check.fits(value)).toBe(false)
+    expect(check.whyNot(value)).toBe(reason)
+  })
+})
