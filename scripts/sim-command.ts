@@ -5,6 +5,8 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { EvaError, toEvaError } from '@evastream/core/errors'
+import { crowdFigures, crowdLine } from '@evastream/simulator/crowd-figures'
+import { CROWD_WORLDS, type CrowdWorldName, isCrowdWorldName } from '@evastream/simulator/crowd-worlds'
 import { isPlaybackWorldName, PLAYBACK_WORLDS } from '@evastream/simulator/playback-worlds'
 import { summaryLine, summaryOf } from '@evastream/simulator/run-summary'
 import { type Outcome, productionScheduler, type SimulationOptions, simulate } from '@evastream/simulator/simulation'
@@ -21,6 +23,10 @@ const USAGE = `Plays simulated worlds through the production Scheduler, on virtu
   npm run sim -- --count 1000           the same; with --seed N it begins at N
   npm run sim -- --world NAME --seed 7  a world of listeners, as npm run bench:playback measures them:
 ${Object.keys(PLAYBACK_WORLDS)
+  .map(name => `                                          ${name}`)
+  .join('\n')}
+  npm run sim -- --world NAME --count 3 a flash crowd, and its figures in a line:
+${Object.keys(CROWD_WORLDS)
   .map(name => `                                          ${name}`)
   .join('\n')}
   npm run sim -- --story NAME           a world with a point, instead of one by chance:
@@ -43,6 +49,8 @@ interface PlayArguments {
   readonly tracePath: string | undefined
   /** Undefined: drawn from the seed. */
   readonly planOf: ((seed: number) => WorldPlan) | undefined
+  /** Its figures are told, and the checkers left out: they take longer than the crowd. */
+  readonly crowd: CrowdWorldName | undefined
 }
 
 type SimArguments = PlayArguments | { readonly kind: 'replay'; readonly path: string } | { readonly kind: 'help' }
@@ -71,15 +79,16 @@ async function playAll(given: PlayArguments, io: SimIo): Promise<number> {
   for (let seed = first; seed <= last; seed++) {
     const outcome = await playOne(seed, given, io)
     if (!outcome.isGood) badCount++
-    say(`${isSingle || !outcome.isGood ? summaryOf(outcome) : summaryLine(outcome)}\n`)
+    if (given.crowd !== undefined) say(`${crowdLine(crowdFigures(given.crowd, outcome))}\n`)
+    else say(`${isSingle || !outcome.isGood ? summaryOf(outcome) : summaryLine(outcome)}\n`)
   }
   if (!isSingle) say(`${last - first + 1} seeds, ${badCount} bad\n`)
   return badCount === 0 ? 0 : 1
 }
 
-async function playOne(seed: number, { tracePath, planOf }: PlayArguments, io: SimIo): Promise<Outcome> {
+async function playOne(seed: number, { tracePath, planOf, crowd }: PlayArguments, io: SimIo): Promise<Outcome> {
   const { play = simulate } = io
-  const world = planOf === undefined ? { seed } : { seed, plan: planOf(seed) }
+  const world = { seed, isChecked: crowd === undefined, ...(planOf === undefined ? {} : { plan: planOf(seed) }) }
   if (tracePath === undefined) return play(world)
   const lines: string[] = []
   const outcome = play({ ...world, trace: new Trace({ write: line => lines.push(line) }) })
@@ -120,18 +129,23 @@ function parseArguments(argv: readonly string[]): SimArguments {
   const last = range === null ? first + wholeNumber('--count', values.count ?? '1') - 1 : wholeNumber('--seeds', range[2] ?? '')
   if (last < first) throw usage('There is no seed in that range.')
   if (values.trace !== undefined && last !== first) throw usage('--trace takes one seed.')
-  return { kind: 'play', first, last, tracePath: values.trace, planOf: planMaker(values) }
+  return { kind: 'play', first, last, tracePath: values.trace, planOf: planMaker(values), crowd: crowdOf(values) }
 }
 
 function planMaker({ story, world }: { readonly story?: string; readonly world?: string }): PlayArguments['planOf'] {
   if (story !== undefined && world !== undefined) throw usage('--story and --world do not go together.')
   if (world !== undefined) {
+    if (isCrowdWorldName(world)) return seed => CROWD_WORLDS[world].plan(seed)
     if (!isPlaybackWorldName(world)) throw usage(`There is no world "${world}".`)
     return seed => PLAYBACK_WORLDS[world].plan(seed)
   }
   if (story === undefined) return undefined
   if (!isStoryName(story)) throw usage(`There is no story "${story}".`)
   return () => STORIES[story]().plan()
+}
+
+function crowdOf({ world }: { readonly world?: string }): CrowdWorldName | undefined {
+  return world !== undefined && isCrowdWorldName(world) ? world : undefined
 }
 
 function parseStrictly(argv: readonly string[]) {

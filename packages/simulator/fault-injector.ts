@@ -33,6 +33,9 @@ export class FaultInjector {
       case 'peer-crash':
         this.#crash(fault)
         return
+      case 'peers-killed':
+        this.#kill(fault)
+        return
       case 'peer-slow':
         this.#slowDown(fault)
         return
@@ -77,6 +80,13 @@ export class FaultInjector {
     if (peer?.process === undefined) return
     peer.crash(fault)
     this.#world.clock.at(fault.until, () => peer.start())
+  }
+
+  #kill({ peerIds, count, isSilent }: FaultOf<'peers-killed'>): void {
+    const { peers, origin } = this.#world
+    const served = peerIds.filter(peerId => origin.isServing(peerId)).slice(0, Math.ceil(count / 2))
+    const victims = [...served, ...peerIds.filter(peerId => !served.includes(peerId))].slice(0, count)
+    for (const peerId of victims) peers.get(peerId)?.die(isSilent)
   }
 
   #slowDown(fault: FaultOf<'peer-slow'>): void {

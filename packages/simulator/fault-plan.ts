@@ -1,6 +1,6 @@
 // What goes wrong in a world, when and for how long, as plain data with a sentence for people.
 // Not the doing: fault-injector.ts does it to the running world. Not the drawing: world-draw.ts.
-// Invariant: every fault ends; `endOf` says when, and a world heals only after the last.
+// Invariant: every fault ends, save that the dead stay dead; `endOf` says when, and a world heals only after the last.
 
 import type { PeerId, SongId } from '@evastream/core/ids'
 import type { Millis } from '@evastream/core/units'
@@ -13,6 +13,14 @@ interface Lasting {
 
 export type Fault =
   | (Lasting & { readonly kind: 'peer-crash'; readonly peerId: PeerId; readonly isSilent: boolean; readonly keepsStore: boolean })
+  /** For good: so many of these, first those whom the origin is sending to (half of them at most), then in the order of the list. */
+  | {
+      readonly kind: 'peers-killed'
+      readonly at: Millis
+      readonly peerIds: readonly PeerId[]
+      readonly count: number
+      readonly isSilent: boolean
+    }
   | (Lasting & { readonly kind: 'peer-slow'; readonly peerId: PeerId; readonly factor: number })
   | { readonly kind: 'connections-cut'; readonly at: Millis; readonly peerId: PeerId }
   | (Lasting & { readonly kind: 'partition'; readonly peerIds: readonly PeerId[] })
@@ -34,6 +42,8 @@ export function faultSentence(fault: Fault): string {
   switch (fault.kind) {
     case 'peer-crash':
       return `${when} ${fault.peerId} ${fault.isSilent ? 'loses power' : 'crashes'}, back at ${seconds(fault.until)} ${fault.keepsStore ? 'with its chunks' : 'with nothing'}`
+    case 'peers-killed':
+      return `${when} ${fault.count} of ${fault.peerIds.length} peers ${fault.isSilent ? 'lose power' : 'are killed'} for good`
     case 'peer-slow':
       return `${when} the link of ${fault.peerId} becomes ${fault.factor} times slower until ${seconds(fault.until)}`
     case 'connections-cut':

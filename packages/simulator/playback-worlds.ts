@@ -2,12 +2,13 @@
 // Not what is good enough (bench/playback has the bars) and not stories with one point each (stories.ts).
 // Invariant: the same name and seed give the same world; links are what the description says.
 
-import { parsePeerId, parseSongId, type SongId } from '@evastream/core/ids'
+import { parsePeerId, type SongId } from '@evastream/core/ids'
 import { type Random, seededRandom } from '@evastream/core/random'
-import { KIB, MINUTE_MS, type Millis, SECOND_MS } from '@evastream/core/units'
+import { MINUTE_MS, SECOND_MS } from '@evastream/core/units'
 import type { Fault } from './fault-plan.ts'
 import type { Manner } from './simulated-adversary.ts'
 import type { LinkPlan } from './simulated-network.ts'
+import { aWorld, link, musicBytes, near, aPeer as peerWith, READS_ALL_MS, song as songOfSize, withServicesNear } from './world-parts.ts'
 import type { ListenPlan, PeerPlan, SongPlan, WorldPlan } from './world-plan.ts'
 
 export interface PlaybackWorld {
@@ -16,40 +17,24 @@ export interface PlaybackWorld {
   plan(seed: number): WorldPlan
 }
 
-const MBIT_BYTES_PER_SECOND = 125_000
-/** Half of a way of 10 ms: every round trip between two hosts is 20 ms. */
-const LATENCY_MS = 5
-const NEAR_LATENCY_MS = 0.05
-const CHUNK_SIZE_BYTES = 256 * KIB
 /** 320 and 128 kbit/s. */
 const FULL_RATE_BYTES_PER_SECOND = 40_000
 const LEAN_RATE_BYTES_PER_SECOND = 16_000
-const ORIGIN_REQUESTS_MAX = 256
-const ORIGIN_DELAY_MS = 2
 /** Players as they are: one that reads a little ahead, one that fills a buffer, and one that takes all it can get. */
-const READ_AHEADS_MS = [2 * SECOND_MS, 30 * SECOND_MS, 60 * MINUTE_MS]
+const READ_AHEADS_MS = [2 * SECOND_MS, 30 * SECOND_MS, READS_ALL_MS]
 
 const HOME = link(10, 10)
 
-function link(downMbit: number, upMbit: number): LinkPlan {
-  const [downBytesPerSecond, upBytesPerSecond] = [downMbit * MBIT_BYTES_PER_SECOND, upMbit * MBIT_BYTES_PER_SECOND]
-  return { upBytesPerSecond, downBytesPerSecond, latencyMs: LATENCY_MS }
-}
-
 function song(number: number, durationMs: number, byteRateBytesPerSecond = FULL_RATE_BYTES_PER_SECOND): SongPlan {
-  const fileSize = Math.round((durationMs / SECOND_MS) * byteRateBytesPerSecond)
-  const shape = { fileSize, chunkSize: CHUNK_SIZE_BYTES, chunkCount: Math.ceil(fileSize / CHUNK_SIZE_BYTES) }
-  return { songId: parseSongId(`song-${number}`), shape, byteRateBytesPerSecond, hasBlockHashes: true }
+  return songOfSize(number, musicBytes(durationMs, byteRateBytesPerSecond), byteRateBytesPerSecond)
 }
 
 function album(count: number, durationMs: number): SongPlan[] {
   return Array.from({ length: count }, (_, index) => song(index + 1, durationMs))
 }
 
-/** An honest peer that knows nothing yet. */
 function aPeer(name: string, words: Partial<Omit<PeerPlan, 'peerId'>> = {}): PeerPlan {
-  const machine = { slotsMax: 4, storeDelayMs: 2, connectionsMax: 30, timerLagMs: 0, tellsOwnHangUps: true }
-  return { peerId: parsePeerId(name), link: HOME, joinsAt: 0, ...machine, songs: [], listens: [], ...words }
+  return peerWith(name, { link: HOME, ...words })
 }
 
 function aHolder(name: string, songs: readonly SongPlan[], peerLink = HOME): PeerPlan {
@@ -64,20 +49,6 @@ function aHolder(name: string, songs: readonly SongPlan[], peerLink = HOME): Pee
 /** Plays the song from its start, some time after the peer is up and known to the tracker. */
 function aPlay(songId: SongId, startsAfterMs: number, random: Random): ListenPlan {
   return { songId, startsAfterMs, fromBytes: 0, jumps: [], readAheadMs: random.pick(READ_AHEADS_MS) ?? SECOND_MS }
-}
-
-interface WorldWords extends Pick<WorldPlan, 'songs' | 'peers'> {
-  readonly lastsMs: Millis
-  readonly originMbit?: number
-  readonly adversaries?: WorldPlan['adversaries']
-  readonly faults?: readonly Fault[]
-}
-
-function aWorld({ songs, peers, lastsMs, originMbit = 100, adversaries = [], faults = [] }: WorldWords): WorldPlan {
-  const services = link(1000, 1000)
-  const origin = { link: link(originMbit, originMbit), requestsMax: ORIGIN_REQUESTS_MAX, firstByteDelayMs: ORIGIN_DELAY_MS }
-  const all = { songs, peers, adversaries, origin, tracker: { link: services }, metadata: { link: services }, faults }
-  return { ...all, healsAt: lastsMs, endsAt: lastsMs, engine: {} }
 }
 
 /** Peers that press play on one song, so many after another, a while apart. */
@@ -165,7 +136,7 @@ function originStops(seed: number): WorldPlan {
   const one = song(1, 3 * MINUTE_MS)
   const make = (startsAfterMs: number, index: number): PeerPlan => {
     const play = aPlay(one.songId, startsAfterMs, random)
-    return aPeer(`peer-${index + 1}`, { listens: [index === 0 ? { ...play, readAheadMs: 60 * MINUTE_MS } : play] })
+    return aPeer(`peer-${index + 1}`, { listens: [index === 0 ? { ...play, readAheadMs: READS_ALL_MS } : play] })
   }
   const trouble = seed % 2 === 0 ? 'refuses' : 'is-silent'
   const stop: Fault = { kind: 'origin-trouble', trouble, at: MINUTE_MS, until: 60 * MINUTE_MS }
@@ -200,15 +171,11 @@ function crowd(seed: number): WorldPlan {
 function sixTogether(seed: number): WorldPlan {
   const random = seededRandom(seed)
   const one = song(1, 500 * SECOND_MS, LEAN_RATE_BYTES_PER_SECOND)
-  const near = (plan: LinkPlan): LinkPlan => ({ ...plan, latencyMs: NEAR_LATENCY_MS })
   const peers = Array.from({ length: 6 }, (_, index) => {
-    const listen = { ...aPlay(one.songId, SECOND_MS + random.below(50), random), readAheadMs: 60 * MINUTE_MS }
+    const listen = { ...aPlay(one.songId, SECOND_MS + random.below(50), random), readAheadMs: READS_ALL_MS }
     return aPeer(`peer-${index + 1}`, { link: near(link(50, 20)), listens: [listen] })
   })
-  const world = aWorld({ songs: [one], peers, originMbit: 50, lastsMs: 10 * MINUTE_MS })
-  const { origin, tracker, metadata } = world
-  const nearBy = <T extends { readonly link: LinkPlan }>(service: T): T => ({ ...service, link: near(service.link) })
-  return { ...world, origin: nearBy(origin), tracker: nearBy(tracker), ...(metadata === undefined ? {} : { metadata: nearBy(metadata) }) }
+  return withServicesNear(aWorld({ songs: [one], peers, originMbit: 50, lastsMs: 10 * MINUTE_MS }))
 }
 
 export const PLAYBACK_WORLDS = Object.freeze({

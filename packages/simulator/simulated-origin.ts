@@ -91,6 +91,12 @@ export class SimulatedOrigin {
     return () => this.#end(fetch, () => {})
   }
 
+  /** Whether something is being sent to the host of this name. */
+  isServing(name: string): boolean {
+    for (const { asker, isServed } of this.#fetches) if (isServed && asker.name === name) return true
+    return false
+  }
+
   #arrived(fetch: Fetch): void {
     if (fetch.isOver) return
     this.requestCount++

@@ -28,6 +28,7 @@ export class SimulatedPeer {
   readonly #options: SimulatedPeerOptions
   #process: PeerProcess | undefined
   #hasLeft = false
+  #isDead = false
 
   constructor(deps: SimulatedPeerDeps, options: SimulatedPeerOptions) {
     this.plan = options.plan
@@ -38,6 +39,11 @@ export class SimulatedPeer {
   /** The process now running, if one is. */
   get process(): PeerProcess | undefined {
     return this.#process
+  }
+
+  /** It was killed for good. */
+  get isDead(): boolean {
+    return this.#isDead
   }
 
   join(): void {
@@ -59,6 +65,13 @@ export class SimulatedPeer {
   leave(): void {
     this.#hasLeft = true
     this.#end('politely')
+  }
+
+  /** Its process ends and no other comes. */
+  die(isSilent: boolean): void {
+    this.#isDead = true
+    this.#hasLeft = true
+    this.#end(isSilent ? 'silently' : 'crash')
   }
 
   crash(options: { readonly isSilent: boolean; readonly keepsStore: boolean }): void {
@@ -88,10 +101,10 @@ export class SimulatedPeer {
 
   #wishes(): { readonly song: SongPlan; readonly fromChunk: number }[] {
     if (this.#hasLeft) return []
-    return this.plan.songs.flatMap(({ songId, interest }) => {
-      const song = this.#options.songs.find(candidate => candidate.songId === songId)
-      const fromChunk = interest === 'seed' ? 0 : this.#process?.wantedFromChunk(songId)
-      return song === undefined || fromChunk === undefined ? [] : [{ song, fromChunk }]
+    return this.#options.songs.flatMap(song => {
+      const isSeeded = this.plan.songs.some(({ songId, interest }) => songId === song.songId && interest === 'seed')
+      const fromChunk = isSeeded ? 0 : this.#process?.wantedFromChunk(song.songId)
+      return fromChunk === undefined ? [] : [{ song, fromChunk }]
     })
   }
 

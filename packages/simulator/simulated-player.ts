@@ -79,9 +79,9 @@ export class SimulatedPlayer {
     if (this.#state === 'over') return undefined
     const positions = this.#jumpsAhead.map(({ toBytes }) => toBytes)
     if (this.#state !== 'before') positions.push(this.#toldBytes)
-    const { fileSize, chunkSize, chunkCount } = this.#deps.song.shape
-    const first = Math.min(...positions)
-    return first >= fileSize ? chunkCount : Math.floor(first / chunkSize)
+    const { fileSize, chunkSize } = this.#deps.song.shape
+    // Who has read all is waited for until the last chunk is stored.
+    return Math.floor(Math.min(...positions, fileSize - 1) / chunkSize)
   }
 
   /** More verified bytes of the song are here. */

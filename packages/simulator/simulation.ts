@@ -56,6 +56,8 @@ export interface Outcome {
   /** Every play, in the order of pressing. */
   readonly plays: readonly PlayRecord[]
   readonly faults: readonly string[]
+  /** Who was killed for good. */
+  readonly dead: ReadonlySet<PeerId>
   readonly peers: ReadonlyMap<PeerId, PeerAccount>
   /** Scheduler steps: the cost of the run, independent of the machine. */
   readonly stepCount: number
@@ -117,6 +119,7 @@ interface Remains {
 function outcomeOf({ seed, plan, ledger, playBook, simulated, violations }: Remains): Outcome {
   const missing = [...simulated.peers.values()].flatMap(peer => peer.missing())
   const { wastedByReason, faults, accounts: peers, stepCount, lastStoredAt } = ledger
+  const dead = new Set([...simulated.peers].flatMap(([peerId, { isDead }]) => (isDead ? [peerId] : [])))
   assert(simulated.clock.now() <= plan.endsAt, 'a run went on past its end')
   return {
     seed,
@@ -135,6 +138,7 @@ function outcomeOf({ seed, plan, ledger, playBook, simulated, violations }: Rema
     banCount: ledger.total('banCount'),
     plays: playBook.plays,
     faults,
+    dead,
     peers,
     stepCount,
   }
