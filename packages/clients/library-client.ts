@@ -11,9 +11,10 @@ import {
   LibrarySongs,
   type LibrarySongsQuery,
 } from '@evastream/protocol/library-http'
-import { type ReplyCheck, replyCheck, ServiceCaller, type ServiceCallOptions } from './service-call.ts'
+import { type SchemaCheck, schemaCheck } from '@evastream/service-kit/schema-check'
+import { ServiceCaller, type ServiceCallOptions } from './service-call.ts'
 
-const checks = { songs: replyCheck(LibrarySongs), albums: replyCheck(LibraryAlbums), artists: replyCheck(LibraryArtists) }
+const checks = { songs: schemaCheck(LibrarySongs), albums: schemaCheck(LibraryAlbums), artists: schemaCheck(LibraryArtists) }
 
 export class LibraryClient {
   readonly #caller: ServiceCaller
@@ -41,7 +42,7 @@ export class LibraryClient {
     await this.#caller.close()
   }
 
-  async #page<T>(name: string, wanted: object, check: ReplyCheck<T>): Promise<T> {
+  async #page<T>(name: string, wanted: object, check: SchemaCheck<T>): Promise<T> {
     const query = new URLSearchParams()
     for (const [field, value] of Object.entries(wanted)) if (value !== undefined) query.set(field, String(value))
     return this.#caller.json(check, { method: 'GET', path: `${LIBRARY_PATH}/${name}${query.size === 0 ? '' : `?${query}`}` })

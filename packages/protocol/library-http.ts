@@ -2,7 +2,8 @@
 // Not manifests (metadata-http.ts): nothing here says how a song is fetched.
 // Invariant: a page is a slice of one order; `total` counts what matches, whatever the slice.
 
-import { type Static, Type } from 'typebox'
+import type { Static } from 'typebox'
+import { Type } from './json-schema.ts'
 import { TEXT_LENGTH_MAX } from './metadata-http.ts'
 
 /** Followed by `songs`, `albums` or `artists`; the peer passes the same on below `/api`. */
