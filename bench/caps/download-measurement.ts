@@ -22,13 +22,13 @@ export async function measureDownload(town: BenchTown, { limit, source }: Downlo
   const songs = [await town.publish(Math.ceil((limit * 20) / CHUNK_SIZE_BYTES) * CHUNK_SIZE_BYTES)]
   // Of a song that nobody holds, everything comes from the origin.
   if (source === 'both') songs.push(await town.publish(Math.ceil((limit * 20) / CHUNK_SIZE_BYTES) * CHUNK_SIZE_BYTES))
-  const holder = source === 'origin' ? undefined : await town.startPeer(`holder-${number}`, [`--song.id=${songs[0]}`])
+  const holder = source === 'origin' ? undefined : await town.startPeer(`holder-${number}`, { flags: [`--song.id=${songs[0]}`] })
   if (holder !== undefined) await town.whenComplete(holder, songs[0] ?? '')
   const ports = [town.originPort, ...(holder === undefined ? [] : [(await town.status(holder)).uploadPort])]
   const received = new ReceivedBytes(ports)
   await received.forget()
   const wanted = songs.map(songId => `--song.id=${songId}`)
-  const listener = await town.startPeer(`listener-${number}`, [...wanted, `--download-limit=${limit}`])
+  const listener = await town.startPeer(`listener-${number}`, { flags: [...wanted, `--download-limit=${limit}`] })
   const samples = await sampled(() => received.total(), { forMs: MEASURED_MS, everyMs: 100 })
   await town.stopPeer(listener)
   if (holder !== undefined) await town.stopPeer(holder)

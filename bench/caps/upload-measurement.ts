@@ -23,7 +23,7 @@ let songId: string | undefined
 
 export async function measureUpload(town: BenchTown, { limit, receivers }: UploadWish): Promise<RateFigures> {
   songId ??= await town.publish(SONG_SIZE_BYTES)
-  const peer = await town.startPeer('seeder', [`--song.id=${songId}`, `--upload-limit=${limit}`])
+  const peer = await town.startPeer('seeder', { flags: [`--song.id=${songId}`, `--upload-limit=${limit}`] })
   await town.whenComplete(peer, songId)
   const { uploadPort } = await town.status(peer)
   const meters = await Promise.all(Array.from({ length: receivers }, (_, index) => Receiver.connect(uploadPort, songId ?? '', index)))

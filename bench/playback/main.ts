@@ -3,8 +3,10 @@
 // Invariant: the exit code is the command's.
 
 import { fileURLToPath } from 'node:url'
+import { endOnSignals } from '../scratch-place.ts'
 import { playbackCommand } from './playback-command.ts'
 
+endOnSignals()
 process.exitCode = await playbackCommand(process.argv.slice(2), {
   stdout: text => process.stdout.write(text),
   stderr: text => process.stderr.write(text),

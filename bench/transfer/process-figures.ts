@@ -6,27 +6,32 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { assert } from '@evastream/core/assert'
 import { MIB } from '@evastream/core/units'
-import type { ServiceProcess } from '../../apps/evastream/demo/service-process.ts'
 
 const KIB_PER_MIB = 1024
-/** Of /proc/PID/stat, counted behind the name: user time, and system time after it. */
+/** Of /proc/PID/stat, counted behind the name: user time, system time, and the same of children that were waited for. */
 const USER_TIME_FIELD = 11
+const TIME_FIELD_COUNT = 4
 
 const ticksPerSecond = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }))
 
-export function cpuSecondsOf(process: ServiceProcess): number {
+export interface Countable {
+  readonly pid: number | undefined
+}
+
+/** Its own time, and that of its children that have ended. */
+export function cpuSecondsOf(process: Countable): number {
   const fields =
     readFileSync(`/proc/${pidOf(process)}/stat`, 'utf8')
       .split(') ')
       .at(-1)
       ?.split(' ') ?? []
-  const ticks = Number(fields[USER_TIME_FIELD]) + Number(fields[USER_TIME_FIELD + 1])
+  const ticks = fields.slice(USER_TIME_FIELD, USER_TIME_FIELD + TIME_FIELD_COUNT).reduce((sum, field) => sum + Number(field), 0)
   assert(Number.isFinite(ticks), 'the kernel tells how long a process ran')
   return ticks / ticksPerSecond
 }
 
 /** The most memory it has had at once. */
-export function peakMemoryBytesOf(process: ServiceProcess): number {
+export function peakMemoryBytesOf(process: Countable): number {
   const kib = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pidOf(process)}/status`, 'utf8'))?.[1]
   assert(kib !== undefined, 'the kernel tells how much memory a process had')
   return (Number(kib) / KIB_PER_MIB) * MIB
@@ -37,7 +42,7 @@ export function machineLoad(): number {
   return Number(readFileSync('/proc/loadavg', 'utf8').split(' ')[0])
 }
 
-function pidOf({ pid }: ServiceProcess): number {
+function pidOf({ pid }: Countable): number {
   assert(pid !== undefined, 'the process was started')
   return pid
 }

@@ -21,6 +21,7 @@ export interface TransferFigures {
   readonly seconds: number
   /** Of all processes, for each 1e9 bytes that one of the peers wanted. */
   readonly cpuSecondsPerGb: number
+  /** By the origin's own count of what it sent. */
   readonly originCopies: number
   readonly wastedRatio: number
   /** Of the peer that had most. */
@@ -38,16 +39,20 @@ export async function measureTransfer(town: BenchTown, crowd: Crowd): Promise<Tr
     profileDirectory === undefined ? [] : ['sh', '-c', `n=$1; shift; exec $n --cpu-prof --cpu-prof-dir=${profileDirectory} $@`, 'sh']
   const songId = await town.publish(songBytes)
   const peers = await Promise.all(
-    Array.from({ length: peerCount }, (_, index) => town.startPeer(`${songId}-peer-${index + 1}`, [], index === 0 ? profiled : [])),
+    Array.from({ length: peerCount }, (_, index) =>
+      town.startPeer(`${songId}-peer-${index + 1}`, { through: index === 0 ? profiled : [] }),
+    ),
   )
   await new Promise<void>(resolve => void systemTimers.after(SETTLE_MS, resolve))
   const processes = [...town.services, ...peers]
+  const sentBefore = await town.originSentBytes()
   const before = processes.map(cpuSecondsOf)
   const startedAt = systemClock.now()
   await Promise.all(peers.map(peer => fetch(`${peer.url}/api/songs/${songId}/download`, { method: 'POST' })))
   await Promise.all(peers.map(peer => whenComplete(town, peer)))
   const seconds = (systemClock.now() - startedAt) / 1000
   const spent = processes.map((process, index) => cpuSecondsOf(process) - (before[index] ?? 0))
+  const originBytes = (await town.originSentBytes()) - sentBefore
   const peakPeerBytes = Math.max(...peers.map(peakMemoryBytesOf))
   const statuses = await Promise.all(peers.map(peer => town.status(peer)))
   await Promise.all(peers.map(peer => town.stopPeer(peer)))
@@ -56,7 +61,7 @@ export async function measureTransfer(town: BenchTown, crowd: Crowd): Promise<Tr
   return {
     seconds,
     cpuSecondsPerGb: sum(spent) / (wantedBytes / 1e9),
-    originCopies: sum(statuses.map(({ received }) => received.originBytes)) / songBytes,
+    originCopies: originBytes / songBytes,
     wastedRatio: sum(statuses.map(({ wastedBytes }) => wastedBytes)) / wantedBytes,
     peakPeerBytes,
     cpuSeconds: Object.fromEntries(processes.map(({ name }, index) => [name, spent[index] ?? 0])),

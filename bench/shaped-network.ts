@@ -2,9 +2,11 @@
 // Not the machine's own network: the bridge lives in a namespace too, and nothing outside these is touched.
 // Invariant: `close` removes every namespace that `open` made, and with them their links.
 
-import { execFile } from 'node:child_process'
+import { execFile, spawnSync } from 'node:child_process'
 import { promisify } from 'node:util'
 import { toEvaError } from '@evastream/core/errors'
+import type { BenchHost } from './bench-host.ts'
+import { atExit } from './scratch-place.ts'
 
 const run = promisify(execFile)
 
@@ -14,24 +16,21 @@ export interface HostPlan {
   readonly downMbit: number
 }
 
-export interface ShapedHost {
-  readonly name: string
-  readonly address: string
-  /** What stands before a command that runs on the host. */
-  readonly through: readonly string[]
-}
-
 /** Enough for a link to send at its rate between two looks of the kernel's clock, little against what a run sends. */
 const BURST = '64kb'
 const QUEUE_MS = 200
 
 export class ShapedNetwork {
-  readonly hosts: readonly ShapedHost[]
+  readonly hosts: readonly BenchHost[]
   readonly #namespaces: readonly string[]
+  readonly #forget: () => void
 
-  private constructor(hosts: readonly ShapedHost[], namespaces: readonly string[]) {
+  private constructor(hosts: readonly BenchHost[], namespaces: readonly string[]) {
     this.hosts = hosts
     this.#namespaces = namespaces
+    this.#forget = atExit(() => {
+      for (const namespace of namespaces) spawnSync('ip', ['netns', 'delete', namespace])
+    })
   }
 
   /** Why there can be none here; undefined when there can. */
@@ -98,6 +97,7 @@ export class ShapedNetwork {
 
   async close(): Promise<void> {
     for (const namespace of this.#namespaces) await run('ip', ['netns', 'delete', namespace]).catch(toEvaError)
+    this.#forget()
   }
 }
 

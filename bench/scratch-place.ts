@@ -1,0 +1,31 @@
+// What a bench must not leave behind, whatever ends it: its scratch directory, and acts that undo what it did to the machine.
+// Not the usual way out: whoever made something removes it itself, and waits for that.
+// Invariant: each act runs once, at the latest when this process ends by itself or by a signal that can be heard.
+
+import { rmSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+/** Runs `act` if this process ends before the returned function was called. It must not wait for anything. */
+export function atExit(act: () => void): () => void {
+  process.once('exit', act)
+  return () => void process.off('exit', act)
+}
+
+/** A signal ends this process by the way on which acts of `atExit` run. */
+export function endOnSignals(): void {
+  for (const [signal, number] of [['SIGINT', 2] as const, ['SIGTERM', 15] as const]) process.once(signal, () => process.exit(128 + number))
+}
+
+/** @returns what `use` made of a directory that is gone afterwards. */
+export async function inScratchPlace<T>(use: (directory: string) => Promise<T>): Promise<T> {
+  const directory = await mkdtemp(join(tmpdir(), 'evastream-bench-'))
+  const forget = atExit(() => rmSync(directory, { recursive: true, force: true }))
+  try {
+    return await use(directory)
+  } finally {
+    await rm(directory, { recursive: true, force: true })
+    forget()
+  }
+}
