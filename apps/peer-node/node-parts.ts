@@ -35,6 +35,7 @@ import { SongFinder } from './song-finder.ts'
 import { SongLibrary } from './song-library.ts'
 import { makeStorageParts } from './storage-parts.ts'
 import { TransferLedger } from './transfer-ledger.ts'
+import type { TransferNews } from './transfer-news.ts'
 import type { UploadServer } from './upload-server.ts'
 import { VerifiedAudio } from './verified-audio.ts'
 import { DeadlineTimer } from './wake-timer.ts'
@@ -87,7 +88,7 @@ export async function makeNodeParts(deps: PeerNodeDeps, { config, identity, peer
   const events = makeEvents({ timers, ledger, network, uploads })
   const scout = new PeerScout({ tracker, clock, log, introduce: peer => void network.introduce(peer) })
   const told = { news: () => news, plays: () => plays, audio: () => audio }
-  const coordinator = makeCoordinator({ ...deps, ...told, config, origin: clients.origin, network, uploads, scout, store, ledger, buffers })
+  const coordinator = makeCoordinator({ ...deps, ...told, ...sharing, config, origin: clients.origin, scout, store, ledger, buffers })
   const playbackDeps = { ...deps, registry, store, coordinator, playStarted: (songId: SongId) => queue.playStarted(songId) }
   const { audio, plays, playback } = makePlaybackParts(playbackDeps)
   network.listen(coordinator.peers)
@@ -136,6 +137,7 @@ interface CoordinatorPartsDeps extends PeerNodeDeps {
   readonly store: ChunkStore
   readonly ledger: TransferLedger
   readonly buffers: ChunkBuffers
+  readonly transfers: TransferNews
   /** Made later. */
   news(): ChunkNews
   plays(): PlayLog
@@ -153,6 +155,7 @@ function makeCoordinator({
   news,
   plays,
   audio,
+  transfers,
   ...parts
 }: CoordinatorPartsDeps) {
   return new DownloadCoordinator({
@@ -164,7 +167,10 @@ function makeCoordinator({
     log,
     makeTimer: wake => new DeadlineTimer({ clock, timers, wake }),
     chunkStored: stored => news().chunkStored(stored),
-    chunkVerified: verified => plays().chunkVerified(verified),
+    chunkVerified: verified => {
+      plays().chunkVerified(verified)
+      transfers.note(verified)
+    },
     chunkArriving: (songId, chunkId) => news().chunkArriving(songId, chunkId),
     arrivalEnded: (songId, chunkId) => news().arrivalEnded(songId, chunkId),
     audioArrived: songId => audio().arrived(songId),

@@ -21,6 +21,7 @@ import type { SongLibrary } from './song-library.ts'
 import { TrackerHoldings } from './tracker-holdings.ts'
 import { TrackerScope } from './tracker-scope.ts'
 import type { TransferLedger } from './transfer-ledger.ts'
+import { TransferNews } from './transfer-news.ts'
 import { UploadCap } from './upload-cap.ts'
 import { UploadServer } from './upload-server.ts'
 import { UploadUsageFile } from './upload-usage-file.ts'
@@ -75,20 +76,22 @@ export async function makeSharingParts(deps: SharingPartsDeps, { config, identit
     { ...deps, limits, mayDial: host => scope.mayDial(host), onBytesWasted: sizeBytes => ledger.wasted(sizeBytes, 'late') },
     { ownPeerId: peerId },
   )
-  const tracker = trackerPort(deps.tracker, { config, limits, scope })
+  const transfers = new TransferNews({ ledger })
+  const tracker = trackerPort(deps.tracker, { config, limits, scope, transfers })
   const announcer = new ChunkAnnouncer({ ...deps, tracker, random: deps.random.fork() })
   const heldOf = ({ songId }: { readonly songId: SongId }) => [songId, store.heldChunks(songId)] as const
   const holdings = new TrackerHoldings({ announcer, held: () => library().list().map(heldOf) })
-  return { scope, cap, uploads, network, tracker, announcer, holdings }
+  return { scope, cap, uploads, network, tracker, announcer, holdings, transfers }
 }
 
 interface TrackerPortOptions {
   readonly config: PeerNodeConfig
   readonly limits: ConnectionLimits
   readonly scope: TrackerScope
+  readonly transfers: TransferNews
 }
 
-function trackerPort(client: TrackerClient, { config, limits, scope }: TrackerPortOptions): TrackerPort {
+function trackerPort(client: TrackerClient, { config, limits, scope, transfers }: TrackerPortOptions): TrackerPort {
   if (config.sharing === 'off') return absentTracker
   const limit = Math.min(LISTED_PEERS_MAX, limits.dialledMax)
   return {
@@ -97,7 +100,8 @@ function trackerPort(client: TrackerClient, { config, limits, scope }: TrackerPo
       if (config.sharing === 'receive-only') await scope.refresh()
       return client.getPeers(songId, { limit }, signal)
     },
-    notifyChunkAcquired: (songId, chunkIds, signal) => client.notifyChunkAcquired(songId, chunkIds, signal),
+    notifyChunkAcquired: (songId, chunkIds, signal) =>
+      client.notifyChunkAcquired(songId, chunkIds, signal, transfers.take(songId, chunkIds)),
     notifyChunkReleased: (songId, chunkIds, signal) => client.notifyChunkReleased(songId, chunkIds, signal),
   }
 }

@@ -74,11 +74,13 @@ async function settle(): Promise<void> {
   for (let turn = 0; turn < 20; turn++) await Promise.resolve()
 }
 
+const traffic = { originBytes: 1, peerBytes: 2, sentBytes: 3 }
+
 describe('tracker session', () => {
   it('a tracker that answers: registers once, keeps the token, beats every interval, and says goodbye', async () => {
     const stage = new Stage()
     await stage.session.start()
-    expect(stage.requests).toEqual([{ peerId, port: 9001 }])
+    expect(stage.requests).toEqual([{ peerId, port: 9001, traffic }])
     expect(stage.token).toBe('token-1')
     await stage.pass(35_000)
     await stage.session.stop()
@@ -91,7 +93,7 @@ describe('tracker session', () => {
     const stage = new Stage()
     stage.token = 'of-before'
     await stage.session.start()
-    expect(stage.requests).toEqual([{ peerId, port: 9001, token: 'of-before' }])
+    expect(stage.requests).toEqual([{ peerId, port: 9001, token: 'of-before', traffic }])
     await stage.session.stop()
   })
 

@@ -15,6 +15,8 @@ export interface RegistrationRequest {
   readonly port: number
   readonly host?: string
   readonly token?: string
+  /** So that a tracker that did not know this node does not count what came before. */
+  readonly traffic?: HeartbeatStats
 }
 
 export interface RegistrationReply {
@@ -148,7 +150,9 @@ export class TrackerSession {
 
   async #register(): Promise<void> {
     const token = await this.#deps.tokens.read()
-    const request = { ...this.#options, ...(token === undefined ? {} : { token }) }
+    const { originBytes, peerBytes, sentBytes } = this.#deps.stats()
+    const traffic = { originBytes, peerBytes, sentBytes }
+    const request = { ...this.#options, ...(token === undefined ? {} : { token }), traffic }
     const registration = await this.#deps.tracker.register(request, this.#abort.signal)
     if (registration.token !== token) await this.#keepToken(registration.token)
     this.#registration = registration

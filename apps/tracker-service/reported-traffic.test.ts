@@ -18,7 +18,8 @@ function someTraffic(departedMax = 10) {
     table.remove(table.find(peerId))
   }
   const note = (slot: number, report: TrafficReport) => traffic.note(table, slot, report)
-  return { traffic, come, go, note }
+  const begin = (slot: number, report: TrafficReport) => traffic.begin(table, slot, report)
+  return { traffic, come, go, note, begin }
 }
 
 describe('ReportedTraffic', () => {
@@ -30,6 +31,17 @@ describe('ReportedTraffic', () => {
     note(one, { originBytes: 100, peerBytes: 30 })
     note(one, {})
     expect(traffic.total).toEqual({ originBytes: 105, peerBytes: 30, sentBytes: 7, overrides: 2 })
+  })
+
+  it('a peer that this tracker does not know: what it received before it registered is not counted', () => {
+    const { traffic, come, go, note, begin } = someTraffic()
+    begin(come('one'), { originBytes: 1000, peerBytes: 5 })
+    expect(traffic.total).toMatchObject({ originBytes: 0, peerBytes: 0 })
+    go('one')
+    const again = come('one')
+    begin(again, { originBytes: 1010, peerBytes: 5 })
+    note(again, { originBytes: 1011 })
+    expect(traffic.total).toMatchObject({ originBytes: 11, peerBytes: 0 })
   })
 
   it('a peer that started again: its new bytes come on top', () => {

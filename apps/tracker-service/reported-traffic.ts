@@ -34,6 +34,13 @@ export class ReportedTraffic {
     return { ...this.#total }
   }
 
+  /** A peer that registers, with its totals until then: what it received before this tracker knew it is not this tracker's to count. */
+  begin(totals: PeerTotals, slot: PeerSlot, report: TrafficReport): void {
+    const isKnown = NAMES.some((_, index) => totals.totalOf(slot, index) > 0)
+    if (isKnown) this.note(totals, slot, report)
+    else for (const [index, name] of NAMES.entries()) totals.setTotal(slot, index, report[name] ?? 0)
+  }
+
   /** A peer's own totals since it started; what it leaves out has not changed. */
   note(totals: PeerTotals, slot: PeerSlot, report: TrafficReport): void {
     for (let index = 0; index < NAMES.length; index++) {

@@ -22,7 +22,10 @@ import {
   RegisterRequest,
   Registration,
   SwarmParams,
+  SwarmQuery,
   SwarmReply,
+  SwarmsQuery,
+  SwarmsReply,
   TrackerStats,
 } from '@evastream/protocol/tracker-http'
 import type { HttpApp } from '@evastream/service-kit/http-app'
@@ -122,8 +125,21 @@ function addReadingRoutes(app: HttpApp, desk: TrackerDesk): void {
   )
   app.get(
     '/swarms/:songId',
-    { schema: { tags, summary: 'How often each chunk of a song is held', params: SwarmParams, response: { 200: SwarmReply } } },
-    async (request, reply) => reply.header('cache-control', 'no-store').send(desk.swarm(request.params.songId)),
+    {
+      schema: {
+        tags,
+        summary: 'How often each chunk of a song is held, and by whom',
+        params: SwarmParams,
+        querystring: SwarmQuery,
+        response: { 200: SwarmReply },
+      },
+    },
+    async (request, reply) => reply.header('cache-control', 'no-store').send(desk.swarm(request.params.songId, request.query)),
+  )
+  app.get(
+    '/swarms',
+    { schema: { tags, summary: 'The songs with the most peers', querystring: SwarmsQuery, response: { 200: SwarmsReply } } },
+    async (request, reply) => reply.header('cache-control', 'no-store').send(desk.swarms(request.query.limit)),
   )
 }
 

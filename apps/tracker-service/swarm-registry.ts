@@ -111,6 +111,15 @@ export class SwarmRegistry {
     return [...this.#songChunkMap.keys()]
   }
 
+  /** The first `count` songs, with their swarms: those tracked the longest. */
+  *firstSwarms(count: number): Generator<readonly [SongId, Swarm]> {
+    let rest = count
+    for (const entry of this.#songChunkMap) {
+      if (rest-- <= 0) return
+      yield entry
+    }
+  }
+
   /** NONE for an unknown or expired peer. */
   slotOf(peerId: PeerId, at: Millis): PeerSlot {
     this.sweepSome(at)

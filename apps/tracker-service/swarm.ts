@@ -60,6 +60,11 @@ export class Swarm {
     return this.#memberCount === 0 ? undefined : this.#rows[this.#memberCount - 1]
   }
 
+  /** Its first members, `count` at the most: while nobody leaves, the same ones each time. */
+  firstSeats(count: number): Seat[] {
+    return [...this.#rows.subarray(0, Math.min(count, this.#memberCount))]
+  }
+
   /** How many members hold each chunk, in order; a copy. */
   availability(): number[] {
     return [...this.#availability]

@@ -22,7 +22,9 @@ import type {
   PeersQuery,
   RegisterRequest,
   Registration,
+  SwarmQuery,
   SwarmReply,
+  SwarmsReply,
   TrackerStats,
 } from '@evastream/protocol/tracker-http'
 import { judgeAddress } from './address-policy.ts'
@@ -34,6 +36,7 @@ import { checkToken, isTokenOf, tokenDigest, tokenFor } from './peer-token.ts'
 import type { ReachabilityCheck } from './reachability-check.ts'
 import type { ReportedTraffic } from './reported-traffic.ts'
 import type { SongDirectory } from './song-directory.ts'
+import { SwarmPortrait } from './swarm-portrait.ts'
 import type { PeerRecord, SwarmRegistry } from './swarm-registry.ts'
 
 export interface TrackerDeskDeps {
@@ -61,7 +64,7 @@ export interface Caller {
   readonly token: string | undefined
 }
 
-const LEASED_CHUNKS_TOLD_MAX = 1000
+const LISTED_SWARMS_DEFAULT = 20
 
 export class TrackerDesk {
   readonly #deps: TrackerDeskDeps
@@ -69,6 +72,7 @@ export class TrackerDesk {
   readonly #startedAt: Millis
   readonly #leaseDesk: LeaseDesk
   readonly #listing: PeerListing
+  readonly #portrait: SwarmPortrait
   #announcementCount = 0
 
   constructor(deps: TrackerDeskDeps, options: TrackerDeskOptions) {
@@ -77,6 +81,7 @@ export class TrackerDesk {
     this.#startedAt = deps.clock.now()
     this.#leaseDesk = new LeaseDesk(deps)
     this.#listing = new PeerListing(deps)
+    this.#portrait = new SwarmPortrait(deps)
   }
 
   /** @throws EvaError `EVA_PEER_ID_TAKEN`, `EVA_HOST_NOT_ALLOWED`, `EVA_LIMIT_REACHED` */
@@ -90,7 +95,8 @@ export class TrackerDesk {
     if (living !== undefined && !isTokenOf(caller.token, digest => registry.peerRegistry.hasDigest(living.slot, digest)))
       throw new EvaError('EVA_PEER_ID_TAKEN', { details: { peerId } })
     const token = tokenFor(caller.token)
-    registry.admit({ peerId, ...address, port: request.port, tokenDigest: tokenDigest(token) }, at)
+    const { slot } = registry.admit({ peerId, ...address, port: request.port, tokenDigest: tokenDigest(token) }, at)
+    this.#deps.traffic.begin(registry.peerRegistry, slot, request)
     return { peerId, token, bootId, heartbeatIntervalMs, expiresAfterMs, observedHost: address.observedHost }
   }
 
@@ -118,6 +124,8 @@ export class TrackerDesk {
     const peer = this.#speaker(request.peerId, caller)
     const chunksHeld = this.#deps.registry.acquire(peer, { songId, chunkCount }, chunkIds)
     this.#deps.leases.completed(peer.peerId, songId, chunkIds)
+    this.#deps.traffic.note(this.#deps.registry.peerRegistry, peer.slot, request)
+    this.#portrait.noteSources(peer.peerId, songId, { sources: request.sources ?? [], at: this.#deps.clock.now() })
     this.#announcementCount += chunkIds.length
     return { songId, chunksHeld }
   }
@@ -172,16 +180,12 @@ export class TrackerDesk {
   }
 
   /** @throws EvaError `EVA_SONG_NOT_FOUND` for a song that nobody holds or fetches. */
-  swarm(songIdText: string): SwarmReply {
-    const songId = parseSongId(songIdText)
-    const at = this.#deps.clock.now()
-    const swarm = this.#deps.registry.swarm(songId, at)
-    const leased = this.#deps.leases.leasedChunks(songId, at)
-    const chunkCount = swarm?.chunkCount ?? leased?.chunkCount
-    if (chunkCount === undefined) throw new EvaError('EVA_SONG_NOT_FOUND', { details: { songId } })
-    const availability = swarm?.availability() ?? Array.from({ length: chunkCount }, () => 0)
-    const leasedChunks = (leased?.chunkIds ?? []).sort((left, right) => left - right).slice(0, LEASED_CHUNKS_TOLD_MAX)
-    return { songId, chunkCount, peers: swarm?.peerCount ?? 0, completePeers: swarm?.completeCount ?? 0, availability, leasedChunks }
+  swarm(songIdText: string, query: SwarmQuery = {}): SwarmReply {
+    return this.#portrait.of(parseSongId(songIdText), { memberCount: query.members, at: this.#deps.clock.now() })
+  }
+
+  swarms(limit = LISTED_SWARMS_DEFAULT): SwarmsReply {
+    return { swarms: this.#portrait.largest(limit, this.#deps.clock.now()) }
   }
 
   /** The tracker sees for itself; nobody waits for it. */

@@ -192,4 +192,14 @@ describe('TrackerClient: figures', () => {
     expect(await client.stats()).toEqual(stats)
     expect(await client.swarm(songId)).toEqual(swarm)
   })
+
+  it('members and the largest swarms: are asked for by number', async () => {
+    const member = { peerId: 'p', host: '10.0.0.1', port: 1, bitmap: 'gA==', originBytes: 1, peerBytes: 2, sentBytes: 3 }
+    const counts = { songId, chunkCount: 2, peers: 1, completePeers: 0 }
+    const swarm = { ...counts, availability: [1, 0], members: [member], transfers: [{ chunkId: 0, to: 'p', agoMs: 5 }] }
+    const { client, calls } = await aTrackerThat({ '/swarms/song-1': swarm, '/swarms': { swarms: [counts] } })
+    expect(await client.swarm(songId, undefined, 7)).toEqual(swarm)
+    expect(await client.swarms(3)).toEqual({ swarms: [counts] })
+    expect(calls.map(({ path }) => path)).toEqual(['/swarms/song-1?members=7', '/swarms?limit=3'])
+  })
 })

@@ -7,6 +7,7 @@ import { EvaError } from '@evastream/core/errors'
 import { type ChunkId, type PeerId, parsePeerId, type SongId } from '@evastream/core/ids'
 import {
   ANNOUNCED_CHUNKS_MAX,
+  type ChunkAcquiredRequest,
   ChunksReply,
   DeregisterReply,
   HeartbeatReply,
@@ -21,6 +22,7 @@ import {
   PeersReply,
   Registration,
   SwarmReply,
+  SwarmsReply,
   TrackerStats,
 } from '@evastream/protocol/tracker-http'
 import { schemaCheck } from '@evastream/service-kit/schema-check'
@@ -34,6 +36,8 @@ export interface TrackerRegisterRequest {
   readonly host?: string
   /** Of an earlier registration of this id; proves that the id is still ours. */
   readonly token?: string
+  /** What the peer received and sent since it started, and before this tracker knew it. */
+  readonly traffic?: Pick<ToldTransfers, 'originBytes' | 'peerBytes' | 'sentBytes'>
 }
 
 export type TrackerHeartbeat = Omit<HeartbeatRequest, 'peerId'>
@@ -77,6 +81,9 @@ export interface OriginLeases {
 
 export type OriginLeasePace = Pick<OriginLeaseRequest, 'expectedMs' | 'backlogMs'>
 
+/** A peer's totals since it started, and where the chunks of an announcement came from. */
+export type ToldTransfers = Pick<ChunkAcquiredRequest, 'originBytes' | 'peerBytes' | 'sentBytes' | 'sources'>
+
 const checks = {
   registration: schemaCheck(Registration),
   heartbeat: schemaCheck(HeartbeatReply),
@@ -88,6 +95,7 @@ const checks = {
   report: schemaCheck(PeerReportReply),
   stats: schemaCheck(TrackerStats),
   swarm: schemaCheck(SwarmReply),
+  swarms: schemaCheck(SwarmsReply),
 }
 
 export class TrackerClient {
@@ -100,9 +108,9 @@ export class TrackerClient {
 
   /** @throws EvaError `EVA_PEER_ID_TAKEN`, `EVA_HOST_NOT_ALLOWED`, `EVA_LIMIT_REACHED` or a failed call's. */
   async register(request: TrackerRegisterRequest, signal?: AbortSignal): Promise<Registration> {
-    const { peerId, port, host } = request
+    const { peerId, port, host, traffic } = request
     const token = request.token ?? this.#tokenOf(peerId)
-    const body = { peerId, port, ...(host === undefined ? {} : { host }) }
+    const body = { peerId, port, ...(host === undefined ? {} : { host }), ...traffic }
     const registration = await this.#caller.json(checks.registration, { method: 'POST', path: '/register', body, token, signal })
     if (registration.peerId !== peerId) throw this.#caller.invalidReply('it registers another peer')
     this.#identity = { peerId, token: registration.token }
@@ -131,8 +139,8 @@ export class TrackerClient {
   }
 
   /** Any number of chunks; sent in several calls when they are many. @throws EvaError `EVA_SONG_NOT_FOUND`, `EVA_PEER_UNKNOWN`, … */
-  async notifyChunkAcquired(songId: SongId, chunkIds: readonly ChunkId[], signal?: AbortSignal): Promise<void> {
-    await this.#announce('/chunk-acquired', songId, { chunkIds, signal })
+  async notifyChunkAcquired(songId: SongId, chunkIds: readonly ChunkId[], signal?: AbortSignal, told: ToldTransfers = {}): Promise<void> {
+    await this.#announce('/chunk-acquired', songId, { chunkIds, signal, told })
   }
 
   async notifyChunkReleased(songId: SongId, chunkIds: readonly ChunkId[], signal?: AbortSignal): Promise<void> {
@@ -185,9 +193,15 @@ export class TrackerClient {
     return this.#caller.json(checks.stats, { method: 'GET', path: '/stats', signal })
   }
 
-  /** @throws EvaError `EVA_SONG_NOT_FOUND` for a song that nobody holds. */
-  async swarm(songId: SongId, signal?: AbortSignal): Promise<SwarmReply> {
-    return this.#caller.json(checks.swarm, { method: 'GET', path: `/swarms/${encodeURIComponent(songId)}`, signal })
+  /** With so many of its members, if any are wanted. @throws EvaError `EVA_SONG_NOT_FOUND` for a song that nobody holds. */
+  async swarm(songId: SongId, signal?: AbortSignal, members?: number): Promise<SwarmReply> {
+    const query = members === undefined ? '' : `?members=${members}`
+    return this.#caller.json(checks.swarm, { method: 'GET', path: `/swarms/${encodeURIComponent(songId)}${query}`, signal })
+  }
+
+  /** The songs with the most peers, 1 to 50 of them. */
+  async swarms(limit: number, signal?: AbortSignal): Promise<SwarmsReply> {
+    return this.#caller.json(checks.swarms, { method: 'GET', path: `/swarms?limit=${limit}`, signal })
   }
 
   async close(): Promise<void> {
@@ -197,12 +211,13 @@ export class TrackerClient {
   async #announce(
     path: string,
     songId: SongId,
-    told: { readonly chunkIds: readonly ChunkId[]; readonly signal: AbortSignal | undefined },
+    news: { readonly chunkIds: readonly ChunkId[]; readonly signal: AbortSignal | undefined; readonly told?: ToldTransfers },
   ): Promise<void> {
     const { peerId, token } = this.#speaker()
-    for (let first = 0; first < told.chunkIds.length; first += ANNOUNCED_CHUNKS_MAX) {
-      const body = { peerId, songId, chunkIds: told.chunkIds.slice(first, first + ANNOUNCED_CHUNKS_MAX) }
-      await this.#caller.json(checks.chunks, { method: 'POST', path, body, token, signal: told.signal })
+    for (let first = 0; first < news.chunkIds.length; first += ANNOUNCED_CHUNKS_MAX) {
+      const chunkIds = news.chunkIds.slice(first, first + ANNOUNCED_CHUNKS_MAX)
+      const body = { peerId, songId, chunkIds, ...(first === 0 ? news.told : {}) }
+      await this.#caller.json(checks.chunks, { method: 'POST', path, body, token, signal: news.signal })
     }
   }
 

@@ -31,12 +31,20 @@ const Port = Type.Integer({ minimum: 1, maximum: 65_535 })
 const Duration = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description: 'milliseconds' })
 const Opaque = Type.String({ minLength: 1, maxLength: 256 })
 
+/** The totals a peer tells when it registers, with each heartbeat and with what it acquired, counted since that peer started. */
+export const PeerTraffic = {
+  originBytes: Type.Optional(ByteCount),
+  peerBytes: Type.Optional(ByteCount),
+  sentBytes: Type.Optional(ByteCount),
+}
+
 /** `POST /register` */
 export const RegisterRequest = Type.Object(
   {
     peerId: Id,
     port: Port,
     host: Type.Optional(Type.String({ minLength: 1, maxLength: 64, description: 'A claim; counts only where the tracker allows it.' })),
+    ...PeerTraffic,
   },
   strict,
 )
@@ -52,13 +60,6 @@ export const Registration = Type.Object({
 })
 /** The answer to `POST /register`: the token speaks for the peer from here on, the bootId names this life of the tracker. */
 export type Registration = Static<typeof Registration>
-
-/** The totals a peer tells with each heartbeat, counted since that peer started. */
-export const PeerTraffic = {
-  originBytes: Type.Optional(ByteCount),
-  peerBytes: Type.Optional(ByteCount),
-  sentBytes: Type.Optional(ByteCount),
-}
 
 /** `POST /heartbeat` */
 export const HeartbeatRequest = Type.Object(
@@ -87,6 +88,13 @@ export type DeregisterRequest = Static<typeof DeregisterRequest>
 
 export const DeregisterReply = Type.Object({ peerId: Id })
 
+/** The most sources one announcement names: of the chunks that came last. */
+export const TOLD_SOURCES_MAX = 64
+
+/** Where a chunk came from, for those who look at the swarm; most of it, when it came from several. Without `peerId`: from the origin. */
+export const ChunkSourceTold = Type.Object({ chunkId: ChunkNumber, peerId: Type.Optional(Id) }, strict)
+export type ChunkSourceTold = Static<typeof ChunkSourceTold>
+
 /** `POST /chunk-acquired`; exactly one of `chunkId` and `chunkIds`, which the tracker checks. */
 export const ChunkAcquiredRequest = Type.Object(
   {
@@ -94,6 +102,8 @@ export const ChunkAcquiredRequest = Type.Object(
     songId: Id,
     chunkId: Type.Optional(ChunkNumber),
     chunkIds: Type.Optional(Type.Array(ChunkNumber, { minItems: 1, maxItems: ANNOUNCED_CHUNKS_MAX })),
+    sources: Type.Optional(Type.Array(ChunkSourceTold, { maxItems: TOLD_SOURCES_MAX })),
+    ...PeerTraffic,
   },
   strict,
 )
@@ -240,18 +250,65 @@ export const TrackerStats = Type.Object({
 /** What the tracker counted; the byte counts are what peers told it, living and gone, since the tracker started. */
 export type TrackerStats = Static<typeof TrackerStats>
 
+/** The most songs `GET /swarms` lists, members `GET /swarms/{songId}` shows, and transfers it tells. */
+export const LISTED_SWARMS_MAX = 50
+export const SHOWN_MEMBERS_MAX = 64
+export const SHOWN_TRANSFERS_MAX = 64
+
+/** `GET /swarms` */
+export const SwarmsQuery = Type.Object(
+  { limit: Type.Optional(Type.Integer({ minimum: 1, maximum: LISTED_SWARMS_MAX, default: 20 })) },
+  strict,
+)
+
+const swarmCounts = { songId: Id, chunkCount: ChunkCount, peers: Type.Integer({ minimum: 0 }), completePeers: Type.Integer({ minimum: 0 }) }
+
+export const SwarmsReply = Type.Object({ swarms: Type.Array(Type.Object(swarmCounts), { maxItems: LISTED_SWARMS_MAX }) })
+/** The songs with the most peers, the largest first; with very many songs, of those tracked the longest. */
+export type SwarmsReply = Static<typeof SwarmsReply>
+
 /** `GET /swarms/{songId}` */
 export const SwarmParams = Type.Object({ songId: Id }, strict)
+export const SwarmQuery = Type.Object(
+  {
+    members: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: SHOWN_MEMBERS_MAX, description: 'Tell also of so many members, and of the last transfers.' }),
+    ),
+  },
+  strict,
+)
+export type SwarmQuery = Static<typeof SwarmQuery>
+
+export const SwarmMember = Type.Object({
+  peerId: Id,
+  host: Type.String({ minLength: 1, maxLength: 64 }),
+  port: Port,
+  bitmap: Type.String({ maxLength: Math.ceil(CHUNK_COUNT_MAX / 6) + 8, description: 'base64, most significant bit first' }),
+  originBytes: ByteCount,
+  peerBytes: ByteCount,
+  sentBytes: ByteCount,
+})
+/** A peer of a swarm: what it holds of the song, and its totals as it told them, of all songs. */
+export type SwarmMember = Static<typeof SwarmMember>
+
+export const SwarmTransfer = Type.Object({
+  chunkId: ChunkNumber,
+  to: Id,
+  from: Type.Optional(Type.String({ pattern: ID_PATTERN, description: 'Absent: from the origin.' })),
+  agoMs: Type.Integer({ minimum: 0 }),
+})
+export type SwarmTransfer = Static<typeof SwarmTransfer>
 
 export const SwarmReply = Type.Object({
-  songId: Id,
-  chunkCount: ChunkCount,
-  peers: Type.Integer({ minimum: 0 }),
-  completePeers: Type.Integer({ minimum: 0 }),
+  ...swarmCounts,
   availability: Type.Array(Type.Integer({ minimum: 0 }), { maxItems: CHUNK_COUNT_MAX, description: 'Holders of each chunk, in order.' }),
   leasedChunks: Type.Optional(
     Type.Array(ChunkNumber, { maxItems: CHUNK_COUNT_MAX, description: 'Chunks on their way from the origin; the first thousand.' }),
   ),
+  members: Type.Optional(Type.Array(SwarmMember, { maxItems: SHOWN_MEMBERS_MAX })),
+  transfers: Type.Optional(
+    Type.Array(SwarmTransfer, { maxItems: SHOWN_TRANSFERS_MAX, description: 'The newest first, none older than some seconds.' }),
+  ),
 })
-/** How often each chunk of a song is held in the swarm; nobody's address. */
+/** How often each chunk of a song is held in the swarm; nobody's address unless `members` were asked for. */
 export type SwarmReply = Static<typeof SwarmReply>

@@ -29,7 +29,7 @@ interface BoundStatement {
   run(...parameters: unknown[]): { changes: number | bigint; lastInsertRowid: number | bigint }
 }
 
-/** Statements kept compiled; the a catalog has some twenty. */
+/** Statements kept compiled; a catalog has some twenty. */
 const STATEMENTS_MAX = 64
 
 /** @throws EvaError `EVA_STORAGE_FAILED` naming the file, `EVA_STORAGE_FULL`, `EVA_DIRECTORY_LOCKED` */
