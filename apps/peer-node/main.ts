@@ -6,11 +6,12 @@ import { seededRandom } from '@evastream/core/random'
 import type { Logger } from '@evastream/service-kit/logger'
 import { systemClock, systemTimers, systemWallClock } from '@evastream/service-kit/system-clock'
 import { type PeerNodeValues, peerNodeConfig } from './config.ts'
+import type { PageHost } from './page-host.ts'
 import { PeerNode } from './peer-node.ts'
 
-/** A running service which can also be asked to fetch, wait for and export songs. */
-export async function startPeerNode(values: PeerNodeValues, logger: Logger): Promise<PeerNode> {
+/** A running service which can also be asked to fetch, wait for and export songs. `host`: what its page has beside a peer's own. */
+export async function startPeerNode(values: PeerNodeValues, logger: Logger, host: PageHost = {}): Promise<PeerNode> {
   const random = seededRandom(Math.floor(Math.random() * Number.MAX_SAFE_INTEGER))
   const time = { clock: systemClock, wallClock: systemWallClock, timers: systemTimers }
-  return PeerNode.start({ ...time, random, logger }, peerNodeConfig(values))
+  return PeerNode.start({ ...time, random, logger, host }, peerNodeConfig(values))
 }

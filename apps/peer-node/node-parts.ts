@@ -21,9 +21,11 @@ import type { ChunkStore } from './chunk-store.ts'
 import type { PeerNodeConfig } from './config.ts'
 import { CoverShelf } from './cover-shelf.ts'
 import { DownloadCoordinator } from './download-coordinator.ts'
+import { EventTopics } from './event-topics.ts'
 import { listLibrary } from './library-listing.ts'
 import { ManifestCache } from './manifest-cache.ts'
 import { NodeEvents } from './node-events.ts'
+import type { PageHost } from './page-host.ts'
 import type { PeerIdentity } from './peer-identity.ts'
 import type { PeerNetwork } from './peer-network.ts'
 import { PeerScout } from './peer-scout.ts'
@@ -46,6 +48,8 @@ export interface PeerNodeDeps {
   readonly timers: Timers
   readonly random: Random
   readonly logger: Logger
+  /** Absent: the node runs for itself alone. */
+  readonly host?: PageHost
 }
 
 export interface NodePartsOptions {
@@ -114,6 +118,7 @@ export async function makeNodeParts(deps: PeerNodeDeps, { config, identity, peer
     store,
     ...sharing,
     events,
+    topics: new EventTopics({ timers }),
     scout,
     coordinator,
     library,

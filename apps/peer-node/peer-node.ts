@@ -5,10 +5,13 @@
 import { EvaError, toEvaError } from '@evastream/core/errors'
 import type { PeerId, SongId } from '@evastream/core/ids'
 import type { Manifest } from '@evastream/core/manifest'
+import { SECOND_MS } from '@evastream/core/units'
 import type { PeerStatus } from '@evastream/protocol/peer-http'
 import type { RunningService } from '@evastream/service-kit/run-service'
 import type { PeerNodeConfig } from './config.ts'
 import { makeNodeParts, type NodeParts, type PeerNodeDeps } from './node-parts.ts'
+import { findPageDirectory } from './page-directory.ts'
+import { pageAbout } from './page-host.ts'
 import { establishIdentity, type PeerIdentity } from './peer-identity.ts'
 import { PeerTokenFile } from './peer-token-file.ts'
 import { type PlayerServer, startPlayerServer } from './player-server.ts'
@@ -23,6 +26,8 @@ interface MadeNode {
 }
 
 type Stop = readonly [name: string, stop: () => Promise<void> | undefined]
+
+const STATUS_INTERVAL_MS = SECOND_MS
 
 export class PeerNode implements RunningService {
   readonly service = 'peer'
@@ -148,12 +153,10 @@ export class PeerNode implements RunningService {
   async #start(): Promise<void> {
     const { logger } = this.#deps
     const config = this.#config
-    const parts = { ...this.#deps, ...this.#parts }
-    const { uploads, library, scope, keeper } = parts
+    const { uploads, library, scope, keeper } = this.#parts
     const tokens = new PeerTokenFile(this.#identity)
     if (config.sharing === 'on') await uploads.start()
-    const isReady = () => (this.#isStopping ? 'it is shutting down' : undefined)
-    this.#player = await startPlayerServer({ ...parts, isReady, status: () => this.status() }, config)
+    this.#player = await this.#startPlayer()
     if (config.sharing !== 'off') await scope.refresh()
     void library.resume().then(() => keeper.begin())
     if (config.sharing === 'on') {
@@ -167,6 +170,24 @@ export class PeerNode implements RunningService {
     const { peerId, directory } = this.#identity
     logger.info({ peerId, uploadPort: uploads.port, sharing: config.sharing, directory }, 'the peer is up')
     for (const songId of config.songIds) library.seed(songId)
+  }
+
+  #startPlayer(): Promise<PlayerServer> {
+    const { topics } = this.#parts
+    const { host = {} } = this.#deps
+    topics.add({ name: 'status', intervalMs: STATUS_INTERVAL_MS, read: () => [summaryOf(this.status())] })
+    return startPlayerServer(
+      {
+        ...this.#deps,
+        ...this.#parts,
+        isReady: () => (this.#isStopping ? 'it is shutting down' : undefined),
+        status: () => this.status(),
+        about: () => pageAbout(this.peerId, host),
+        pageDirectory: findPageDirectory(),
+        host,
+      },
+      this.#config,
+    )
   }
 
   #makeSession(tokens: PeerTokenFile): TrackerSession {
@@ -205,4 +226,9 @@ export class PeerNode implements RunningService {
       }),
     )
   }
+}
+
+/** Without the songs, of which there may be thousands. */
+function summaryOf({ songs, ...summary }: PeerStatus): Omit<PeerStatus, 'songs'> & { readonly songCount: number } {
+  return { ...summary, songCount: songs.length }
 }

@@ -14,6 +14,8 @@ import { MemoryChunkStore } from '@evastream/testkit/memory-chunk-store'
 import { songFixture } from '@evastream/testkit/song-fixture'
 import { Registry } from 'prom-client'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { addEventRoutes } from './event-routes.ts'
+import { EventTopics } from './event-topics.ts'
 import { NodeEvents } from './node-events.ts'
 import { addPlayerRoutes } from './player-routes.ts'
 
@@ -74,7 +76,8 @@ beforeEach(async () => {
   const playing = { songIds: ['bare'], bufferMs: 9 }
   const ports = { uploadPort: 9, httpPort: 8 }
   const status = () => ({ peerId: 'p', ...ports, sharing, peers, cache, limits, playing, songs: library.list(), ...totals })
-  addPlayerRoutes(app, { library, playback: { recentPlays: () => [] }, events, status }, { allowedOrigins: [] })
+  addPlayerRoutes(app, { library, playback: { recentPlays: () => [] }, status }, { allowedOrigins: [] })
+  addEventRoutes(app, { events, topics: new EventTopics({ timers: clock }) })
 })
 
 afterEach(async () => {

@@ -2,23 +2,20 @@
 // Not reachable from elsewhere: it listens on loopback, and the guard refuses what other web pages send.
 // Invariant: a route decides nothing; it asks the library, the ledger or the store and shapes the answer.
 
-import { EvaError, toEvaError } from '@evastream/core/errors'
+import { toEvaError } from '@evastream/core/errors'
 import { parseSongId } from '@evastream/core/ids'
-import { Type } from '@evastream/protocol/json-schema'
 import { PeerPlays, PeerSongs, PeerStatus, SongParams, SongPin, SongProgress } from '@evastream/protocol/peer-http'
 import { streamPathOf } from '@evastream/protocol/stream-path'
 import type { HttpApp } from '@evastream/service-kit/http-app'
 import { loopbackGuard } from '@evastream/service-kit/loopback-guard'
-import { type NodeEvents, WATCHERS_MAX } from './node-events.ts'
 import type { PlaybackDesk } from './playback-desk.ts'
-import { asUnavailable, RETRY_AFTER_MS } from './service-trouble.ts'
+import { asUnavailable } from './service-trouble.ts'
 import type { SongLibrary } from './song-library.ts'
 import { STREAM_URLS } from './stream-routes.ts'
 
 export interface PlayerRoutesDeps {
   readonly library: Pick<SongLibrary, 'openSong' | 'download' | 'list' | 'manifestOf' | 'statusOf' | 'pin' | 'isPinned'>
   readonly playback: Pick<PlaybackDesk, 'recentPlays'>
-  readonly events: Pick<NodeEvents, 'watch' | 'close'>
   status(): PeerStatus
 }
 
@@ -31,7 +28,6 @@ export function addPlayerRoutes(app: HttpApp, deps: PlayerRoutesDeps, options: {
   app.addHook('onRequest', request => (STREAM_URLS.includes(request.routeOptions.url ?? '') ? audioGuard : guard)(request))
   addApiRoutes(app, deps)
   addPinRoutes(app, deps)
-  addEventRoute(app, deps)
 }
 
 function addApiRoutes(app: HttpApp, { library, playback, status }: PlayerRoutesDeps): void {
@@ -75,21 +71,6 @@ function addPinRoutes(app: HttpApp, { library }: PlayerRoutesDeps): void {
   }
   app.put('/api/songs/:songId/pin', schema('Keep what is here of the song'), async ({ params }) => pin(params.songId, true))
   app.delete('/api/songs/:songId/pin', schema('Keep it no longer than others'), async ({ params }) => pin(params.songId, false))
-}
-
-function addEventRoute(app: HttpApp, { events }: PlayerRoutesDeps): void {
-  const schema = {
-    tags: ['peer'],
-    summary: 'What happens, as Server-Sent Events',
-    querystring: Type.Object({}, { additionalProperties: false }),
-  }
-  app.get('/api/events', { schema }, async (_request, reply) => {
-    const stream = events.watch()
-    if (stream === undefined)
-      throw new EvaError('EVA_LIMIT_REACHED', { details: { what: 'watchers', limit: WATCHERS_MAX, retryAfterMs: RETRY_AFTER_MS } })
-    return reply.headers({ ...NO_STORE, 'content-type': 'text/event-stream' }).send(stream)
-  })
-  app.addHook('preClose', async () => events.close())
 }
 
 function describe(progress: SongProgress, library: PlayerRoutesDeps['library']): PeerSongs['songs'] {

@@ -9,13 +9,26 @@ import type { Logger } from '@evastream/service-kit/logger'
 import { PROGRAM_VERSION } from '@evastream/service-kit/program-version'
 import type { Registry } from 'prom-client'
 import { DEFAULT_HTTP_PORT } from './config.ts'
+import { addEventRoutes, type EventRoutesDeps } from './event-routes.ts'
+import type { EventTopics } from './event-topics.ts'
 import { addLibraryRoutes, type LibraryRoutesDeps } from './library-routes.ts'
+import type { PageHost } from './page-host.ts'
+import { addPageRoutes, type PageRoutesDeps } from './page-routes.ts'
 import { addPlayerRoutes, type PlayerRoutesDeps } from './player-routes.ts'
 import { addPlaylistRoutes, type PlaylistRoutesDeps } from './playlist-routes.ts'
 import { addQueueRoutes, type QueueRoutesDeps } from './queue-routes.ts'
 import { addStreamRoutes, type StreamRoutesDeps } from './stream-routes.ts'
 
-export interface PlayerServerDeps extends LibraryRoutesDeps, PlayerRoutesDeps, PlaylistRoutesDeps, QueueRoutesDeps, StreamRoutesDeps {
+export interface PlayerServerDeps
+  extends PlayerRoutesDeps,
+    EventRoutesDeps,
+    LibraryRoutesDeps,
+    PageRoutesDeps,
+    PlaylistRoutesDeps,
+    QueueRoutesDeps,
+    StreamRoutesDeps {
+  readonly topics: EventTopics
+  readonly host: PageHost
   readonly library: PlayerRoutesDeps['library'] & PlaylistRoutesDeps['library'] & StreamRoutesDeps['library']
   readonly playback: PlayerRoutesDeps['playback'] & StreamRoutesDeps['playback']
   readonly logger: Logger
@@ -46,6 +59,9 @@ export async function startPlayerServer(deps: PlayerServerDeps, options: PlayerS
   addLibraryRoutes(app, deps)
   addPlaylistRoutes(app, deps)
   addQueueRoutes(app, deps)
+  addEventRoutes(app, deps)
+  await addPageRoutes(app, deps)
+  await deps.host.addRoutes?.(app, deps)
   const first = options.httpPort ?? DEFAULT_HTTP_PORT
   const last = options.httpPort === undefined ? first + PORTS_TRIED_MAX - 1 : first
   for (let port = first; ; port++) {

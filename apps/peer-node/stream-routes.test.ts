@@ -94,8 +94,7 @@ beforeEach(async () => {
     sentBytes: 0,
     wastedBytes: 0,
   })
-  const events = { watch: () => undefined, close: () => {} }
-  addPlayerRoutes(app, { library: { ...library, ...songs }, playback, events, status }, options)
+  addPlayerRoutes(app, { library: { ...library, ...songs }, playback, status }, options)
   const cache = { read: async () => undefined }
   const finder = new SongFinder({ library, cache, metadata: { getManifest: library.openSong }, clock })
   addStreamRoutes(app, { library, finder, playback, clock, timers: clock }, options)

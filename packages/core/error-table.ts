@@ -58,6 +58,7 @@ export const ERROR_TABLE = Object.freeze({
     'Send JSON with "content-type: application/json".',
   ),
   EVA_ROUTE_NOT_FOUND: row('caller', 404, false, 'There is nothing at {method} {path}.', "The service's /docs page lists what there is."),
+  EVA_PAGE_NOT_BUILT: row('self', 404, false, 'The page was not built.', 'Run "npm run build" in the repository, then start again.'),
   EVA_METHOD_NOT_ALLOWED: row('caller', 405, false, 'The method {method} is not allowed at {path}.', 'Use one of: {allowed}.'),
   EVA_TOKEN_REQUIRED: row('caller', 401, false, 'This call needs a token and none was sent.', 'Send "authorization: Bearer <token>".'),
   EVA_TOKEN_REJECTED: row(

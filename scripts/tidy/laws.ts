@@ -30,6 +30,7 @@ const FLOORS: Readonly<Record<string, number>> = {
   'apps/origin-server': 6,
   'apps/preprocessor': 6,
   'apps/peer-node': 6,
+  'apps/web': 6,
   'apps/evastream': 7,
   scripts: 8,
   bench: 8,
@@ -40,6 +41,9 @@ const PURE_HOUSES = new Set(['packages/core', 'packages/engine', 'packages/proto
 
 /** The few adapters in which time and chance may enter, besides every app's main.ts. */
 const CLOCK_FILES: ReadonlySet<string> = new Set(['packages/service-kit/system-clock.ts', 'packages/service-kit/token-generator.ts'])
+
+/** What nobody imports and a program or a page begins with. */
+const DOORS: ReadonlySet<string> = new Set(['apps/evastream/main.ts', 'apps/web/main.tsx', 'apps/web/vite.config.ts'])
 
 const AMBIENT =
   /\bDate\.now\b|\bnew Date\(\)|\bMath\.random\b|\bperformance\.now\b|\bsetTimeout\b|\bsetInterval\b|\brandomBytes\b|\brandomUUID\b|\bprocess\.hrtime\b/
@@ -90,7 +94,7 @@ export const words: Law = tree =>
 export const ambient: Law = tree =>
   each(tree, file => {
     const house = workspaceOf(file.path)
-    const isRim = CLOCK_FILES.has(file.path) || (house.startsWith('apps/') && file.path === `${house}/main.ts`)
+    const isRim = CLOCK_FILES.has(file.path) || (house.startsWith('apps/') && /^\/main\.tsx?$/.test(file.path.slice(house.length)))
     if (isRim || isTest(file.path) || !/^(apps|packages)\//.test(house)) return []
     return file.code.split('\n').flatMap((line, index) => {
       const hit = AMBIENT.exec(line)
@@ -146,7 +150,7 @@ export const deadFiles: Law = tree => {
     if (!isTest(file.path) || file.path.startsWith('tests/')) for (const path of file.imports) imported.add(path)
   const importedByTests = new Set([...tree.values()].flatMap(file => file.imports))
   return each(tree, file => {
-    const isDoor = isTest(file.path) || !/^(apps|packages)\//.test(file.path) || file.path === 'apps/evastream/main.ts'
+    const isDoor = isTest(file.path) || !/^(apps|packages)\//.test(file.path) || DOORS.has(file.path)
     const isUsed = file.path.startsWith('packages/testkit/') ? importedByTests.has(file.path) : imported.has(file.path)
     return isDoor || isUsed ? [] : [finding(file, 1, 'is imported by nothing that runs: delete it, or use it')]
   })

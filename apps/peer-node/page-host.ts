@@ -1,0 +1,19 @@
+// What whoever runs the node adds to its page: facts of its own, further routes, further topics.
+// Not the page (page-routes.ts); a node that runs for itself alone adds nothing.
+// Invariant: what is added stands behind the same guard as everything else here.
+
+import type { PeerId } from '@evastream/core/ids'
+import type { PageAbout } from '@evastream/protocol/page-http'
+import type { HttpApp } from '@evastream/service-kit/http-app'
+import { PROGRAM_VERSION } from '@evastream/service-kit/program-version'
+import type { EventTopics } from './event-topics.ts'
+
+export interface PageHost {
+  readonly about?: Partial<Omit<PageAbout, 'version' | 'peerId'>>
+  addRoutes?(app: HttpApp, parts: { readonly topics: EventTopics }): void | Promise<void>
+}
+
+export function pageAbout(peerId: PeerId, { about }: PageHost): PageAbout {
+  const own = { servedBy: 'peer', isDemo: false, operator: null, pricePerGb: null, hasHistory: false } as const
+  return { ...own, ...about, version: PROGRAM_VERSION, peerId }
+}

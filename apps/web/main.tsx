@@ -1,0 +1,43 @@
+// The page's door: its parts are made here, from what the browser has, and shown.
+// Not behaviour: every part has a file of its own.
+// Invariant: the only file of the page that reaches for the browser's globals by itself.
+
+import type { PageAbout } from '@evastream/protocol/page-http'
+import { signal } from '@preact/signals'
+import { render } from 'preact'
+import { EventHub } from './api/event-hub.ts'
+import { PageApi } from './api/page-api.ts'
+import { AppShell } from './shell/app-shell.tsx'
+import { routeOf } from './shell/hash-route.ts'
+import { ServicesProvider } from './shell/page-services.ts'
+import { makeTheme } from './shell/theme.ts'
+
+const api = new PageApi({ fetch: (path, init) => window.fetch(path, init) })
+const events = new EventHub({
+  openLine: path => new EventSource(path),
+  page: document,
+  after: (delayMs, task) => void window.setTimeout(task, delayMs),
+})
+const theme = makeTheme({ root: document.documentElement, storage: window.localStorage })
+const route = signal(routeOf(location.hash))
+window.addEventListener('hashchange', () => {
+  route.value = routeOf(location.hash)
+})
+const about = signal<PageAbout | undefined>(undefined)
+
+const root = document.getElementById('page')
+if (root !== null)
+  render(
+    <ServicesProvider value={{ api, events, theme, route, about }}>
+      <AppShell />
+    </ServicesProvider>,
+    root,
+  )
+const askAbout = () =>
+  api.call<PageAbout>('/api/about').then(
+    answer => {
+      about.value = answer
+    },
+    () => void window.setTimeout(askAbout, 2000),
+  )
+void askAbout()
