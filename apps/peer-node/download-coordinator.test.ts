@@ -506,11 +506,13 @@ describe('download coordinator', () => {
     const { peers } = stage.coordinator
     peers.peerListed(PEER, stage.song.manifest.id, [1])
     peers.peerHas(PEER, stage.song.manifest.id, [0])
+    peers.peerArriving(PEER, stage.song.manifest.id, [1])
     peers.peerLacks(PEER, stage.song.manifest.id, [1])
     stage.coordinator.chunkLost(stage.song.manifest.id, 1)
     expect(stage.scheduler.events.slice(1)).toEqual([
       { kind: 'peer-listed', at: 5, songId: 'song-1', peerId: PEER, chunkIds: [1], told: 'peer' },
       { kind: 'peer-has', at: 5, songId: 'song-1', peerId: PEER, chunkIds: [0] },
+      { kind: 'peer-arriving', at: 5, songId: 'song-1', peerId: PEER, chunkIds: [1] },
       { kind: 'peer-lacks', at: 5, songId: 'song-1', peerId: PEER, chunkIds: [1] },
       { kind: 'chunk-lost', at: 5, songId: 'song-1', chunkId: 1 },
     ])

@@ -123,8 +123,7 @@ export class DownloadCoordinator {
     peerListed: (peerId, songId, chunkIds) => this.#feed({ kind: 'peer-listed', at: this.#now, songId, peerId, chunkIds, told: 'peer' }),
     peerHas: (peerId, songId, chunkIds) => this.#feed({ kind: 'peer-has', at: this.#now, songId, peerId, chunkIds }),
     peerLacks: (peerId, songId, chunkIds) => this.#feed({ kind: 'peer-lacks', at: this.#now, songId, peerId, chunkIds }),
-    // Not an event of the Scheduler's: it asks only who holds a chunk.
-    peerArriving: () => undefined,
+    peerArriving: (peerId, songId, chunkIds) => this.#feed({ kind: 'peer-arriving', at: this.#now, songId, peerId, chunkIds }),
     peerLost: (peerId, code) => {
       this.#downloads.peerLost(peerId)
       this.#feed({ kind: 'peer-lost', at: this.#now, peerId, code })

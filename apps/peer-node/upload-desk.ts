@@ -6,6 +6,7 @@
 import { toEvaError } from '@evastream/core/errors'
 import type { ChunkId, SongId } from '@evastream/core/ids'
 import type { Millis } from '@evastream/core/units'
+import type { UploadSlots } from '@evastream/engine/upload-slots'
 import { type Ack, protocolError, type RejectCode, type Request } from '@evastream/protocol/peer-frames'
 import type { Clock } from '@evastream/service-kit/system-clock'
 import type { ChunkArrivals } from './chunk-arrivals.ts'
@@ -14,7 +15,6 @@ import type { NodeLog } from './ports.ts'
 import type { UploadPump } from './upload-pump.ts'
 import { UploadRelay } from './upload-relay.ts'
 import { type UploadOwner, UploadRequest } from './upload-request.ts'
-import type { UploadSlots } from './upload-slots.ts'
 
 export interface UploadDeskDeps {
   readonly pump: UploadPump

@@ -6,6 +6,7 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import type { ChunkId, PeerId, SongId } from '@evastream/core/ids'
 import { KIB, MIB, type Millis, SECOND_MS } from '@evastream/core/units'
+import { UploadSlots } from '@evastream/engine/upload-slots'
 import { UploadYield } from '@evastream/engine/upload-yield'
 import { encodeFrame } from '@evastream/protocol/peer-frame-writer'
 import { listenError } from '@evastream/service-kit/listen'
@@ -21,7 +22,6 @@ import { acceptTcpLink } from './tcp-link.ts'
 import { UploadGate, type UploadQuota } from './upload-gate.ts'
 import type { UploadRequest } from './upload-request.ts'
 import { UploadSession, type UploadSessionOptions } from './upload-session.ts'
-import { UploadSlots } from './upload-slots.ts'
 
 /** Two at a time finish sooner than one, and more than a few only share the same uplink; each may hold a chunk in memory. */
 export const DEFAULT_UPLOADS_MAX = 4

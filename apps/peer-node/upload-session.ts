@@ -5,6 +5,7 @@
 import { toEvaError } from '@evastream/core/errors'
 import type { ChunkId, PeerId, SongId } from '@evastream/core/ids'
 import type { Millis } from '@evastream/core/units'
+import type { UploadSlots } from '@evastream/engine/upload-slots'
 import { PeerFrameReader } from '@evastream/protocol/peer-frame-reader'
 import { encodeFrame } from '@evastream/protocol/peer-frame-writer'
 import {
@@ -28,7 +29,6 @@ import { UploadDesk, type UploadDeskOptions } from './upload-desk.ts'
 import type { UploadGate } from './upload-gate.ts'
 import { UploadPump } from './upload-pump.ts'
 import type { UploadRequest } from './upload-request.ts'
-import type { UploadSlots } from './upload-slots.ts'
 
 export interface UploadSessionDeps {
   readonly link: PeerLink

@@ -32,7 +32,7 @@ export class BlameDesk {
    * to come, would only be waited for in vain as well.
    */
   requestTimedOut(request: OpenRequest): void {
-    const { now, origin, health, requests } = this.#state
+    const { now, origin, health, requests, peers } = this.#state
     const { source } = request
     this.#desk.cancel(request, 'timed-out')
     if (source.kind === 'origin') {
@@ -40,6 +40,7 @@ export class BlameDesk {
       return
     }
     health.timedOut(source.peerId, now)
+    peers.arrivalFailed(request.song.songId, source.peerId, request.chunk.chunkId)
     request.song.markPeer(request.chunk.chunkId, source.peerId, now)
     for (const later of requests.ofPeer(source.peerId)) {
       if (later.requestId < request.requestId || later.receivedBytes > 0) continue
@@ -50,7 +51,7 @@ export class BlameDesk {
 
   /** What a request still lacked goes to a source that is sooner. If it had fallen silent, its peer is left alone for a moment. */
   requestMoved(request: OpenRequest, wasSilent: boolean): void {
-    const { now, health, origin } = this.#state
+    const { now, health, origin, peers } = this.#state
     const { source, song, chunk } = request
     this.#desk.cancel(request, 'superseded')
     if (!wasSilent) return
@@ -60,6 +61,7 @@ export class BlameDesk {
     }
     health.wasSilent(source.peerId)
     health.failed(source.peerId, now)
+    peers.arrivalFailed(song.songId, source.peerId, chunk.chunkId)
     song.markPeer(chunk.chunkId, source.peerId, now)
   }
 
@@ -110,6 +112,7 @@ export class BlameDesk {
     const { now, health, peers } = this.#state
     const { request, code, retryAfterMs } = failure
     const { song, chunk } = request
+    peers.arrivalFailed(song.songId, peerId, chunk.chunkId)
     if (code === 'EVA_PEER_BUSY') {
       health.busy(peerId, now, retryAfterMs)
       return

@@ -28,6 +28,8 @@ export class ChunkProgress {
   retryAt: Millis = 0
   /** When something last happened for it: a chunk that waits long gives way to another. */
   activeAt: Millis
+  /** When the first of its blocks came. */
+  firstBlockAt: Millis | undefined
   readonly #owners: Int32Array
   #hereCount = 0
   #ownedCount = 0

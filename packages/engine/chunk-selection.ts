@@ -9,7 +9,7 @@ import type { Millis } from '@evastream/core/units'
 export interface ChunkFacts {
   /** The chunks to choose among. */
   readonly chunkIds: readonly ChunkId[]
-  /** How many peers are known to hold the chunk. */
+  /** How many peers are known to hold the chunk; one that is receiving it counts half. */
   copiesOf(chunkId: ChunkId): number
   /** When the music needs the chunk; undefined if nobody listens towards it. */
   deadlineOf(chunkId: ChunkId): Millis | undefined

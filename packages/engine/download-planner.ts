@@ -170,10 +170,9 @@ export class DownloadPlanner {
     if (song.hasUnstored || !this.#makeRoom(priority)) return false
     const { chunkIds, wakeAt } = startable.of(song, this.#isListenedTo)
     this.#noteWake(wakeAt)
-    const copies = state.peers.copiesOf(song.songId)
     const facts = {
       chunkIds,
-      copiesOf: (chunkId: ChunkId) => copies[chunkId] ?? 0,
+      copiesOf: (chunkId: ChunkId) => state.peers.copiesToComeOf(song.songId, chunkId),
       deadlineOf: (chunkId: ChunkId) => song.window.deadlineOfByte(chunkId * song.shape.chunkSize),
     }
     // What is soon to be played from its beginning is fetched from its beginning.
@@ -200,7 +199,7 @@ export class DownloadPlanner {
     }
     const deadlineAt = need.urgent && this.#deadlineOf(song, need.urgent, run)
     const wanted = { song, chunkId, run, verify, deadlineAt, isYielding: this.#isListenedTo && need.priority !== 'play' }
-    const isHeldByPeers = state.peers.copiesOf(song.songId)[chunkId] !== 0
+    const isHeldByPeers = state.peers.copiesToComeOf(song.songId, chunkId) > 0
     const choice = sourceSelection.choose(survey.factsOf(wanted, isHeldByPeers ? 0 : lookup.waitUntil(song)), state.random)
     if (choice.kind === 'wait') {
       if (choice.until !== undefined) this.#noteWake(choice.until)

@@ -89,6 +89,14 @@ export interface PeerHas extends Happened {
   readonly chunkIds: readonly ChunkId[]
 }
 
+/** ARRIVING: it is receiving these chunks, and hands on each block that verified. */
+export interface PeerArriving extends Happened {
+  readonly kind: 'peer-arriving'
+  readonly songId: SongId
+  readonly peerId: PeerId
+  readonly chunkIds: readonly ChunkId[]
+}
+
 /** UNHAVE. */
 export interface PeerLacks extends Happened {
   readonly kind: 'peer-lacks'
@@ -177,6 +185,7 @@ export type SchedulerEvent =
   | PeersFound
   | PeersUnfound
   | PeerHas
+  | PeerArriving
   | PeerLacks
   | PeerLost
   | BytesArrived

@@ -196,3 +196,60 @@ test('peer table: whatever is told: the copies of a chunk are the peers that hol
     { seed: 1, numRuns: 200 },
   )
 })
+
+describe('peer table: chunks on their way', () => {
+  const toCome = (table: PeerTable) => [0, 1, 2, 3].map(chunkId => table.copiesToComeOf(song, chunkId))
+  const arrivingAt = (table: PeerTable) => [...(table.holdingsOf(song).get(anna)?.arriving ?? [])]
+
+  test('a chunk on its way to somebody: is half a copy, and nobody holds it', () => {
+    const table = tableWith()
+    table.listed(song, boris, { chunkIds: [1], told: 'peer' })
+    table.arriving(song, anna, { chunkIds: [1, 2], at: 5 })
+    expect(toCome(table)).toEqual([0, 1.5, 0.5, 0])
+    expect(copies(table)).toEqual([0, 1, 0, 0])
+    expect(arrivingAt(table)).toEqual([
+      [1, 5],
+      [2, 5],
+    ])
+  })
+
+  test('told again: the first time counts', () => {
+    const table = tableWith()
+    table.arriving(song, anna, { chunkIds: [1], at: 5 })
+    table.arriving(song, anna, { chunkIds: [1], at: 9 })
+    expect(arrivingAt(table)).toEqual([[1, 5]])
+    expect(toCome(table)).toEqual([0, 0.5, 0, 0])
+  })
+
+  test('it holds it now, lacks it, tells a new list, failed at it, or is gone: it is on its way no more', () => {
+    const ends: ((table: PeerTable) => void)[] = [
+      table => table.has(song, anna, [1]),
+      table => table.lacks(song, anna, [1]),
+      table => table.listed(song, anna, { chunkIds: [], told: 'peer' }),
+      table => table.arrivalFailed(song, anna, 1),
+      table => table.remove(anna),
+    ]
+    for (const end of ends) {
+      const table = tableWith()
+      table.arriving(song, anna, { chunkIds: [1], at: 5 })
+      end(table)
+      expect(arrivingAt(table)).toEqual([])
+      expect(toCome(table)[1]).toBe(copies(table)[1])
+    }
+  })
+
+  test('a list of the tracker: changes nothing of what is on its way', () => {
+    const table = tableWith()
+    table.arriving(song, anna, { chunkIds: [1], at: 5 })
+    table.listed(song, anna, { chunkIds: [2], told: 'tracker' })
+    expect(arrivingAt(table)).toEqual([[1, 5]])
+  })
+
+  test('a chunk that it held and is receiving again: is held no more', () => {
+    const table = tableWith()
+    table.has(song, anna, [1])
+    table.arriving(song, anna, { chunkIds: [1, 7], at: 5 })
+    expect(heldBy(table)).toEqual([])
+    expect(toCome(table)).toEqual([0, 0.5, 0, 0])
+  })
+})

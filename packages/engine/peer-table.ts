@@ -1,14 +1,18 @@
-// Who holds which chunks of which song, as they or the tracker told, and how many copies of each chunk are known.
-// Not how good they are (peer-health). A chunk on its way to somebody else is not known of, so copies are plain counts.
-// Invariant: `copies[chunk]` is the number of peers in the table that hold the chunk; a peer removed leaves no trace in it.
+// Who holds which chunks of which song, as they or the tracker told, to whom which are on their way, and how many copies of each are known.
+// Not how good they are (peer-health), nor who may wait for whom (relay-order).
+// Invariant: `copies[chunk]` is the number of peers in the table that hold the chunk, `arrivals[chunk]` of those that are receiving it, and
+// none does both; a peer removed leaves no trace in either.
 
 import { Bitfield } from '@evastream/core/bitfield'
 import type { ChunkId, PeerId, SongId } from '@evastream/core/ids'
+import type { Millis } from '@evastream/core/units'
 
 /** What one peer holds of one song. */
 export interface Holding {
   readonly peerId: PeerId
   readonly chunks: Bitfield
+  /** What it is receiving, and since when it said so: it hands on what it has of it. */
+  readonly arriving: Map<ChunkId, Millis>
   /** It told so itself on an open connection: then the tracker can only add to it. */
   isToldByPeer: boolean
 }
@@ -17,6 +21,7 @@ interface Swarm {
   readonly chunkCount: number
   readonly holdings: Map<PeerId, Holding>
   readonly copies: Uint16Array
+  readonly arrivals: Uint16Array
 }
 
 const NOBODY: ReadonlyMap<PeerId, Holding> = new Map()
@@ -33,7 +38,12 @@ export class PeerTable {
   /** Of songs that were not added nothing is noted. Adding a song of the same size again keeps what is known. */
   addSong(songId: SongId, chunkCount: number): void {
     if (this.#swarms.get(songId)?.chunkCount === chunkCount) return
-    this.#swarms.set(songId, { chunkCount, holdings: new Map(), copies: new Uint16Array(chunkCount) })
+    this.#swarms.set(songId, {
+      chunkCount,
+      holdings: new Map(),
+      copies: new Uint16Array(chunkCount),
+      arrivals: new Uint16Array(chunkCount),
+    })
   }
 
   removeSong(songId: SongId): void {
@@ -50,11 +60,18 @@ export class PeerTable {
     return this.#swarms.get(songId)?.copies ?? NO_COPIES
   }
 
+  /** How many copies there are or soon will be: a chunk on its way to somebody is half a copy. */
+  copiesToComeOf(songId: SongId, chunkId: ChunkId): number {
+    const swarm = this.#swarms.get(songId)
+    return swarm === undefined ? 0 : (swarm.copies[chunkId] ?? 0) + (swarm.arrivals[chunkId] ?? 0) / 2
+  }
+
   /** A full list: replaces what was known, save that the tracker cannot take away what the peer said itself. */
   listed(songId: SongId, peerId: PeerId, list: { readonly chunkIds: readonly ChunkId[]; readonly told: 'tracker' | 'peer' }): void {
     const holding = this.#open(songId, peerId)
     if (holding === undefined) return
     const isByPeer = list.told === 'peer'
+    if (isByPeer) this.#dropArriving(songId, holding, [...holding.arriving.keys()])
     if (isByPeer || !holding.isToldByPeer) {
       const listed = new Set(list.chunkIds)
       this.#drop(
@@ -72,9 +89,30 @@ export class PeerTable {
     if (holding !== undefined) this.#add(songId, holding, chunkIds)
   }
 
+  /** It is receiving these, and holds them no more if it did. */
+  arriving(songId: SongId, peerId: PeerId, news: { readonly chunkIds: readonly ChunkId[]; readonly at: Millis }): void {
+    const holding = this.#open(songId, peerId)
+    const arrivals = this.#swarms.get(songId)?.arrivals
+    if (holding === undefined || arrivals === undefined) return
+    this.#drop(songId, holding, news.chunkIds)
+    for (const chunkId of news.chunkIds) {
+      if (holding.arriving.has(chunkId) || chunkId >= arrivals.length) continue
+      holding.arriving.set(chunkId, news.at)
+      arrivals[chunkId] = (arrivals[chunkId] ?? 0) + 1
+    }
+  }
+
   lacks(songId: SongId, peerId: PeerId, chunkIds: readonly ChunkId[]): void {
     const holding = this.#swarms.get(songId)?.holdings.get(peerId)
-    if (holding !== undefined) this.#drop(songId, holding, chunkIds)
+    if (holding === undefined) return
+    this.#drop(songId, holding, chunkIds)
+    this.#dropArriving(songId, holding, chunkIds)
+  }
+
+  /** It was asked for blocks of a chunk that it is receiving, and failed: it is not asked again before it holds it. */
+  arrivalFailed(songId: SongId, peerId: PeerId, chunkId: ChunkId): void {
+    const holding = this.#swarms.get(songId)?.holdings.get(peerId)
+    if (holding !== undefined) this.#dropArriving(songId, holding, [chunkId])
   }
 
   /** The peer is gone, with all it held. */
@@ -83,6 +121,7 @@ export class PeerTable {
       const holding = holdings.get(peerId)
       if (holding === undefined) continue
       this.#drop(songId, holding, [...holding.chunks.members()])
+      this.#dropArriving(songId, holding, [...holding.arriving.keys()])
       holdings.delete(peerId)
     }
   }
@@ -93,14 +132,21 @@ export class PeerTable {
     if (swarm === undefined) return undefined
     const known = swarm.holdings.get(peerId)
     if (known !== undefined || swarm.holdings.size >= this.#neighboursMax) return known
-    const holding: Holding = { peerId, chunks: new Bitfield(swarm.chunkCount), isToldByPeer: false }
+    const holding: Holding = { peerId, chunks: new Bitfield(swarm.chunkCount), arriving: new Map(), isToldByPeer: false }
     swarm.holdings.set(peerId, holding)
     return holding
   }
 
   #add(songId: SongId, holding: Holding, chunkIds: readonly ChunkId[]): void {
     const copies = this.#swarms.get(songId)?.copies
+    this.#dropArriving(songId, holding, chunkIds)
     for (const chunkId of chunkIds) if (holding.chunks.add(chunkId) && copies !== undefined) copies[chunkId] = (copies[chunkId] ?? 0) + 1
+  }
+
+  #dropArriving(songId: SongId, holding: Holding, chunkIds: readonly ChunkId[]): void {
+    const arrivals = this.#swarms.get(songId)?.arrivals
+    for (const chunkId of chunkIds)
+      if (holding.arriving.delete(chunkId) && arrivals !== undefined) arrivals[chunkId] = (arrivals[chunkId] ?? 0) - 1
   }
 
   #drop(songId: SongId, holding: Holding, chunkIds: readonly ChunkId[]): void {

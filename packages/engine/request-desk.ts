@@ -78,6 +78,7 @@ export class RequestDesk {
   /** One block is here; a request that doubles this one, and has nothing left to bring, is cancelled. */
   blockArrived(request: OpenRequest, block: number): void {
     if (!request.chunk.arrived(block, request.source)) return
+    request.chunk.firstBlockAt ??= this.#state.now
     request.song.audioCame(this.#state.now)
     request.usefulBytes += blockLengthBytes(request.song.shape, request.chunk.chunkId, block)
     const rival = request.hedgeOf ?? request.hedgedBy

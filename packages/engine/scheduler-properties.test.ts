@@ -41,7 +41,7 @@ interface Step {
 const step: fc.Arbitrary<Step> = fc.record({
   kind: fc.oneof(
     { weight: 6, arbitrary: fc.constantFrom('serve', 'serve', 'finish', 'fail', 'bytes', 'complete', 'complete') },
-    { weight: 3, arbitrary: fc.constantFrom('list', 'has', 'lacks', 'lost', 'found', 'unfound', 'wake', 'wake', 'wake') },
+    { weight: 3, arbitrary: fc.constantFrom('list', 'has', 'arriving', 'lacks', 'lost', 'found', 'unfound', 'wake', 'wake', 'wake') },
     {
       weight: 2,
       arbitrary: fc.constantFrom(
@@ -109,6 +109,7 @@ class Ordeal {
       this.tell({ kind: 'queue-changed', songIds: SONGS.filter((_, index) => (other >> index) % 2 === 0).map(queued => queued.songId) })
     else if (kind === 'list') this.tell({ kind: 'peer-listed', songId, peerId, chunkIds, told: flag ? 'peer' : 'tracker' })
     else if (kind === 'has') this.tell({ kind: 'peer-has', songId, peerId, chunkIds: [chunkId] })
+    else if (kind === 'arriving') this.tell({ kind: 'peer-arriving', songId, peerId, chunkIds: [chunkId] })
     else if (kind === 'lacks') this.tell({ kind: 'peer-lacks', songId, peerId, chunkIds: [chunkId] })
     else if (kind === 'lost') this.tell({ kind: 'peer-lost', peerId, code: at(CODES, pick) ?? 'EVA_PEER_CLOSED' })
     else if (kind === 'found') this.tell({ kind: 'peers-found', songId })

@@ -213,3 +213,33 @@ describe('scheduler: the origin is gone', () => {
     expect(driver.now - at).toBeLessThan(3000)
   })
 })
+
+describe('scheduler: relay while arriving', () => {
+  const tellArriving = (driver: SchedulerDriver, name: string, chunkIds: readonly number[]) =>
+    driver.tell({ kind: 'peer-arriving', songId: aSongId, peerId: peerNamed(name), chunkIds })
+
+  test('a peer that is receiving a chunk: is asked for it, and the origin is not', () => {
+    const driver = new SchedulerDriver()
+    driver.origin.conduct = { failsWith: 'EVA_ORIGIN_UNREACHABLE' }
+    driver.addSong(aShape(4))
+    driver.addPeer('anna', {}, { chunkIds: [] })
+    driver.run(100)
+    tellArriving(driver, 'anna', [0, 1, 2, 3])
+    expect(driver.runUntilHeld(60_000)).toBe(true)
+    expect(originBytes(driver)).toBe(0)
+    expect(bytesOf(driver, 'anna')).toBe(4 * 256 * KIB)
+  })
+
+  test('it gives the chunk up: the rest comes from the origin', () => {
+    const driver = new SchedulerDriver()
+    driver.origin.conduct = { failsWith: 'EVA_ORIGIN_UNREACHABLE' }
+    driver.addSong(aShape(1))
+    driver.addPeer('anna', { conduct: { failsWith: 'EVA_PEER_CHUNK_MISSING', afterBlocks: 1 } }, { chunkIds: [] })
+    driver.run(100)
+    tellArriving(driver, 'anna', [0])
+    driver.origin.conduct = 'serves'
+    expect(driver.runUntilHeld(60_000)).toBe(true)
+    expect(bytesOf(driver, 'anna')).toBeGreaterThan(0)
+    expect(originBytes(driver)).toBeGreaterThan(0)
+  })
+})

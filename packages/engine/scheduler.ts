@@ -15,7 +15,17 @@ import type { EngineConfig } from './config.ts'
 import { deadlineFirst } from './deadline-first.ts'
 import { DownloadPlanner } from './download-planner.ts'
 import { EngineState } from './engine-state.ts'
-import type { BlockVerified, BytesArrived, PeerHas, PeerLacks, PeerListed, RequestFinished, SchedulerEvent, SongAdded } from './events.ts'
+import type {
+  BlockVerified,
+  BytesArrived,
+  PeerArriving,
+  PeerHas,
+  PeerLacks,
+  PeerListed,
+  RequestFinished,
+  SchedulerEvent,
+  SongAdded,
+} from './events.ts'
 import { FirstSound } from './first-sound.ts'
 import { HedgeDesk } from './hedge-desk.ts'
 import { originLast } from './origin-last.ts'
@@ -125,6 +135,8 @@ export class Scheduler {
         return this.#peerListed(event)
       case 'peer-has':
         return this.#peerHas(event)
+      case 'peer-arriving':
+        return this.#peerArriving(event)
       case 'peer-lacks':
         return this.#peerLacks(event)
       case 'peer-lost':
@@ -222,6 +234,14 @@ export class Scheduler {
     peers.has(event.songId, event.peerId, event.chunkIds)
     song.forgetMarks(event.peerId, event.chunkIds)
     return event.chunkIds.some(chunkId => song.isWanted(chunkId))
+  }
+
+  #peerArriving({ songId, peerId, chunkIds, at }: PeerArriving): boolean {
+    const { songs, peers, health, now } = this.#state
+    const song = songs.get(songId)
+    if (song === undefined || health.isBanned(peerId, now)) return false
+    peers.arriving(songId, peerId, { chunkIds, at })
+    return chunkIds.some(chunkId => song.isWanted(chunkId))
   }
 
   /** What is asked of the peer already may still come; if not, it will say so. */

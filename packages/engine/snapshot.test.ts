@@ -27,7 +27,7 @@ test('snapshot: midway: says what is held, in progress, asked of whom, and how t
     isInconsistent: false,
   })
   expect(song?.inProgress.length).toBeGreaterThan(0)
-  expect(song?.neighbours).toEqual([{ peerId: 'anna', chunksHeld: 3 }])
+  expect(song?.neighbours).toEqual([{ peerId: 'anna', chunksHeld: 3, chunksArriving: 0 }])
   expect(snapshot.requests.length).toBeGreaterThan(0)
   for (const request of snapshot.requests) expect(request).toMatchObject({ songId: 'song-1', isHedge: false })
   expect(snapshot.peers.find(({ peerId }) => peerId === peerNamed('boris'))).toMatchObject({ strikes: 1 })

@@ -25,7 +25,7 @@ export interface SongSnapshot {
     readonly blocksHere: number
     readonly blockCount: number
   }[]
-  readonly neighbours: readonly { readonly peerId: PeerId; readonly chunksHeld: number }[]
+  readonly neighbours: readonly { readonly peerId: PeerId; readonly chunksHeld: number; readonly chunksArriving: number }[]
 }
 
 export interface RequestSnapshot {
@@ -89,7 +89,11 @@ export function snapshotOf(state: EngineState): Omit<SchedulerSnapshot, 'queue'>
         blocksHere,
         blockCount,
       })),
-      neighbours: [...state.peers.holdingsOf(song.songId).values()].map(({ peerId, chunks }) => ({ peerId, chunksHeld: chunks.count })),
+      neighbours: [...state.peers.holdingsOf(song.songId).values()].map(({ peerId, chunks, arriving }) => ({
+        peerId,
+        chunksHeld: chunks.count,
+        chunksArriving: arriving.size,
+      })),
     })),
     requests: [...state.requests.all()].map(request => ({
       requestId: request.requestId,

@@ -34,6 +34,21 @@ describe('source survey: who is a candidate', () => {
     expect(standings(factsOf(parts, song))).toEqual({ anna: 'free' })
   })
 
+  test('a peer that is receiving the chunk: after one that holds it; not once our own first block was earlier', () => {
+    const parts = new EngineParts()
+    const song = parts.addSong()
+    parts.addPeer('anna', song, [0])
+    const boris = parts.addPeer('boris', song, [])
+    parts.state.peers.arriving(song.songId, boris, { chunkIds: [0], at: 10 })
+    const [whole, part] = factsOf(parts, song).candidates
+    expect([whole?.peerId, part?.peerId]).toEqual(['anna', 'boris'])
+    expect(part?.finishMs).toBeGreaterThan(whole?.finishMs ?? 0)
+    expect(part?.finishMs).toBeLessThan(1.2 * (whole?.finishMs ?? 0))
+    song.startChunk(0, 5).firstBlockAt = 9
+    expect(standings(factsOf(parts, song))).toEqual({ anna: 'free' })
+    expect(standings(factsOf(parts, song, { verify: 'chunk', chunkId: 1 }))).toEqual({})
+  })
+
   test('a source that is at work on the run already: not again', () => {
     const parts = new EngineParts()
     const song = parts.addSong()

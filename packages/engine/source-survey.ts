@@ -12,6 +12,7 @@ import type { DeliveryPace } from './delivery-pace.ts'
 import type { EngineState } from './engine-state.ts'
 import { isHollow, type PeerRecord } from './peer-health.ts'
 import type { Holding } from './peer-table.ts'
+import { type Offer, offerOf } from './relay-order.ts'
 import type { SongState } from './song-state.ts'
 import type { Candidate, SourceFacts, SourceStanding, Standing } from './source-selection.ts'
 
@@ -27,6 +28,8 @@ export interface SurveyedRun {
   readonly except?: Source
 }
 
+/** Who is receiving a chunk itself may have to be waited for. */
+const PART_FACTOR = 1.1
 const NEVER = Number.POSITIVE_INFINITY
 
 export class SourceSurvey {
@@ -81,7 +84,7 @@ export class SourceSurvey {
     const { config, peers } = this.#state
     if (wanted.verify === 'chunk') return wanted.run.blockCount
     if (source.kind === 'origin') {
-      const isHeldByPeers = peers.copiesOf(wanted.song.songId)[wanted.chunkId] !== 0
+      const isHeldByPeers = peers.copiesToComeOf(wanted.song.songId, wanted.chunkId) > 0
       // One that is slow to us is slow because others want it as well.
       const promptBlocks = Math.floor((this.#state.rateOf(source) * config.originRunMs) / 1000 / BLOCK_SIZE_BYTES)
       const runBlocksMax = Math.max(config.batchBlocksMin, promptBlocks)
@@ -98,14 +101,16 @@ export class SourceSurvey {
 
   #candidates(wanted: SurveyedRun): Candidate[] {
     const candidates: Candidate[] = []
+    const here = { verify: wanted.verify, firstBlockAt: wanted.song.progress.get(wanted.chunkId)?.firstBlockAt }
     for (const holding of this.#state.peers.holdingsOf(wanted.song.songId).values()) {
-      if (!holding.chunks.has(wanted.chunkId) || isExcluded(wanted.except, holding.peerId)) continue
-      candidates.push(this.#candidate(holding, wanted))
+      const offer = offerOf(holding, wanted.chunkId, here)
+      if (offer === undefined || isExcluded(wanted.except, holding.peerId)) continue
+      candidates.push(this.#candidate(holding, wanted, offer))
     }
     return candidates
   }
 
-  #candidate(holding: Holding, wanted: SurveyedRun): Candidate {
+  #candidate(holding: Holding, wanted: SurveyedRun, offer: Offer): Candidate {
     const { health, now } = this.#state
     const record = health.recordOf(holding.peerId)
     const rate = health.expectedRate(record, now)
@@ -114,7 +119,7 @@ export class SourceSurvey {
     // again as it has been.
     const doubtMs = health.doubtMs(record)
     const busyMs = record.busySince === undefined ? 0 : now - record.busySince
-    const finishMs = doubtMs + busyMs + this.finishMs(record.pace, rate, sizeBytes)
+    const finishMs = doubtMs + busyMs + this.finishMs(record.pace, rate, sizeBytes) * (offer === 'part' ? PART_FACTOR : 1)
     const markedUntil = wanted.song.markOf(wanted.chunkId, holding.peerId)
     if (markedUntil > now) return { peerId: holding.peerId, standing: 'failed', retryAt: markedUntil, finishMs }
     const { standing, retryAt } = this.standingOf(record)

@@ -6,6 +6,7 @@ import type { ChunkId } from '@evastream/core/ids'
 import type { Millis } from '@evastream/core/units'
 import type { EngineState } from './engine-state.ts'
 import type { Holding } from './peer-table.ts'
+import { offerOf } from './relay-order.ts'
 import type { SongState } from './song-state.ts'
 import type { SourceSurvey } from './source-survey.ts'
 
@@ -37,7 +38,6 @@ export class StartableChunks {
     const neighbours = this.#neighbours(song)
     let { wakeAt } = neighbours
     if (origin.retryAt > now) wakeAt = Math.min(wakeAt, origin.retryAt)
-    const copies = peers.copiesOf(song.songId)
     const isOriginFree = this.#survey.isOriginFree(isListenedTo)
     const chunkIds: ChunkId[] = []
     for (const chunkId of song.unstarted()) {
@@ -46,7 +46,8 @@ export class StartableChunks {
       else if (someoneHas(neighbours.free, song, chunkId, now)) chunkIds.push(chunkId)
       else if (!isOriginFree) continue
       else if (song.originPauseOf(chunkId) > now) wakeAt = Math.min(wakeAt, song.originPauseOf(chunkId))
-      else if (copies[chunkId] === 0 || !someoneHas(neighbours.awaited, song, chunkId, now)) chunkIds.push(chunkId)
+      else if (peers.copiesToComeOf(song.songId, chunkId) === 0 || !someoneHas(neighbours.awaited, song, chunkId, now))
+        chunkIds.push(chunkId)
     }
     return { chunkIds, wakeAt }
   }
@@ -65,6 +66,7 @@ export class StartableChunks {
 }
 
 function someoneHas(holdings: readonly Holding[], song: SongState, chunkId: ChunkId, now: Millis): boolean {
-  for (const holding of holdings) if (holding.chunks.has(chunkId) && song.markOf(chunkId, holding.peerId) <= now) return true
+  for (const holding of holdings)
+    if (offerOf(holding, chunkId, song) !== undefined && song.markOf(chunkId, holding.peerId) <= now) return true
   return false
 }

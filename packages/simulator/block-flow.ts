@@ -17,6 +17,12 @@ export interface BlockRun {
 /** How a run is sent: honestly, or not. */
 export interface SendingManner {
   isGood(block: number): boolean
+  /** Whether the block is there to be sent; all are, when absent. */
+  hasBlock?(block: number): boolean
+  /** The block is being sent. */
+  sending?(block: number): void
+  /** All that is there has been sent, and more is to come. */
+  ranShort?(): void
   /** Stop for ever this many bytes before the end of the run. */
   readonly stopBeforeEndBytes?: number
   /** Bytes per parcel; when absent, a quarter second of this flow's share of the links, one block at most. */
@@ -63,9 +69,19 @@ export class BlockFlow implements Flow {
     return this.#block >= this.#run.firstBlock + this.#run.blockCount
   }
 
+  /** Between two blocks, and the next one is not there yet. */
+  get isShort(): boolean {
+    return !this.isSpent && this.#offsetBytes === 0 && this.#manner.hasBlock?.(this.#block) === false
+  }
+
+  ranShort(): void {
+    this.#manner.ranShort?.()
+  }
+
   next(): Parcel | undefined {
     const { shape, chunkId } = this.#run
-    if (this.isSpent || this.sentBytes >= this.#endBytes) return undefined
+    if (this.isSpent || this.isShort || this.sentBytes >= this.#endBytes) return undefined
+    if (this.#offsetBytes === 0) this.#manner.sending?.(this.#block)
     const lengthBytes = blockLengthBytes(shape, chunkId, this.#block)
     const sizeBytes = Math.min(lengthBytes - this.#offsetBytes, this.#parcelBytesMax(), this.#endBytes - this.sentBytes)
     const isGood = this.#manner.isGood(this.#block)

@@ -103,6 +103,21 @@ function once(more: (request: RequestBlocks) => readonly SchedulerCommand[]): ()
   }
 }
 
+/** Asks whoever tells of a chunk that we have blocks of for the rest of it. */
+function sendsToLaterComers(): Sabotage {
+  const begun = new Map<number, RequestBlocks>()
+  let isDone = false
+  return (commands, event) => {
+    for (const command of commands) if (isRequest(command)) begun.set(command.requestId, command)
+    if (event.kind !== 'peer-arriving' || isDone) return commands
+    const own = [...begun.values()].find(({ chunkId }) => event.chunkIds.includes(chunkId))
+    if (own === undefined) return commands
+    isDone = true
+    const source = { kind: 'peer', peerId: event.peerId } as const
+    return [...commands, { ...own, requestId: 999_999, source }]
+  }
+}
+
 const canaries: readonly Canary[] = [
   {
     rule: 'commands name what exists',
@@ -155,7 +170,7 @@ const canaries: readonly Canary[] = [
     },
   },
   {
-    rule: 'a peer is asked only for what it is said to hold',
+    rule: 'a peer is asked only for what it is said to hold or to receive',
     world: calm,
     sabotage: () => commands =>
       commands.map(command => (isRequest(command) ? { ...command, source: { kind: 'peer', peerId: stranger } } : command)),
@@ -232,6 +247,11 @@ const canaries: readonly Canary[] = [
       }
     },
   },
+  {
+    rule: 'who began to receive a chunk later is not waited for',
+    world: () => scenario().song({ chunkCount: 96 }).peers(3),
+    sabotage: sendsToLaterComers,
+  },
   { rule: 'nothing unverified is stored, served or played', world: besideLiar, options: () => ({ checksHashes: false }) },
   {
     rule: 'a manifest that contradicts itself is reported',
@@ -264,6 +284,20 @@ describe('checkers: of facts', () => {
   test('more uploads than slots: are caught', () => {
     expect(rulesBrokenBy([{ kind: 'uploading', activeCount: 2, slotsMax: 2 }])).toEqual([])
     expect(rulesBrokenBy([{ kind: 'uploading', activeCount: 3, slotsMax: 2 }])).toEqual(['uploads stay within their slots'])
+  })
+
+  test('a block handed on before it verified, or verified by an earlier process: is caught', () => {
+    const [verified, relayed] = (['verified', 'relayed'] as const).map((kind): Fact => ({ kind, songId, chunkId: 0, block: 3 }))
+    if (verified === undefined || relayed === undefined) return
+    const rule = 'a block is handed on only after it verified'
+    expect(rulesBrokenBy([verified, relayed, relayed])).toEqual([])
+    expect(rulesBrokenBy([relayed, verified])).toEqual([rule])
+    expect(rulesBrokenBy([verified, { ...relayed, block: 4 } as Fact])).toEqual([rule])
+    const checkers = new Checkers({ world: { config: engineConfig(), isHonest: () => true } })
+    checkers.fact(0, peerId, verified)
+    checkers.ended(1, peerId)
+    checkers.fact(2, peerId, relayed)
+    expect(checkers.violations).toMatchObject([{ at: 2, rule }])
   })
 
   test('a byte stored or wasted twice: is caught', () => {
@@ -318,7 +352,7 @@ describe('liveness', () => {
 })
 
 test('checkers: every rule there is: has a canary', () => {
-  const direct = ['uploads stay within their slots', 'every byte is accounted for once']
+  const direct = ['uploads stay within their slots', 'every byte is accounted for once', 'a block is handed on only after it verified']
   const names = [...COMMAND_RULES, ...stepRules({ schedulerSeed: 0, snapshot: () => undefined }), ...factRules()].map(({ name }) => name)
   expect([...canaries.map(({ rule }) => rule), ...direct]).toEqual(expect.arrayContaining(names))
 })

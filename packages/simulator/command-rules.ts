@@ -105,10 +105,23 @@ const bansHold = onRequest('a banned peer is not asked', (request, { books, at }
   return at < until ? `${request.source.peerId} is banned until ${until}` : undefined
 })
 
-const holdersOnly = onRequest('a peer is asked only for what it is said to hold', (request, { books }) => {
+const holdersOnly = onRequest('a peer is asked only for what it is said to hold or to receive', (request, { books }) => {
   if (request.source.kind !== 'peer') return undefined
-  const told = books.songs.get(request.songId)?.toldBy.get(request.source.peerId)
-  return told?.has(request.chunkId) ? undefined : `nobody said that ${request.source.peerId} holds chunk ${request.chunkId}`
+  const { peerId } = request.source
+  const song = books.songs.get(request.songId)
+  if (song?.toldBy.get(peerId)?.has(request.chunkId) || song?.arrivingAt.get(peerId)?.has(request.chunkId)) return undefined
+  return `nobody said that ${peerId} holds chunk ${request.chunkId}`
+})
+
+/** Or two that wait for each other's blocks would wait for ever. */
+const noCircles = onRequest('who began to receive a chunk later is not waited for', (request, { books }) => {
+  if (request.source.kind !== 'peer') return undefined
+  const { peerId } = request.source
+  const song = books.songs.get(request.songId)
+  if (song?.toldBy.get(peerId)?.has(request.chunkId)) return undefined
+  const [theirs, ours] = [song?.arrivingAt.get(peerId)?.get(request.chunkId), song?.chunks.get(request.chunkId)?.firstBlockAt]
+  if (theirs === undefined || ours === undefined || theirs < ours) return undefined
+  return `${peerId} has blocks of chunk ${request.chunkId} since ${theirs} and we since ${ours}`
 })
 
 const patience = onRequest('who said "later" is asked later', (request, { books, at, world }) => {
@@ -149,6 +162,7 @@ export const COMMAND_RULES: readonly CommandRule[] = [
   bounded,
   bansHold,
   holdersOnly,
+  noCircles,
   patience,
   cancelledFirst,
   fairBlame,

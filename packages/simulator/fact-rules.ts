@@ -22,6 +22,28 @@ const SLOTS: FactRule = {
       : undefined,
 }
 
+/** What is handed on before its chunk is stored matched its own hash in this very process. */
+function verifiedFirst(): FactRule {
+  const verified = new Map<PeerId, Set<string>>()
+  return {
+    name: 'a block is handed on only after it verified',
+    check: (fact, peerId) => {
+      if (fact.kind !== 'verified' && fact.kind !== 'relayed') return undefined
+      const key = `${fact.songId}/${fact.chunkId}/${fact.block}`
+      const known = verified.get(peerId)
+      if (fact.kind === 'relayed')
+        return known?.has(key) === true ? undefined : `block ${fact.block} of chunk ${fact.chunkId} of ${fact.songId} never verified here`
+      if (known === undefined) verified.set(peerId, new Set([key]))
+      else known.add(key)
+      return undefined
+    },
+    ended: peerId => {
+      verified.delete(peerId)
+      return undefined
+    },
+  }
+}
+
 /** Every byte received is stored, wasted for a reason, or still in a buffer; when the process is over there are no buffers. */
 function accounted(): FactRule {
   const spareBytes = new Map<PeerId, number>()
@@ -50,5 +72,5 @@ function balanceOf(fact: Fact): number {
 }
 
 export function factRules(): readonly FactRule[] {
-  return [VERIFIED_ONLY, SLOTS, accounted()]
+  return [VERIFIED_ONLY, SLOTS, verifiedFirst(), accounted()]
 }

@@ -11,6 +11,8 @@ import type { PeerListed, RequestFailed, SchedulerEvent, SongAdded } from '@evas
 export interface ChunkBook {
   /** Blocks that are in the buffer. */
   readonly arrived: Set<number>
+  /** When the first of them came. */
+  firstBlockAt: Millis | undefined
   isCompleting: boolean
 }
 
@@ -21,6 +23,8 @@ export interface SongBook {
   readonly chunks: Map<ChunkId, ChunkBook>
   /** What each peer is said to hold. */
   readonly toldBy: Map<PeerId, Set<ChunkId>>
+  /** What each is receiving itself, and since when it says so. */
+  readonly arrivingAt: Map<PeerId, Map<ChunkId, Millis>>
 }
 
 export interface OpenRequest {
@@ -58,19 +62,22 @@ export class PeerBooks {
         this.#noteListing(event)
         return
       case 'peer-has':
-        for (const chunkId of event.chunkIds) this.#told(event.songId, event.peerId)?.add(chunkId)
+        for (const chunkId of event.chunkIds) this.#noteHeld(event.songId, event.peerId, chunkId)
+        return
+      case 'peer-arriving':
+        for (const chunkId of event.chunkIds) this.#noteArriving(event.songId, event.peerId, { chunkId, at: event.at })
         return
       case 'peer-lacks':
-        for (const chunkId of event.chunkIds) this.#told(event.songId, event.peerId)?.delete(chunkId)
+        for (const chunkId of event.chunkIds) this.#noteLacked(event.songId, event.peerId, chunkId)
         return
       case 'peer-lost':
         this.#losePeer(event.peerId)
         return
       case 'block-verified':
-        this.#noteBlock(event.requestId, event.block)
+        this.#noteBlock(event.requestId, event.block, event.at)
         return
       case 'request-finished':
-        this.#finish(event.requestId)
+        this.#finish(event.requestId, event.at)
         return
       case 'request-failed':
         this.#fail(event)
@@ -128,7 +135,14 @@ export class PeerBooks {
   }
 
   #addSong({ songId, shape, hasBlockHashes, heldChunkIds }: SongAdded): void {
-    this.songs.set(songId, { shape, hasBlockHashes, held: new Set(heldChunkIds), chunks: new Map(), toldBy: new Map() })
+    this.songs.set(songId, {
+      shape,
+      hasBlockHashes,
+      held: new Set(heldChunkIds),
+      chunks: new Map(),
+      toldBy: new Map(),
+      arrivingAt: new Map(),
+    })
   }
 
   #noteListing({ songId, peerId, chunkIds, told }: PeerListed): void {
@@ -137,7 +151,29 @@ export class PeerBooks {
     const isUnion = told === 'tracker' && this.#saidItself.has(peerId)
     const before = isUnion ? (song.toldBy.get(peerId) ?? []) : []
     song.toldBy.set(peerId, new Set([...before, ...chunkIds]))
-    if (told === 'peer') this.#saidItself.add(peerId)
+    if (told === 'peer') {
+      this.#saidItself.add(peerId)
+      song.arrivingAt.delete(peerId)
+    }
+  }
+
+  #noteHeld(songId: SongId, peerId: PeerId, chunkId: ChunkId): void {
+    this.#told(songId, peerId)?.add(chunkId)
+    this.songs.get(songId)?.arrivingAt.get(peerId)?.delete(chunkId)
+  }
+
+  #noteArriving(songId: SongId, peerId: PeerId, news: { readonly chunkId: ChunkId; readonly at: Millis }): void {
+    const song = this.songs.get(songId)
+    if (song === undefined) return
+    this.#told(songId, peerId)?.delete(news.chunkId)
+    const arriving = song.arrivingAt.get(peerId) ?? new Map<ChunkId, Millis>()
+    song.arrivingAt.set(peerId, arriving)
+    if (!arriving.has(news.chunkId)) arriving.set(news.chunkId, news.at)
+  }
+
+  #noteLacked(songId: SongId, peerId: PeerId, chunkId: ChunkId): void {
+    this.#told(songId, peerId)?.delete(chunkId)
+    this.songs.get(songId)?.arrivingAt.get(peerId)?.delete(chunkId)
   }
 
   #told(songId: SongId, peerId: PeerId): Set<ChunkId> | undefined {
@@ -150,21 +186,27 @@ export class PeerBooks {
 
   #losePeer(peerId: PeerId): void {
     this.#saidItself.delete(peerId)
+    for (const song of this.songs.values()) song.arrivingAt.delete(peerId)
     for (const [requestId, { request }] of this.open)
       if (request.source.kind === 'peer' && request.source.peerId === peerId) this.open.delete(requestId)
   }
 
-  #noteBlock(requestId: number, block: number): void {
+  #noteBlock(requestId: number, block: number, at: Millis): void {
     const request = this.open.get(requestId)?.request
-    if (request !== undefined) this.#chunk(request.songId, request.chunkId)?.arrived.add(block)
+    const chunk = request === undefined ? undefined : this.#chunk(request.songId, request.chunkId)
+    if (chunk === undefined) return
+    chunk.arrived.add(block)
+    chunk.firstBlockAt ??= at
   }
 
-  #finish(requestId: number): void {
+  #finish(requestId: number, at: Millis): void {
     const request = this.open.get(requestId)?.request
     this.open.delete(requestId)
     if (request === undefined) return
     const chunk = this.#chunk(request.songId, request.chunkId)
-    for (let block = request.firstBlock; block < request.firstBlock + request.blockCount; block++) chunk?.arrived.add(block)
+    if (chunk === undefined) return
+    chunk.firstBlockAt ??= at
+    for (let block = request.firstBlock; block < request.firstBlock + request.blockCount; block++) chunk.arrived.add(block)
   }
 
   #fail({ requestId, retryAfterMs, at, code }: RequestFailed): void {
@@ -180,7 +222,7 @@ export class PeerBooks {
   #chunk(songId: SongId, chunkId: ChunkId): ChunkBook | undefined {
     const song = this.songs.get(songId)
     if (song === undefined) return undefined
-    const chunk = song.chunks.get(chunkId) ?? { arrived: new Set(), isCompleting: false }
+    const chunk = song.chunks.get(chunkId) ?? { arrived: new Set(), firstBlockAt: undefined, isCompleting: false }
     song.chunks.set(chunkId, chunk)
     return chunk
   }

@@ -9,6 +9,7 @@ import type { Random } from '@evastream/core/random'
 import type { FindPeers, SchedulerCommand } from '@evastream/engine/commands'
 import type { Interest, SchedulerEvent } from '@evastream/engine/events'
 import type { SchedulerSnapshot } from '@evastream/engine/snapshot'
+import { ArrivingChunks } from './arriving-chunks.ts'
 import type { Appointment } from './event-queue.ts'
 import { SimulatedDialer } from './simulated-dialer.ts'
 import { SimulatedDownloads } from './simulated-downloads.ts'
@@ -77,12 +78,15 @@ export class PeerProcess {
     const { clock, switchboard, host, store, origin, tracker } = deps
     const feed = (event: SchedulerEvent) => this.feed(event)
     const fact = (told: Fact) => deps.observer.fact(clock.now(), plan.peerId, told)
-    this.#uploads = new SimulatedUploads({ owner: this.#uploadsOwner(fact) }, { slotsMax: plan.slotsMax })
+    const arriving = (songId: SongId, chunkId: ChunkId) => this.#uploads.announceArriving(songId, chunkId)
+    const arrivalEnded = (songId: SongId, chunkId: ChunkId) => this.#uploads.retract(songId, chunkId)
+    const arrivals = new ArrivingChunks({ teller: { arriving, arrivalEnded } })
+    this.#uploads = new SimulatedUploads({ owner: { ...this.#uploadsOwner(fact), arrivals } }, { slotsMax: plan.slotsMax })
     this.#dialer = new SimulatedDialer({ clock, switchboard, host, listener: this.#dialerListener() }, plan)
     const stored = (songId: SongId, chunkId: ChunkId) => this.#chunkStored(songId, chunkId)
     const audioArrived = (songId: SongId) => this.#listeners.audioArrived(songId)
     this.#downloads = new SimulatedDownloads(
-      { clock, host, origin, store, feed, fact, audioArrived, stored, dialer: this.#dialer },
+      { clock, host, origin, store, feed, fact, audioArrived, arrivals, stored, dialer: this.#dialer },
       { storeDelayMs: plan.storeDelayMs, checksHashes },
     )
     this.#session = new SimulatedTrackerSession({ clock, tracker, host, store }, plan)
@@ -264,14 +268,17 @@ export class PeerProcess {
   }
 
   #uploadsOwner(fact: (told: Fact) => void) {
-    const { host, store } = this.#deps
+    const { clock, host, store } = this.#deps
     const { peerId, slotsMax } = this.#options.plan
     return {
+      clock,
       host,
       peerId,
       store,
       foundRotten: (songId: SongId, chunkId: ChunkId) => this.loseChunk(songId, chunkId),
       uploading: (activeCount: number) => fact({ kind: 'uploading', activeCount, slotsMax }),
+      relayed: ({ songId, chunkId }: { songId: SongId; chunkId: ChunkId }, block: number) =>
+        fact({ kind: 'relayed', songId, chunkId, block }),
       sent: ({ songId, chunkId }: { songId: SongId; chunkId: ChunkId }, { sizeBytes, isGood }: Parcel) =>
         fact({ kind: 'served', songId, chunkId, sizeBytes, isGood }),
     }
@@ -286,6 +293,8 @@ export class PeerProcess {
         this.feed({ kind: 'peer-has', at: now(), songId, peerId, chunkIds: [chunkId] }),
       peerLacks: (peerId: PeerId, songId: SongId, chunkId: ChunkId) =>
         this.feed({ kind: 'peer-lacks', at: now(), songId, peerId, chunkIds: [chunkId] }),
+      peerArriving: (peerId: PeerId, songId: SongId, chunkId: ChunkId) =>
+        this.feed({ kind: 'peer-arriving', at: now(), songId, peerId, chunkIds: [chunkId] }),
       peerLost: (peerId: PeerId, code: ErrorCode) => {
         this.#downloads.peerLost(peerId)
         this.feed({ kind: 'peer-lost', at: now(), peerId, code })

@@ -35,6 +35,12 @@ export const MANNERS = [
   'hangs-up',
   /** Sends what the protocol does not allow, so that its connection is closed on it. */
   'breaks-the-protocol',
+  /** Says of everything that it is receiving it, and hands on nothing. */
+  'is-ever-receiving',
+  /** The same, and hands on other bytes. */
+  'relays-bad-bytes',
+  /** The same, hands on what it is asked for, and now and then says that it gave a chunk up. */
+  'receives-and-forgets',
   /** Takes chunks off its list and puts them back, all the time. */
   'wavers',
 ] as const
@@ -59,6 +65,8 @@ export interface AdversaryOptions {
   readonly songs: readonly { readonly songId: SongId; readonly shape: SongShape }[]
 }
 
+/** Those who never say that they hold anything. */
+export const RECEIVERS: ReadonlySet<Manner> = new Set(['is-ever-receiving', 'relays-bad-bytes', 'receives-and-forgets'])
 const WAVER_EVERY_MS = 700
 const TRICKLE_BYTES_PER_SECOND = 1
 const SOME_BAD_RATIO = 0.2
@@ -87,11 +95,11 @@ export class SimulatedAdversary implements ServingEnd {
   subscribed(connection: SimulatedConnection, songId: SongId): void {
     const song = this.#options.songs.find(candidate => candidate.songId === songId)
     if (song === undefined) return
-    connection.tellList(
-      songId,
-      Array.from({ length: song.shape.chunkCount }, (_, chunkId) => chunkId),
-    )
-    if (this.manner === 'wavers') this.#waver(connection, song)
+    const all = Array.from({ length: song.shape.chunkCount }, (_, chunkId) => chunkId)
+    const isReceiving = RECEIVERS.has(this.manner)
+    connection.tellList(songId, isReceiving ? [] : all)
+    if (isReceiving) for (const chunkId of all) connection.tellArriving(songId, chunkId)
+    if (this.manner === 'wavers' || this.manner === 'receives-and-forgets') this.#waver(connection, song)
   }
 
   asked(connection: SimulatedConnection, request: PeerRequest): void {
@@ -101,7 +109,8 @@ export class SimulatedAdversary implements ServingEnd {
     else if (this.manner === 'busy-for-long') connection.reject(request.requestId, 'EVA_PEER_BUSY', 3_600_000)
     else if (this.manner === 'hangs-up') connection.reset()
     else if (this.manner === 'breaks-the-protocol') connection.reset('EVA_PEER_PROTOCOL')
-    else if (this.manner !== 'tarpit') connection.send(request, this.#sending(), parcel => this.#deps.sent(request, parcel))
+    else if (this.manner !== 'tarpit' && this.manner !== 'is-ever-receiving')
+      connection.send(request, this.#sending(), parcel => this.#deps.sent(request, parcel))
   }
 
   cancelled(): void {}
@@ -111,7 +120,7 @@ export class SimulatedAdversary implements ServingEnd {
   ended(): void {}
 
   #sending(): SendingManner {
-    const isBad = this.manner === 'sends-bad-bytes'
+    const isBad = this.manner === 'sends-bad-bytes' || this.manner === 'relays-bad-bytes'
     const isSometimesBad = this.manner === 'sends-some-bad-bytes'
     const isGood = () => !isBad && !(isSometimesBad && this.#deps.random.ratio() < SOME_BAD_RATIO)
     if (this.manner === 'stalls-at-the-end') return { isGood, stopBeforeEndBytes: 1 }
@@ -124,7 +133,10 @@ export class SimulatedAdversary implements ServingEnd {
       if (!this.isListening || !connection.isOpen) return
       const chunkId = this.#deps.random.below(song.shape.chunkCount)
       connection.tellLacks(song.songId, chunkId)
-      this.#deps.clock.after(WAVER_EVERY_MS / 2, () => connection.tellHas(song.songId, chunkId))
+      this.#deps.clock.after(WAVER_EVERY_MS / 2, () => {
+        if (this.manner === 'wavers') connection.tellHas(song.songId, chunkId)
+        else connection.tellArriving(song.songId, chunkId)
+      })
       this.#waver(connection, song)
     })
   }

@@ -24,6 +24,7 @@ export interface AskingEnd {
   listed(connection: SimulatedConnection, songId: SongId, chunkIds: readonly ChunkId[]): void
   has(connection: SimulatedConnection, songId: SongId, chunkId: ChunkId): void
   lacks(connection: SimulatedConnection, songId: SongId, chunkId: ChunkId): void
+  arriving(connection: SimulatedConnection, songId: SongId, chunkId: ChunkId): void
   received(requestId: number, parcel: Parcel): void
   rejected(requestId: number, code: ErrorCode, retryAfterMs?: number): void
   lost(connection: SimulatedConnection, code: ErrorCode): void
@@ -44,6 +45,13 @@ export interface ServingEnd {
   ended(connection: SimulatedConnection): void
 }
 
+interface Sending {
+  readonly flow: BlockFlow
+  /** TCP is past its beginning. */
+  isWarm: boolean
+  isPaused: boolean
+}
+
 const DIAL_TIMEOUT_MS = 2000
 /** How long until a silent line is noticed by PING. */
 const PING_TIMEOUT_MS = 10_000
@@ -55,7 +63,7 @@ export class SimulatedConnection {
   isOpen = false
   readonly #clock: VirtualClock
   readonly #network: SimulatedNetwork
-  readonly #flows = new Map<number, BlockFlow>()
+  readonly #sendings = new Map<number, Sending>()
   #isMute = false
   #warmAt: number | undefined
   #isOverForAsker = false
@@ -128,7 +136,14 @@ export class SimulatedConnection {
     this.#toAsker(() => this.asker.lacks(this, songId, chunkId))
   }
 
+  tellArriving(songId: SongId, chunkId: ChunkId): void {
+    this.#toAsker(() => this.asker.arriving(this, songId, chunkId))
+  }
+
+  /** What was sent of the run before still arrives. */
   reject(requestId: number, code: ErrorCode, retryAfterMs?: number): void {
+    this.pause(requestId)
+    this.#sendings.delete(requestId)
     this.#toAsker(() => this.asker.rejected(requestId, code, retryAfterMs))
   }
 
@@ -138,7 +153,7 @@ export class SimulatedConnection {
     const lastBlock = request.firstBlock + request.blockCount - 1
     const arrived = (parcel: Parcel) => {
       if (parcel.block === lastBlock) {
-        this.#flows.delete(request.requestId)
+        this.#sendings.delete(request.requestId)
         this.#toServer(() => this.server.acknowledged(this, request.requestId))
       }
       onParcel(parcel)
@@ -146,10 +161,27 @@ export class SimulatedConnection {
     }
     const ends = { from: this.server.host, to: this.asker.host, arrived }
     const flow = new BlockFlow({ ends }, { run: request, manner })
-    this.#flows.set(request.requestId, flow)
+    const sending = { flow, isWarm: false, isPaused: false }
+    this.#sendings.set(request.requestId, sending)
     this.#clock.after(this.#warmUpMs(request), () => {
-      if (!flow.isStopped) this.#network.start(flow)
+      sending.isWarm = true
+      if (!flow.isStopped && !sending.isPaused) this.#network.start(flow)
     })
+  }
+
+  /** A run waits: its slot went to another, or its next block is not there. */
+  pause(requestId: number): void {
+    const sending = this.#sendings.get(requestId)
+    if (sending === undefined || sending.isPaused) return
+    sending.isPaused = true
+    this.#network.pause(sending.flow)
+  }
+
+  resume(requestId: number): void {
+    const sending = this.#sendings.get(requestId)
+    if (sending?.isPaused !== true) return
+    sending.isPaused = false
+    if (sending.isWarm && !sending.flow.isStopped) this.#network.start(sending.flow)
   }
 
   /** TCP begins slowly: the first run that is longer than the first flight takes a round trip more, and what follows waits behind it. */
@@ -226,13 +258,13 @@ export class SimulatedConnection {
   }
 
   #stopFlow(requestId: number): void {
-    const flow = this.#flows.get(requestId)
-    if (flow !== undefined) this.#network.stop(flow)
-    this.#flows.delete(requestId)
+    const sending = this.#sendings.get(requestId)
+    if (sending !== undefined) this.#network.stop(sending.flow)
+    this.#sendings.delete(requestId)
   }
 
   #stopFlows(): void {
-    for (const flow of this.#flows.values()) this.#network.stop(flow)
-    this.#flows.clear()
+    for (const { flow } of this.#sendings.values()) this.#network.stop(flow)
+    this.#sendings.clear()
   }
 }

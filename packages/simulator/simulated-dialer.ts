@@ -14,6 +14,7 @@ export interface DialerListener {
   peerListed(peerId: PeerId, songId: SongId, chunkIds: readonly ChunkId[]): void
   peerHas(peerId: PeerId, songId: SongId, chunkId: ChunkId): void
   peerLacks(peerId: PeerId, songId: SongId, chunkId: ChunkId): void
+  peerArriving(peerId: PeerId, songId: SongId, chunkId: ChunkId): void
   peerLost(peerId: PeerId, code: ErrorCode): void
   received(requestId: number, parcel: Parcel): void
   rejected(requestId: number, code: ErrorCode, retryAfterMs?: number): void
@@ -146,6 +147,10 @@ export class SimulatedDialer implements AskingEnd {
 
   lacks(connection: SimulatedConnection, songId: SongId, chunkId: ChunkId): void {
     if (this.#songs.has(songId)) this.#listener.peerLacks(connection.peerId, songId, chunkId)
+  }
+
+  arriving(connection: SimulatedConnection, songId: SongId, chunkId: ChunkId): void {
+    if (this.#songs.has(songId)) this.#listener.peerArriving(connection.peerId, songId, chunkId)
   }
 
   received(requestId: number, parcel: Parcel): void {

@@ -8,6 +8,7 @@ import type { ChunkId, PeerId, SongId } from '@evastream/core/ids'
 import { blockCountOf, blockLengthBytes, chunkLengthBytes } from '@evastream/core/manifest'
 import type { CancelRequest, CompleteChunk, DiscardChunk, RequestBlocks } from '@evastream/engine/commands'
 import type { SchedulerEvent } from '@evastream/engine/events'
+import type { ArrivingChunks } from './arriving-chunks.ts'
 import { type BufferedBlock, ChunkBuffer } from './chunk-buffer.ts'
 import type { SimulatedDialer } from './simulated-dialer.ts'
 import type { Host, Parcel } from './simulated-network.ts'
@@ -26,6 +27,7 @@ export interface DownloadsDeps {
   fact(fact: Fact): void
   /** More of a song may be played. */
   audioArrived(songId: SongId): void
+  readonly arrivals: ArrivingChunks
   /** A chunk was verified and stored. */
   stored(songId: SongId, chunkId: ChunkId): void
 }
@@ -86,6 +88,7 @@ export class SimulatedDownloads {
     const ownBlocks = new ChunkBuffer(request.songId, request.chunkId)
     const fetch: Fetch = { request, song, ownBlocks, blocksLeft: request.blockCount, looseBytes: 0, abort: () => {} }
     this.#fetches.set(request.requestId, fetch)
+    if (request.verify === 'blocks') this.#bufferOf(request)
     const { songId, chunkId, firstBlock, blockCount, requestId, source, priority } = request
     const run = { songId, shape: song.shape, chunkId, firstBlock, blockCount }
     if (source.kind === 'origin') {
@@ -166,9 +169,13 @@ export class SimulatedDownloads {
       this.failed(request.requestId, request.source.kind === 'origin' ? 'EVA_ORIGIN_HASH_MISMATCH' : 'EVA_BLOCK_HASH_MISMATCH')
       return
     }
-    if (!this.#bufferOf(request).put(block, { isGood, sizeBytes, isVerified: true })) this.#waste(sizeBytes, 'duplicate')
-    this.#deps.feed({ kind: 'block-verified', at: this.#deps.clock.now(), requestId: request.requestId, block })
-    this.#deps.audioArrived(request.songId)
+    const { songId, chunkId, requestId } = request
+    const buffer = this.#bufferOf(request)
+    if (!buffer.put(block, { isGood, sizeBytes, isVerified: true })) this.#waste(sizeBytes, 'duplicate')
+    this.#deps.fact({ kind: 'verified', songId, chunkId, block })
+    this.#deps.feed({ kind: 'block-verified', at: this.#deps.clock.now(), requestId, block })
+    this.#deps.audioArrived(songId)
+    this.#deps.arrivals.grown(songId, chunkId, buffer.count === blockCountOf(song.shape, chunkId))
   }
 
   #finish(fetch: Fetch): void {
@@ -200,12 +207,16 @@ export class SimulatedDownloads {
     this.#deps.fact({ kind: 'stored', songId, chunkId, sizeBytes: chunkLengthBytes(song.shape, chunkId), isGood: buffer.isAllGood })
     this.#deps.feed({ kind: 'chunk-stored', at, songId, chunkId })
     this.#deps.stored(songId, chunkId)
+    this.#deps.arrivals.ended(songId, chunkId, true)
   }
 
   #bufferOf(request: RequestBlocks): ChunkBuffer {
     const key = keyOf(request)
-    const buffer = this.#buffers.get(key) ?? new ChunkBuffer(request.songId, request.chunkId)
+    const known = this.#buffers.get(key)
+    if (known !== undefined) return known
+    const buffer = new ChunkBuffer(request.songId, request.chunkId)
     this.#buffers.set(key, buffer)
+    if (this.#songs.get(request.songId)?.hasBlockHashes === true) this.#deps.arrivals.begun(buffer)
     return buffer
   }
 
@@ -216,8 +227,11 @@ export class SimulatedDownloads {
   }
 
   #throwAway(key: string): void {
-    this.#waste(this.#buffers.get(key)?.sizeBytes ?? 0, 'thrown-away')
+    const buffer = this.#buffers.get(key)
+    if (buffer === undefined) return
+    this.#waste(buffer.sizeBytes, 'thrown-away')
     this.#buffers.delete(key)
+    this.#deps.arrivals.ended(buffer.songId, buffer.chunkId, false)
   }
 
   #waste(sizeBytes: number, reason: WasteReason): void {

@@ -44,6 +44,9 @@ export interface Flow {
   arrived(parcel: Parcel): void
   /** Everything has been pulled, so the uplink may forget the flow; what is on its way still arrives. */
   readonly isSpent: boolean
+  /** There is nothing to pull until somebody starts it again: the uplink forgets it meanwhile, and `ranShort` is told. */
+  readonly isShort: boolean
+  ranShort(): void
   /** Sent and not arrived yet. */
   inFlightCount: number
   isStopped: boolean
@@ -95,6 +98,11 @@ export class SimulatedNetwork {
     this.#pump(flow.from)
   }
 
+  /** Nothing more is pulled until it is started again; what is on its way still arrives. */
+  pause(flow: Flow): void {
+    this.#forget(flow)
+  }
+
   /** Nothing more of the flow is sent, and nothing of it that is on its way is told. */
   stop(flow: Flow): void {
     flow.isStopped = true
@@ -131,8 +139,9 @@ export class SimulatedNetwork {
       }
       const parcel = flow.next()
       if (parcel === undefined) continue
-      if (flow.isSpent) this.#forget(flow)
+      if (flow.isSpent || flow.isShort) this.#forget(flow)
       this.#transmit(flow, parcel)
+      if (flow.isShort) flow.ranShort()
       return
     }
     if (Number.isFinite(roomAt)) this.#holdBack(host, roomAt)

@@ -4,7 +4,7 @@
 
 import type { PeerId } from '@evastream/core/ids'
 import type { Random } from '@evastream/core/random'
-import { linkOfAdversary, SimulatedAdversary } from './simulated-adversary.ts'
+import { linkOfAdversary, RECEIVERS, SimulatedAdversary } from './simulated-adversary.ts'
 import { SimulatedMetadata } from './simulated-metadata.ts'
 import { SimulatedNetwork } from './simulated-network.ts'
 import { SimulatedOrigin } from './simulated-origin.ts'
@@ -94,7 +94,8 @@ function everythingOf({ songs }: WorldPlan, { manner }: AdversaryPlan): Simulate
   const store = new SimulatedStore()
   for (const { songId, shape } of songs) {
     const count = manner === 'boasts' ? shape.chunkCount + 3 : shape.chunkCount
-    for (let chunkId = 0; chunkId < count; chunkId++) store.save(songId, chunkId, false)
+    // Who only receives is listed all the same, or nobody would dial it.
+    for (let chunkId = 0; chunkId < (RECEIVERS.has(manner) ? 1 : count); chunkId++) store.save(songId, chunkId, false)
   }
   return store
 }

@@ -20,6 +20,10 @@ export type Fact =
   | { readonly kind: 'wasted'; readonly sizeBytes: number; readonly reason: WasteReason }
   | { readonly kind: 'stored'; readonly songId: SongId; readonly chunkId: ChunkId; readonly sizeBytes: number; readonly isGood: boolean }
   | { readonly kind: 'served'; readonly songId: SongId; readonly chunkId: ChunkId; readonly sizeBytes: number; readonly isGood: boolean }
+  /** A block matched its own hash and is in the buffer of its chunk. */
+  | { readonly kind: 'verified'; readonly songId: SongId; readonly chunkId: ChunkId; readonly block: number }
+  /** A block of a chunk that is not stored yet is being sent to another peer. */
+  | { readonly kind: 'relayed'; readonly songId: SongId; readonly chunkId: ChunkId; readonly block: number }
   | { readonly kind: 'uploading'; readonly activeCount: number; readonly slotsMax: number }
   | { readonly kind: 'played'; readonly songId: SongId; readonly chunkId: ChunkId; readonly isGood: boolean }
   /** A play began: by the listener, or because the song before it in the queue came to its end. */

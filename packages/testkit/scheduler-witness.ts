@@ -133,6 +133,7 @@ export class SchedulerWitness {
       }
       case 'peer-listed':
       case 'peer-has':
+      case 'peer-arriving':
         if ((this.#bannedUntil.get(event.peerId) ?? 0) <= this.#now) song?.neighbours.add(event.peerId)
         break
       default:

@@ -1,13 +1,17 @@
 // Who is served next, over all connections: the upload slots and the queue in front of them.
-// Not the serving: a request that is granted a slot is sent by its connection, which gives the slot back.
+// Not the serving: a request that is granted a slot is sent by its connection, which gives the slot back. The peer node serves by these rules,
+// and so do the peers of the simulator.
 // Who takes a slot from whom: the more urgent from the less; and among equals, who has none from who has several, and who can
 // send from who is stuck (its receiver has acknowledged nothing for a while). A stuck request never takes another's slot.
 // Invariant: at most `slotsMax` requests are in service, and none waits while a slot is free.
 
-import { PRIORITY_CLASSES, type WirePriority } from '@evastream/protocol/peer-frames'
+import type { PriorityClass } from './commands.ts'
+
+/** The most urgent first. */
+const RANKS: Readonly<Record<PriorityClass, number>> = { play: 0, prefetch: 1, seed: 2 }
 
 export interface SlotRequest {
-  readonly priority: WirePriority
+  readonly priority: PriorityClass
   /** Requests of one owner are served in the order of their arrival; owners take turns. */
   readonly owner: object
   /** Nothing is left to send: only the other side's word is awaited. */
@@ -141,5 +145,5 @@ export class UploadSlots<T extends SlotRequest> {
 }
 
 function classOf(request: SlotRequest): number {
-  return PRIORITY_CLASSES.indexOf(request.priority)
+  return RANKS[request.priority]
 }
