@@ -504,18 +504,16 @@ describe('download coordinator', () => {
     await stage.open()
     stage.clock.advance(5)
     const { peers } = stage.coordinator
+    for (const tell of ['peerHas', 'peerArriving', 'peerLacks'] as const) peers[tell](PEER, stage.song.manifest.id, [1])
     peers.peerListed(PEER, stage.song.manifest.id, [1])
-    peers.peerHas(PEER, stage.song.manifest.id, [0])
-    peers.peerArriving(PEER, stage.song.manifest.id, [1])
-    peers.peerLacks(PEER, stage.song.manifest.id, [1])
-    stage.coordinator.chunkLost(stage.song.manifest.id, 1)
     expect(stage.scheduler.events.slice(1)).toEqual([
-      { kind: 'peer-listed', at: 5, songId: 'song-1', peerId: PEER, chunkIds: [1], told: 'peer' },
-      { kind: 'peer-has', at: 5, songId: 'song-1', peerId: PEER, chunkIds: [0] },
+      { kind: 'peer-has', at: 5, songId: 'song-1', peerId: PEER, chunkIds: [1] },
       { kind: 'peer-arriving', at: 5, songId: 'song-1', peerId: PEER, chunkIds: [1] },
       { kind: 'peer-lacks', at: 5, songId: 'song-1', peerId: PEER, chunkIds: [1] },
-      { kind: 'chunk-lost', at: 5, songId: 'song-1', chunkId: 1 },
+      { kind: 'peer-listed', at: 5, songId: 'song-1', peerId: PEER, chunkIds: [1], told: 'peer' },
     ])
+    stage.coordinator.chunkLost(stage.song.manifest.id, 1)
+    expect(stage.scheduler.events.at(-1)).toEqual({ kind: 'chunk-lost', at: 5, songId: 'song-1', chunkId: 1 })
   })
 
   it('bans and troubles: reach the network and the log', async () => {

@@ -1,12 +1,12 @@
 // The order of service and its bound, without sockets.
-import type { WirePriority } from '@evastream/protocol/peer-frames'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import type { PriorityClass } from './commands.ts'
 import { UploadSlots } from './upload-slots.ts'
 
 interface Job {
   readonly name: string
-  readonly priority: WirePriority
+  readonly priority: PriorityClass
   readonly owner: object
   isSent: boolean
   isStuck: boolean
@@ -16,7 +16,7 @@ const alice = { name: 'alice' }
 const bob = { name: 'bob' }
 const carol = { name: 'carol' }
 
-function job(name: string, priority: WirePriority = 'prefetch', owner: object = alice): Job {
+function job(name: string, priority: PriorityClass = 'prefetch', owner: object = alice): Job {
   return { name, priority, owner, isSent: false, isStuck: false }
 }
 
@@ -192,7 +192,7 @@ describe('UploadSlots', () => {
     const step = fc.record({
       act: fc.constantFrom('enqueue', 'release', 'sent', 'stuck'),
       pick: fc.nat(1000),
-      priority: fc.constantFrom<WirePriority>('play', 'prefetch', 'seed'),
+      priority: fc.constantFrom<PriorityClass>('play', 'prefetch', 'seed'),
       owner: fc.constantFrom(alice, bob, carol),
     })
     fc.assert(
