@@ -38,6 +38,8 @@ const askAbout = () =>
     answer => {
       about.value = answer
     },
-    () => void window.setTimeout(askAbout, 2000),
+    () => {
+      window.setTimeout(() => void askAbout(), 2000)
+    },
   )
 void askAbout()

@@ -12,7 +12,10 @@ const require = createRequire(import.meta.url)
 export function lazyAjv(options: Options): () => Ajv {
   let ajv: Ajv | undefined
   return () => {
-    ajv ??= new (require('ajv') as typeof import('ajv')).Ajv(options)
+    if (ajv === undefined) {
+      const library = require('ajv') as typeof import('ajv')
+      ajv = new library.Ajv(options)
+    }
     return ajv
   }
 }
