@@ -19,6 +19,8 @@ export interface RequestBlocks {
   readonly firstBlock: number
   readonly blockCount: number
   readonly source: Source
+  /** Of the origin alone: by a lease, because nobody says whose it is, or without leave, to be in time. */
+  readonly permit?: 'leased' | 'open' | 'override'
   readonly priority: PriorityClass
   /**
    * `blocks`: check each block against its own hash as it arrives, tell `block-verified`, keep it in the chunk's buffer.
@@ -67,6 +69,26 @@ export interface FindPeers {
   readonly songId: SongId
 }
 
+/**
+ * Ask the tracker which of these chunks (the most wanted first) are ours to fetch from the origin. Always answered: leases-answered, or
+ * leases-unavailable.
+ */
+export interface RequestOriginLeases {
+  readonly kind: 'request-origin-leases'
+  readonly songId: SongId
+  readonly chunkIds: readonly ChunkId[]
+  /** How long (ms) the last of them would take if all were granted. */
+  readonly expectedMs: number
+}
+
+/** Give leases back that will not be used. No answer is expected. */
+export interface ReturnOriginLeases {
+  readonly kind: 'return-origin-leases'
+  readonly songId: SongId
+  readonly leaseIds: readonly string[]
+  readonly reason: 'unwanted' | 'origin-failed'
+}
+
 /** Tell people something worth a log line. */
 export interface ReportTrouble {
   readonly kind: 'report-trouble'
@@ -75,4 +97,13 @@ export interface ReportTrouble {
   readonly chunkId?: ChunkId
 }
 
-export type SchedulerCommand = RequestBlocks | CancelRequest | CompleteChunk | DiscardChunk | BanPeer | FindPeers | ReportTrouble
+export type SchedulerCommand =
+  | RequestBlocks
+  | CancelRequest
+  | CompleteChunk
+  | DiscardChunk
+  | BanPeer
+  | FindPeers
+  | RequestOriginLeases
+  | ReturnOriginLeases
+  | ReportTrouble

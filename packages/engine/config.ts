@@ -125,6 +125,24 @@ export interface EngineConfig {
   /** The blocks of a chunk that nobody wants any more are kept for this long (ms): a player that hung up may come back. */
   readonly keptChunkMs: number
 
+  /** The origin is asked with leases of the tracker: not for a node that hands nothing on. */
+  readonly hasLeases: boolean
+  /** Chunks asked leases of in one call. More are known to be on their way elsewhere; each is work for the tracker. */
+  readonly leaseChunksPerCall: number
+  /** More is asked for when the origin has less than this long (ms) to send of what was granted. More bridges longer round trips to the tracker, and hoards. */
+  readonly leaseAheadMs: number
+  /** An answer is awaited so long (ms) before the peers go by turns, as without a tracker; and never longer than this. */
+  readonly leaseWaitMs: number
+  readonly leaseLostMs: number
+  /** The k-th in turn waits k times this long (ms) when no tracker says whose a chunk is. More saves origin bytes, less saves time. */
+  readonly leaseRankMs: number
+  /** A tracker that could not be asked is asked again after this long (ms). */
+  readonly leaseAwayRetryMs: number
+  /** A chunk that others are said to have or bring, and of which nothing comes for this long (ms), is asked of the origin after all. */
+  readonly leasePatienceMs: number
+  /** What nobody brings is asked for without a lease this long (ms) before the music needs it. More is safer, less saves origin bytes. */
+  readonly overrideLeadMs: number
+
   /** The tracker is asked about an incomplete song this often (ms): while all chunks have holders, and while some have none. */
   readonly findPeersIntervalMs: number
   readonly findPeersStarvingIntervalMs: number
@@ -212,6 +230,16 @@ export const defaultEngineConfig: EngineConfig = Object.freeze({
   parkedChunkMs: 5 * SECOND_MS,
   keptChunkMs: MINUTE_MS,
 
+  hasLeases: false,
+  leaseChunksPerCall: 16,
+  leaseAheadMs: 300,
+  leaseWaitMs: SECOND_MS,
+  leaseLostMs: 5 * SECOND_MS,
+  leaseRankMs: 250,
+  leaseAwayRetryMs: SECOND_MS,
+  leasePatienceMs: 10 * SECOND_MS,
+  overrideLeadMs: 2 * SECOND_MS,
+
   findPeersIntervalMs: 10 * SECOND_MS,
   findPeersStarvingIntervalMs: 2 * SECOND_MS,
   findPeersWaitMs: 300,
@@ -236,6 +264,7 @@ export function engineConfig(changes: Partial<EngineConfig> = {}): EngineConfig 
     ['originBackoffBaseMs', 'originBackoffMaxMs'],
     ['unstoredPauseBaseMs', 'unstoredPauseMaxMs'],
     ['queueOriginMs', 'queuePeersMs'],
+    ['leaseWaitMs', 'leaseLostMs'],
     ['findPeersStarvingIntervalMs', 'findPeersIntervalMs'],
     ['findPeersPauseMs', 'findPeersStarvingIntervalMs'],
     ['findPeersStarvingIntervalMs', 'findPeersFreshMs'],

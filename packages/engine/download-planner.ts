@@ -11,6 +11,7 @@ import type { PriorityClass } from './commands.ts'
 import { deadWeight } from './dead-weight.ts'
 import type { EngineState } from './engine-state.ts'
 import type { AwaitedSound, FirstSound } from './first-sound.ts'
+import type { LeaseDesk } from './lease-desk.ts'
 import type { ParkingDesk } from './parking-desk.ts'
 import type { PeerLookup } from './peer-lookup.ts'
 import type { UrgentChunk } from './playback-window.ts'
@@ -27,6 +28,7 @@ export interface DownloadPlannerDeps {
   readonly startable: StartableChunks
   readonly desk: RequestDesk
   readonly lookup: PeerLookup
+  readonly leases: LeaseDesk
   readonly firstSound: FirstSound
   readonly parking: ParkingDesk
   readonly queue: QueueDesk
@@ -83,8 +85,15 @@ export class DownloadPlanner {
     this.#isHeldBack = sound.until > state.now
     if (this.#isHeldBack) this.#noteWake(sound.until)
     else this.#planInOrder(songs, queued)
+    this.#askLeases(songs)
     this.#dropEmpty(songs)
     return this.#wakeAt
+  }
+
+  #askLeases(songs: readonly SongState[]): void {
+    const { leases } = this.#deps
+    const isOnlyUrgent = this.#isHeldBack
+    for (const song of songs) this.#noteWake(leases.tick(song, { urgent: this.#urgentChunks.get(song) ?? [], isOnlyUrgent }))
   }
 
   #noteWake(at: Millis): void {
@@ -165,6 +174,8 @@ export class DownloadPlanner {
   /** The next run of a song: of a chunk in progress if there is one, else of a new one. */
   #askNext(song: SongState, priority: 'prefetch' | 'seed'): boolean {
     const { state, startable, urgentOrder, prefetchOrder } = this.#deps
+    // What is ours to bring into the swarm comes first: others wait for it.
+    for (const chunkId of song.leases.grants.keys()) if (this.#ask(song, chunkId, { priority })) return true
     for (const chunkId of song.progress.keys()) if (this.#ask(song, chunkId, { priority })) return true
     this.#dropEmpty([song])
     if (song.hasUnstored || !this.#makeRoom(priority)) return false

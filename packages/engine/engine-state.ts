@@ -2,6 +2,7 @@
 // Not a decision maker: it holds, it does not choose.
 // Invariant: `now` never goes back, whatever the events say; commands leave in the order in which they were given.
 
+import type { PeerId } from '@evastream/core/ids'
 import type { Random } from '@evastream/core/random'
 import type { Millis } from '@evastream/core/units'
 import type { SchedulerCommand, Source } from './commands.ts'
@@ -33,11 +34,14 @@ export class EngineState {
   readonly receiving = new DeliveryPace()
   readonly ownLink = new OwnLink()
   readonly spreads = { peer: new CompletionSpread(), origin: new CompletionSpread() }
+  /** Who we are to others, where they must come to the same order of all; undefined where nobody else is. */
+  readonly ownPeerId: PeerId | undefined
   now: Millis = 0
   #commands: SchedulerCommand[] = []
 
-  constructor(deps: { readonly random: Random }, config: EngineConfig) {
+  constructor(deps: { readonly random: Random; readonly ownPeerId?: PeerId | undefined }, config: EngineConfig) {
     this.config = config
+    this.ownPeerId = deps.ownPeerId
     this.random = deps.random
     this.peers = new PeerTable(config)
     this.health = new PeerHealth(config)

@@ -81,6 +81,38 @@ export interface PeersUnfound extends Happened {
   readonly code: ErrorCode
 }
 
+/** The answer to `request-origin-leases`: each chunk that was asked for is ours, or to be waited for (the first one in part both). */
+export interface LeasesAnswered extends Happened {
+  readonly kind: 'leases-answered'
+  readonly songId: SongId
+  readonly granted: readonly GrantedLease[]
+  readonly waiting: readonly AwaitedLease[]
+}
+
+export interface GrantedLease {
+  readonly chunkId: ChunkId
+  readonly leaseId: string
+  readonly expiresInMs: number
+  /** It is for so many first blocks only. */
+  readonly firstBlocks?: number | undefined
+}
+
+export interface AwaitedLease {
+  readonly chunkId: ChunkId
+  /** `held` and `leased`: the holder has it, or is about to. `uplink` and `limit` (or another word): we may have no more just now. */
+  readonly reason: string
+  /** Whom to take it from, who has been introduced; absent when nobody may be. */
+  readonly holder?: PeerId | undefined
+  readonly retryAfterMs: number
+}
+
+/** The answer to `request-origin-leases` when the tracker could not be asked: nobody says whose turn it is. */
+export interface LeasesUnavailable extends Happened {
+  readonly kind: 'leases-unavailable'
+  readonly songId: SongId
+  readonly code: ErrorCode
+}
+
 /** HAVE. */
 export interface PeerHas extends Happened {
   readonly kind: 'peer-has'
@@ -184,6 +216,8 @@ export type SchedulerEvent =
   | PeerListed
   | PeersFound
   | PeersUnfound
+  | LeasesAnswered
+  | LeasesUnavailable
   | PeerHas
   | PeerArriving
   | PeerLacks

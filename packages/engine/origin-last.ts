@@ -1,16 +1,24 @@
 // Peers first, by least predicted finish; the origin when every holder failed or nobody holds the chunk, and never late:
 // when the music needs the run before any peer can bring it, and the origin would be sooner, it is asked at once.
-// Not leases: whoever else asks the origin for the same chunk is not known here.
-// Invariant: not urgent and with a holder that has not failed, the origin is not asked.
+// Who else asks the origin for the same chunk is the tracker's to know: without its permit the origin is asked only for what is urgent.
+// Invariant: not urgent, it is asked only with a permit; and, with a holder that has not failed, only for what is ours to bring.
 
 import type { Random } from '@evastream/core/random'
 import type { Millis } from '@evastream/core/units'
 import type { Candidate, SourceChoice, SourceFacts, SourceSelection, Standing } from './source-selection.ts'
 
+/** A deadline is near when this many times what the origin needs, and `overrideLeadMs` besides, would miss it. */
+const RISK_FACTOR = 2
 const ASK_ORIGIN: SourceChoice = { kind: 'ask', source: { kind: 'origin' } }
 
-/** @param options `urgentGraceMs`: a finish this near (ms) is soon enough, whatever the deadline. */
-export function originLast(options: { readonly urgentGraceMs: number }): SourceSelection {
+export interface OriginLastOptions {
+  /** A finish this near (ms) is soon enough, whatever the deadline. */
+  readonly urgentGraceMs: number
+  /** What nobody brings is asked of the origin without its permit this long (ms) before its deadline. */
+  readonly overrideLeadMs: number
+}
+
+export function originLast(options: OriginLastOptions): SourceSelection {
   return {
     name: 'origin-last',
     choose(facts, random) {
@@ -18,35 +26,50 @@ export function originLast(options: { readonly urgentGraceMs: number }): SourceS
       const soonEnoughAt = Math.max(deadlineAt, facts.now + options.urgentGraceMs)
       const isLate = (finishAt: Millis) => finishAt > soonEnoughAt
       const isOriginBetter = (finishAt: Millis) =>
-        isLate(finishAt) && facts.origin.standing === 'free' && facts.now + facts.origin.finishMs < finishAt
+        isLate(finishAt) && mayAsk(facts, facts.origin.overrideFrom) && facts.now + facts.origin.finishMs < finishAt
 
+      // What is ours to bring nobody has whole, or the lease would have been given back.
+      if (facts.origin.permit === 'leased' && facts.origin.standing === 'free') return ASK_ORIGIN
       const free = soonest(facts.candidates, 'free', random)
       if (free !== undefined)
         return isOriginBetter(facts.now + free.finishMs) ? ASK_ORIGIN : { kind: 'ask', source: { kind: 'peer', peerId: free.peerId } }
       const full = soonest(facts.candidates, 'full', random)
       if (full !== undefined) {
         if (isOriginBetter(facts.now + full.finishMs)) return ASK_ORIGIN
-        return waitUntil(facts, deadlineAt - full.finishMs)
+        return waitUntil(facts, Math.max(deadlineAt - full.finishMs, facts.origin.overrideFrom))
       }
       const busy = soonest(facts.candidates, 'busy', random)
       if (busy !== undefined) {
         if (isOriginBetter(busy.retryAt + busy.finishMs)) return ASK_ORIGIN
-        return waitUntil(facts, Math.min(busy.retryAt, deadlineAt - busy.finishMs))
+        return waitUntil(facts, Math.min(busy.retryAt, Math.max(deadlineAt - busy.finishMs, facts.origin.overrideFrom)))
       }
-      return lastResort(facts, random)
+      return lastResort(facts, random, options)
     },
   }
 }
 
 /** Among the peers nobody is left who is any good. */
-function lastResort(facts: SourceFacts, random: Random): SourceChoice {
+function lastResort(facts: SourceFacts, random: Random, options: OriginLastOptions): SourceChoice {
   if (facts.candidates.length === 0 && facts.lookupUntil > facts.now) return { kind: 'wait', until: facts.lookupUntil }
-  if (facts.origin.standing === 'free') return ASK_ORIGIN
+  const overrideAt = overrideTime(facts, options)
+  if (mayAsk(facts, overrideAt)) return ASK_ORIGIN
   const slow = soonest(facts.candidates, 'slow', random)
   if (slow !== undefined) return { kind: 'ask', source: { kind: 'peer', peerId: slow.peerId } }
   let until = facts.origin.standing === 'failed' ? facts.origin.retryAt : Number.POSITIVE_INFINITY
+  if (facts.origin.permit === 'none') until = Math.min(until, facts.origin.opensAt, overrideAt)
   for (const { standing, retryAt } of facts.candidates) if (standing === 'failed') until = Math.min(until, retryAt)
   return waitUntil(facts, until)
+}
+
+/** The origin is free, and we have its permit or, for what is urgent, do without from this moment on. */
+function mayAsk({ origin, deadlineAt, now }: SourceFacts, overrideAt: Millis): boolean {
+  return origin.standing === 'free' && (origin.permit !== 'none' || (deadlineAt !== undefined && now >= overrideAt))
+}
+
+/** When what nobody brings must be asked of the origin to be in time; never if nobody waits for it. */
+function overrideTime({ origin, deadlineAt }: SourceFacts, { overrideLeadMs }: OriginLastOptions): Millis {
+  if (deadlineAt === undefined) return Number.POSITIVE_INFINITY
+  return Math.max(origin.overrideFrom, deadlineAt - RISK_FACTOR * origin.finishMs - overrideLeadMs)
 }
 
 /** Moments that are past cause no waking: then only an event can change anything. */

@@ -54,10 +54,16 @@ export class RequestDesk {
       firstBlock: run.firstBlock,
       blockCount: run.blockCount,
       source,
+      ...(source.kind === 'origin' && { permit: this.#permitOf(asking) }),
       priority: asking.priority,
       verify: chunk.verify,
     })
     return request
+  }
+
+  #permitOf({ song, chunk, run }: Asking): 'leased' | 'open' | 'override' {
+    const { permit } = this.#survey.permitOf(song, chunk.chunkId, run.firstBlock)
+    return permit === 'none' ? 'override' : permit
   }
 
   arrived(request: OpenRequest, sizeBytes: number): void {

@@ -5,7 +5,7 @@
 // Invariant: the same events and the same seed give the same commands, and no well-typed event makes it throw.
 
 import type { ErrorCode } from '@evastream/core/errors'
-import type { SongId } from '@evastream/core/ids'
+import type { PeerId, SongId } from '@evastream/core/ids'
 import type { Random } from '@evastream/core/random'
 import type { Millis } from '@evastream/core/units'
 import { BlameDesk } from './blame-desk.ts'
@@ -28,6 +28,7 @@ import type {
 } from './events.ts'
 import { FirstSound } from './first-sound.ts'
 import { HedgeDesk } from './hedge-desk.ts'
+import { LeaseDesk } from './lease-desk.ts'
 import { originLast } from './origin-last.ts'
 import { ParkingDesk } from './parking-desk.ts'
 import { PeerLookup } from './peer-lookup.ts'
@@ -54,11 +55,12 @@ export class Scheduler {
   readonly #parking: ParkingDesk
   readonly #queue: QueueDesk
   readonly #readers: ReaderDesk
+  readonly #leases: LeaseDesk
   #planAt: Millis = Number.POSITIVE_INFINITY
   #checkAt: Millis = Number.POSITIVE_INFINITY
 
-  constructor(config: EngineConfig, random: Random) {
-    const state = new EngineState({ random }, config)
+  constructor(config: EngineConfig, random: Random, ownPeerId?: PeerId) {
+    const state = new EngineState({ random, ownPeerId }, config)
     const survey = new SourceSurvey(state)
     const startable = new StartableChunks({ state, survey })
     const desk = new RequestDesk({ state, survey })
@@ -77,6 +79,8 @@ export class Scheduler {
     const firstSound = new FirstSound(state)
     const parking = new ParkingDesk({ state, desk })
     const queue = new QueueDesk({ state, parking })
+    const leases = new LeaseDesk({ state, survey, prefetchOrder })
+    this.#leases = leases
     this.#firstSound = firstSound
     this.#parking = parking
     this.#queue = queue
@@ -87,6 +91,7 @@ export class Scheduler {
       startable,
       desk,
       lookup,
+      leases,
       firstSound,
       parking,
       queue,
@@ -176,6 +181,12 @@ export class Scheduler {
       case 'peers-unfound':
         this.#lookup.settled(song)
         break
+      case 'leases-answered':
+        this.#leases.answered(song, event)
+        break
+      case 'leases-unavailable':
+        this.#leases.unavailable(song)
+        break
       case 'chunk-stored':
         this.#verdicts.stored(song, event.chunkId)
         break
@@ -190,6 +201,7 @@ export class Scheduler {
         break
     }
     this.#state.songs.changed(song)
+    if (song.wantedCount === 0) this.#leases.settle(song)
     return true
   }
 
@@ -211,6 +223,7 @@ export class Scheduler {
 
   #forget(song: SongState): void {
     for (const chunk of [...song.progress.values()]) this.#desk.discard(song, chunk)
+    this.#leases.returnAll(song)
     this.#state.songs.delete(song.songId)
   }
 
@@ -232,6 +245,7 @@ export class Scheduler {
     const song = songs.get(event.songId)
     if (song === undefined || health.isBanned(event.peerId, now)) return false
     peers.has(event.songId, event.peerId, event.chunkIds)
+    this.#leases.swarmMoved(song)
     song.forgetMarks(event.peerId, event.chunkIds)
     return event.chunkIds.some(chunkId => song.isWanted(chunkId))
   }

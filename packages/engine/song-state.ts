@@ -11,6 +11,7 @@ import { ChunkProgress } from './chunk-progress.ts'
 import type { EngineConfig } from './config.ts'
 import type { Interest, SongAdded } from './events.ts'
 import { PlaybackWindow } from './playback-window.ts'
+import { SongLeases } from './song-leases.ts'
 
 /** When the tracker was last asked about a song and what came of it. */
 export interface LookupTimes {
@@ -33,6 +34,7 @@ export class SongState {
   readonly held: Bitfield
   readonly window: PlaybackWindow
   readonly progress = new Map<ChunkId, ChunkProgress>()
+  readonly leases = new SongLeases()
   readonly lookup: LookupTimes = { askedAt: LONG_AGO, dueAt: LONG_AGO, settledAt: LONG_AGO, isPending: false }
   /** Its manifest contradicts itself: go on by whole chunks and blame nobody. */
   isInconsistent = false

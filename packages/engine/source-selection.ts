@@ -6,6 +6,7 @@ import type { PeerId } from '@evastream/core/ids'
 import type { Random } from '@evastream/core/random'
 import type { Millis } from '@evastream/core/units'
 import type { Source } from './commands.ts'
+import type { OriginPermit } from './origin-permits.ts'
 
 /**
  * `free` to be asked; `full` of our own requests; `busy` with others, as it said; `slow`: could be asked but is hardly worth it;
@@ -25,13 +26,21 @@ export interface Candidate extends SourceStanding {
   readonly peerId: PeerId
 }
 
+export interface OriginStanding extends SourceStanding {
+  readonly permit: OriginPermit
+  /** When a permit comes though nothing happens. */
+  readonly opensAt: Millis
+  /** From when on it may be asked without one for what is urgent; such an override is counted. */
+  readonly overrideFrom: Millis
+}
+
 export interface SourceFacts {
   readonly now: Millis
   /** When the music needs the run; undefined if it is not urgent. */
   readonly deadlineAt: Millis | undefined
   /** The peers known to hold the chunk. */
   readonly candidates: readonly Candidate[]
-  readonly origin: SourceStanding
+  readonly origin: OriginStanding
   /** Until when it is worth waiting for the tracker to say who holds the chunk, if nobody is known to; 0 if it is not. */
   readonly lookupUntil: Millis
 }

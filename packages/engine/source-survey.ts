@@ -10,11 +10,12 @@ import { isSameSource } from './chunk-progress.ts'
 import type { Source } from './commands.ts'
 import type { DeliveryPace } from './delivery-pace.ts'
 import type { EngineState } from './engine-state.ts'
+import { OriginPermits, type PermittedRun } from './origin-permits.ts'
 import { isHollow, type PeerRecord } from './peer-health.ts'
 import type { Holding } from './peer-table.ts'
 import { type Offer, offerOf } from './relay-order.ts'
 import type { SongState } from './song-state.ts'
-import type { Candidate, SourceFacts, SourceStanding, Standing } from './source-selection.ts'
+import type { Candidate, OriginStanding, SourceFacts, SourceStanding, Standing } from './source-selection.ts'
 
 export interface SurveyedRun {
   readonly song: SongState
@@ -34,9 +35,11 @@ const NEVER = Number.POSITIVE_INFINITY
 
 export class SourceSurvey {
   readonly #state: EngineState
+  readonly #permits: OriginPermits
 
   constructor(state: EngineState) {
     this.#state = state
+    this.#permits = new OriginPermits(state)
   }
 
   factsOf(wanted: SurveyedRun, lookupUntil: Millis): SourceFacts {
@@ -79,6 +82,21 @@ export class SourceSurvey {
     return origin.hasRoom(now, isYielding ? 1 - config.urgentReserveRatio : 1)
   }
 
+  /** Whether the origin may be asked for a chunk, from a block on. */
+  permitOf(song: SongState, chunkId: ChunkId, firstBlock = 0): PermittedRun {
+    return this.#permits.permitOf(song, chunkId, firstBlock)
+  }
+
+  /** Somebody is known to hold it who has not failed. */
+  hasUsableHolder(song: SongState, chunkId: ChunkId): boolean {
+    const { peers, health, now } = this.#state
+    for (const { peerId, chunks } of peers.holdingsOf(song.songId).values()) {
+      if (!chunks.has(chunkId) || song.markOf(chunkId, peerId) > now) continue
+      if (this.standingOf(health.recordOf(peerId)).standing !== 'failed') return true
+    }
+    return false
+  }
+
   /** How many blocks to ask of a source at a time: all of a chunk that nobody else holds, else what it should send in a moment. */
   batchBlocks(source: Source, wanted: Pick<SurveyedRun, 'song' | 'chunkId' | 'verify' | 'run'>): number {
     const { config, peers } = this.#state
@@ -88,7 +106,8 @@ export class SourceSurvey {
       // One that is slow to us is slow because others want it as well.
       const promptBlocks = Math.floor((this.#state.rateOf(source) * config.originRunMs) / 1000 / BLOCK_SIZE_BYTES)
       const runBlocksMax = Math.max(config.batchBlocksMin, promptBlocks)
-      return Math.min(wanted.run.blockCount, runBlocksMax, isHeldByPeers ? config.originRunBlocksMax : runBlocksMax)
+      const { blocksMax } = this.permitOf(wanted.song, wanted.chunkId, wanted.run.firstBlock)
+      return Math.min(wanted.run.blockCount, runBlocksMax, blocksMax, isHeldByPeers ? config.originRunBlocksMax : runBlocksMax)
     }
     const record = this.#state.health.recordOf(source.peerId)
     return this.#peerBatchBlocks(record, this.#state.rateOf(source), wanted)
@@ -128,7 +147,12 @@ export class SourceSurvey {
     return { peerId: holding.peerId, standing: isForTry ? 'slow' : standing, retryAt, finishMs }
   }
 
-  #originStanding(wanted: SurveyedRun): SourceStanding {
+  #originStanding(wanted: SurveyedRun): OriginStanding {
+    const { permit, opensAt } = this.permitOf(wanted.song, wanted.chunkId, wanted.run.firstBlock)
+    return { ...this.#originState(wanted), permit, opensAt, overrideFrom: this.#permits.overrideFrom(wanted.song) }
+  }
+
+  #originState(wanted: SurveyedRun): SourceStanding {
     const { config, origin, now } = this.#state
     // Measured by as much as a peer would be asked for, or the two could not be compared.
     const blockCount = wanted.verify === 'chunk' ? wanted.run.blockCount : Math.min(wanted.run.blockCount, config.batchBlocksMax)

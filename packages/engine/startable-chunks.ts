@@ -45,6 +45,7 @@ export class StartableChunks {
       if (pausedUntil > now) wakeAt = Math.min(wakeAt, pausedUntil)
       else if (someoneHas(neighbours.free, song, chunkId, now)) chunkIds.push(chunkId)
       else if (!isOriginFree) continue
+      else if (this.#survey.permitOf(song, chunkId).permit === 'none') continue
       else if (song.originPauseOf(chunkId) > now) wakeAt = Math.min(wakeAt, song.originPauseOf(chunkId))
       else if (peers.copiesToComeOf(song.songId, chunkId) === 0 || !someoneHas(neighbours.awaited, song, chunkId, now))
         chunkIds.push(chunkId)

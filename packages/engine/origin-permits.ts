@@ -1,0 +1,86 @@
+// Whether the origin may be asked for a run of blocks: with a lease, because it is our turn where no tracker says whose it is, or not.
+// Not whether it should be (source-selection), and not whether it answers (origin-health).
+// Invariant: while the tracker answers, nothing is open without a lease, save a chunk that those named to us have failed to bring.
+
+import type { ChunkId, PeerId } from '@evastream/core/ids'
+import type { Millis } from '@evastream/core/units'
+import type { EngineState } from './engine-state.ts'
+import { rendezvousRank } from './rendezvous-rank.ts'
+import type { LeaseWait } from './song-leases.ts'
+import type { SongState } from './song-state.ts'
+
+/** `leased`: it is ours to bring. `open`: nobody says whose it is. `none`: somebody else brings it, or nobody has said yet. */
+export type OriginPermit = 'leased' | 'open' | 'none'
+
+export interface PermittedRun {
+  readonly permit: OriginPermit
+  /** How many blocks from the run's first on may be asked for. */
+  readonly blocksMax: number
+  /** When a permit comes though nothing happens. */
+  readonly opensAt: Millis
+}
+
+const ALL = Number.POSITIVE_INFINITY
+const NEVER = Number.POSITIVE_INFINITY
+
+export class OriginPermits {
+  readonly #state: EngineState
+
+  constructor(state: EngineState) {
+    this.#state = state
+  }
+
+  permitOf(song: SongState, chunkId: ChunkId, firstBlock = 0): PermittedRun {
+    const { config, now } = this.#state
+    if (!config.hasLeases) return { permit: 'open', blocksMax: ALL, opensAt: 0 }
+    const grant = song.leases.grants.get(chunkId)
+    if (grant !== undefined && grant.expiresAt > now) {
+      const blocksMax = grant.firstBlocks === undefined ? ALL : grant.firstBlocks - firstBlock
+      if (blocksMax > 0) return { permit: 'leased', blocksMax, opensAt: 0 }
+    }
+    const opensAt = this.#opensAt(song, chunkId)
+    return { permit: opensAt <= now ? 'open' : 'none', blocksMax: ALL, opensAt }
+  }
+
+  /** From when on what is urgent may be asked for without a permit: who waits for a first sound gives the swarm its budget. */
+  overrideFrom(song: SongState): Millis {
+    const { config, now } = this.#state
+    let from = 0
+    if (config.hasLeases)
+      for (const { beganAt } of song.window.beginnersSince(now - config.startBudgetMs)) from = Math.max(from, beganAt + config.startBudgetMs)
+    return from
+  }
+
+  #opensAt(song: SongState, chunkId: ChunkId): Millis {
+    const { config, now } = this.#state
+    const { leases } = song
+    const wait = leases.waits.get(chunkId)
+    if (leases.awaySince !== undefined) return this.#turnAt(song, chunkId, Math.max(leases.awaySince, leases.newsAt))
+    if (leases.isPending && now >= leases.askedAt + config.leaseWaitMs)
+      return this.#turnAt(song, chunkId, Math.max(leases.askedAt + config.leaseWaitMs, leases.newsAt))
+    if (wait?.isElsewhere !== true) return NEVER
+    const patientUntil = Math.max(wait.since, song.progress.get(chunkId)?.activeAt ?? 0) + config.leasePatienceMs
+    if (!this.#isUseless(song, chunkId, wait)) return patientUntil
+    return Math.min(patientUntil, this.#turnAt(song, chunkId, wait.since + config.leaseWaitMs))
+  }
+
+  /** The first asks at once, the k-th after k times `leaseRankMs`, so that a dead tracker does not become a copy for each. */
+  #turnAt(song: SongState, chunkId: ChunkId, since: Millis): Millis {
+    const { peers, config, ownPeerId } = this.#state
+    const others = peers.holdingsOf(song.songId).keys()
+    const rank = ownPeerId === undefined ? 0 : rendezvousRank(ownPeerId, others, { songId: song.songId, chunkId })
+    return rank === 0 ? (song.leases.awaySince ?? since) : since + rank * config.leaseRankMs
+  }
+
+  /** Whoever was named has shown that we will not have it from there. */
+  #isUseless(song: SongState, chunkId: ChunkId, { holder }: LeaseWait): boolean {
+    return holder === undefined || this.#hasFailed(song, chunkId, holder)
+  }
+
+  #hasFailed(song: SongState, chunkId: ChunkId, peerId: PeerId): boolean {
+    const { health, now } = this.#state
+    if (song.markOf(chunkId, peerId) > now || health.isBanned(peerId, now)) return true
+    const { failures, pausedUntil } = health.recordOf(peerId)
+    return failures > 1 && pausedUntil > now
+  }
+}

@@ -1,0 +1,42 @@
+// What the tracker said of one song's chunks at the origin: which we may fetch, and which we are to take from somebody else.
+// Not the asking (lease-desk) and not what follows from it (origin-permits).
+// Invariant: a chunk is granted to us or waited for, never both; save the first chunk, of which only the first blocks may be granted.
+
+import type { ChunkId, PeerId } from '@evastream/core/ids'
+import type { Millis } from '@evastream/core/units'
+
+/** Ours to fetch from the origin, whole or its first blocks, until it expires. */
+export interface LeaseGrant {
+  readonly chunkId: ChunkId
+  readonly leaseId: string
+  readonly expiresAt: Millis
+  /** Undefined: the whole chunk. */
+  readonly firstBlocks: number | undefined
+}
+
+/** Not ours to fetch: somebody else does, or has. */
+export interface LeaseWait {
+  /** Who that is; undefined when the tracker knows of nobody, or of nobody who may be dialled. */
+  readonly holder: PeerId | undefined
+  /** Somebody else has it, or is about to: not that we may not have one more. */
+  readonly isElsewhere: boolean
+  /** Since when it is waited for, however often it was asked for. */
+  readonly since: Millis
+  readonly askAgainAt: Millis
+}
+
+const LONG_AGO = Number.NEGATIVE_INFINITY
+
+export class SongLeases {
+  readonly grants = new Map<ChunkId, LeaseGrant>()
+  readonly waits = new Map<ChunkId, LeaseWait>()
+  /** When the tracker was last asked, and whether its answer is still to come. */
+  askedAt: Millis = LONG_AGO
+  isPending = false
+  /** Before this nothing more is asked. */
+  askAgainAt: Millis = LONG_AGO
+  /** Since when the tracker could not be asked; undefined when it can be. */
+  awaySince: Millis | undefined
+  /** When somebody last told of a chunk that is new to him: while others get on, nobody but the first in turn asks the origin. */
+  newsAt: Millis = LONG_AGO
+}
