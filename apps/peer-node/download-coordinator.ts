@@ -12,6 +12,7 @@ import type { ChunkArrivals } from './chunk-arrivals.ts'
 import type { ChunkBuffers } from './chunk-buffers.ts'
 import { ChunkDownloads, type DownloadedSong, type StoredChunk, type VerifiedChunk } from './chunk-downloads.ts'
 import type { LentChunk } from './chunk-loans.ts'
+import { OriginLeases } from './origin-leases.ts'
 import { OriginOutageLog } from './origin-outage-log.ts'
 import type { ChunkSource, ChunkStorePort, Clock, NodeLog, PeerNetworkListener, PeerNetworkPort, TrackerPort, WakeTimer } from './ports.ts'
 import { STORAGE_TROUBLE } from './storage-fault.ts'
@@ -28,7 +29,7 @@ export interface CoordinatorDeps {
   readonly clock: Clock
   readonly origin: ChunkSource
   readonly network: Pick<PeerNetworkPort, 'sourceOf' | 'introduce' | 'ban'>
-  readonly tracker: Pick<TrackerPort, 'getPeers'>
+  readonly tracker: Pick<TrackerPort, 'getPeers' | 'requestOriginLeases' | 'returnOriginLeases'>
   readonly store: Pick<ChunkStorePort, 'saveChunk'>
   readonly ledger: TransferLedger
   readonly log: NodeLog
@@ -56,6 +57,7 @@ export interface AddedSong extends DownloadedSong {
 export class DownloadCoordinator {
   readonly #deps: CoordinatorDeps
   readonly #downloads: ChunkDownloads
+  readonly #leases: OriginLeases
   readonly #timer: WakeTimer
   readonly #queue: SchedulerEvent[] = []
   readonly #searches = new Map<SongId, AbortController>()
@@ -75,6 +77,7 @@ export class DownloadCoordinator {
         deps.chunkStored(stored)
       },
     })
+    this.#leases = new OriginLeases({ ...deps, feed })
     this.#timer = deps.makeTimer(() => this.#feed({ kind: 'woke', at: deps.clock.now() }))
   }
 
@@ -135,6 +138,7 @@ export class DownloadCoordinator {
     this.#isStopped = true
     this.#timer.wakeAt(undefined)
     for (const search of this.#searches.values()) search.abort()
+    this.#leases.stop()
     await this.#downloads.stop()
   }
 
@@ -176,6 +180,7 @@ export class DownloadCoordinator {
   #carryOut(command: SchedulerCommand): void {
     switch (command.kind) {
       case 'request-blocks':
+        if (command.permit === 'override') this.#deps.ledger.overrode()
         this.#downloads.request(command)
         break
       case 'cancel-request':
@@ -192,6 +197,12 @@ export class DownloadCoordinator {
         break
       case 'find-peers':
         void this.#findPeers(command)
+        break
+      case 'request-origin-leases':
+        void this.#leases.request(command)
+        break
+      case 'return-origin-leases':
+        void this.#leases.giveBack(command)
         break
       case 'report-trouble':
         this.#report(command)

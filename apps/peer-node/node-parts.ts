@@ -7,7 +7,7 @@ import { LibraryClient } from '@evastream/clients/library-client'
 import { MetadataClient } from '@evastream/clients/metadata-client'
 import { OriginClient } from '@evastream/clients/origin-client'
 import { TrackerClient } from '@evastream/clients/tracker-client'
-import type { SongId } from '@evastream/core/ids'
+import type { PeerId, SongId } from '@evastream/core/ids'
 import type { Random } from '@evastream/core/random'
 import { SECOND_MS } from '@evastream/core/units'
 import { type EngineConfig, engineConfig } from '@evastream/engine/config'
@@ -32,6 +32,7 @@ import { PeerScout } from './peer-scout.ts'
 import { PlayLog } from './play-log.ts'
 import { PlayQueueDesk } from './play-queue-desk.ts'
 import { PlaybackDesk } from './playback-desk.ts'
+import type { TrackerPort } from './ports.ts'
 import { makeSharingParts } from './sharing-parts.ts'
 import { SongFinder } from './song-finder.ts'
 import { SongLibrary } from './song-library.ts'
@@ -72,27 +73,22 @@ export async function makeNodeParts(deps: PeerNodeDeps, { config, identity, peer
   const ledger = new TransferLedger({ registry })
   const clients = makeClients(config)
   const buffers = new ChunkBuffers()
-  const later = { library: () => library, playback: () => playback, queue: () => queue, news: () => news }
+  const later = {
+    library: () => library,
+    playback: () => playback,
+    queue: () => queue,
+    news: () => news,
+    arrivals: () => coordinator.arrivals,
+  }
   const { store, recent, keeper } = await makeStorageParts({ ...deps, ...later, log, tracker: clients.tracker }, { config, identity })
-  const sharing = await makeSharingParts(
-    {
-      ...deps,
-      log,
-      store,
-      ledger,
-      buffers,
-      tracker: clients.tracker,
-      peerUnknown,
-      ...later,
-      arrivals: () => coordinator.arrivals,
-    },
-    { config, identity },
-  )
+  const sharingDeps = { ...deps, ...later, log, store, ledger, buffers, tracker: clients.tracker, peerUnknown }
+  const sharing = await makeSharingParts(sharingDeps, { config, identity })
   const { tracker, uploads, network, holdings } = sharing
   const events = makeEvents({ timers, ledger, network, uploads })
   const scout = new PeerScout({ tracker, clock, log, introduce: peer => void network.introduce(peer) })
   const told = { news: () => news, plays: () => plays, audio: () => audio }
-  const coordinator = makeCoordinator({ ...deps, ...told, ...sharing, config, origin: clients.origin, scout, store, ledger, buffers })
+  const sources = { ...sharing, origin: clients.origin, scout, store, ledger, buffers }
+  const coordinator = makeCoordinator({ ...deps, ...told, ...sources, ...identity, config })
   const playbackDeps = { ...deps, registry, store, coordinator, playStarted: (songId: SongId) => queue.playStarted(songId) }
   const { audio, plays, playback } = makePlaybackParts(playbackDeps)
   network.listen(coordinator.peers)
@@ -138,7 +134,9 @@ interface CoordinatorPartsDeps extends PeerNodeDeps {
   readonly origin: OriginClient
   readonly network: PeerNetwork
   readonly uploads: UploadServer
+  readonly peerId: PeerId
   readonly scout: PeerScout
+  readonly tracker: TrackerPort
   readonly store: ChunkStore
   readonly ledger: TransferLedger
   readonly buffers: ChunkBuffers
@@ -155,7 +153,9 @@ function makeCoordinator({
   random,
   logger: log,
   config,
+  peerId,
   scout,
+  tracker,
   uploads,
   news,
   plays,
@@ -165,9 +165,13 @@ function makeCoordinator({
 }: CoordinatorPartsDeps) {
   return new DownloadCoordinator({
     ...parts,
-    scheduler: new Scheduler(engineConfig(engineSettings(config)), random.fork()),
+    scheduler: new Scheduler(engineConfig(engineSettings(config)), random.fork(), peerId),
     clock,
-    tracker: scout,
+    tracker: {
+      getPeers: (songId, signal) => scout.getPeers(songId, signal),
+      requestOriginLeases: (songId, wanted, signal) => tracker.requestOriginLeases(songId, wanted, signal),
+      returnOriginLeases: (songId, returned, signal) => tracker.returnOriginLeases(songId, returned, signal),
+    },
     lend: (songId, chunkId, chunk) => uploads.lend(songId, chunkId, chunk),
     log,
     makeTimer: wake => new DeadlineTimer({ clock, timers, wake }),
@@ -213,8 +217,9 @@ function makeEvents({ timers, ledger, network, uploads }: EventSources): NodeEve
   })
 }
 
-function engineSettings({ downloadsMax, downloadLimitBytesPerSecond }: PeerNodeConfig): Partial<EngineConfig> {
-  return { downloadsInFlightMax: downloadsMax, downloadLimitBytesPerSecond }
+/** Who does not register cannot speak to the tracker for itself: it has no leases, and hands nothing on. */
+function engineSettings({ sharing, downloadsMax, downloadLimitBytesPerSecond }: PeerNodeConfig): Partial<EngineConfig> {
+  return { downloadsInFlightMax: downloadsMax, downloadLimitBytesPerSecond, hasLeases: sharing === 'on' }
 }
 
 function makeClients({ metadataUrl, trackerUrl, originUrl }: PeerNodeConfig) {

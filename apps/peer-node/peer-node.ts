@@ -191,8 +191,8 @@ export class PeerNode implements RunningService {
   }
 
   #makeSession(tokens: PeerTokenFile): TrackerSession {
-    const { timers, random, logger: log } = this.#deps
-    const { announcer, clients, holdings, ledger, scope, uploads } = this.#parts
+    const { clock, timers, random, logger: log } = this.#deps
+    const { announcer, clients, holdings, ledger, scope, uplink, uploads } = this.#parts
     return new TrackerSession(
       {
         tracker: clients.tracker,
@@ -201,8 +201,9 @@ export class PeerNode implements RunningService {
         random: random.fork(),
         log,
         stats: () => {
-          const { originBytes, peerBytes, sentBytes } = ledger.totals()
-          return { originBytes, peerBytes, sentBytes }
+          const { originBytes, peerBytes, sentBytes, overrides } = ledger.totals()
+          const rate = uplink.rateBytesPerSecond(clock.now())
+          return { originBytes, peerBytes, sentBytes, overrides, ...(rate !== undefined && { uplinkBytesPerSecond: Math.round(rate) }) }
         },
         registered: () => {
           void scope.refresh()

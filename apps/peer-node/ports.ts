@@ -50,10 +50,35 @@ export interface ListedPeer {
   readonly chunks: readonly ChunkId[]
 }
 
+export interface OriginLeaseAnswer {
+  readonly granted: readonly {
+    readonly chunkId: ChunkId
+    readonly leaseId: string
+    readonly expiresInMs: number
+    readonly firstBlocks?: number | undefined
+  }[]
+  readonly waiting: readonly {
+    readonly chunkId: ChunkId
+    readonly reason: string
+    readonly holder?: Omit<ListedPeer, 'chunks'> | undefined
+    readonly retryAfterMs: number
+  }[]
+}
+
 export interface TrackerPort {
   getPeers(songId: SongId, signal: AbortSignal): Promise<readonly ListedPeer[]>
   notifyChunkAcquired(songId: SongId, chunkIds: readonly ChunkId[], signal: AbortSignal): Promise<void>
   notifyChunkReleased(songId: SongId, chunkIds: readonly ChunkId[], signal: AbortSignal): Promise<void>
+  requestOriginLeases(
+    songId: SongId,
+    wanted: { readonly chunkIds: readonly ChunkId[]; readonly expectedMs: number },
+    signal: AbortSignal,
+  ): Promise<OriginLeaseAnswer>
+  returnOriginLeases(
+    songId: SongId,
+    returned: { readonly leaseIds: readonly string[]; readonly reason: string },
+    signal: AbortSignal,
+  ): Promise<void>
 }
 
 export interface MetadataPort {

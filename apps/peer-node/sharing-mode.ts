@@ -17,4 +17,6 @@ export const absentTracker: TrackerPort = Object.freeze({
   getPeers: async () => [],
   notifyChunkAcquired: async () => undefined,
   notifyChunkReleased: async () => undefined,
+  requestOriginLeases: async () => ({ granted: [], waiting: [] }),
+  returnOriginLeases: async () => undefined,
 })

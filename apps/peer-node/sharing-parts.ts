@@ -2,9 +2,11 @@
 // Not what is fetched from whom (the Scheduler and its coordinator); nothing of these parts listens, dials or asks yet.
 // Invariant: what `--sharing` forbids is not there to be called by mistake, and both directions share one count of connections.
 
-import type { TrackerClient } from '@evastream/clients/tracker-client'
+import type { OriginLeasePace, TrackerClient } from '@evastream/clients/tracker-client'
 import type { SongId } from '@evastream/core/ids'
 import type { Random } from '@evastream/core/random'
+import { MINUTE_MS, type Millis } from '@evastream/core/units'
+import { UplinkMeter } from '@evastream/engine/uplink-meter'
 import { LISTED_PEERS_MAX } from '@evastream/protocol/tracker-http'
 import type { Clock, Timers, WallClock } from '@evastream/service-kit/system-clock'
 import { ChunkAnnouncer } from './chunk-announcer.ts'
@@ -25,6 +27,10 @@ import { TransferNews } from './transfer-news.ts'
 import { UploadCap } from './upload-cap.ts'
 import { UploadServer } from './upload-server.ts'
 import { UploadUsageFile } from './upload-usage-file.ts'
+
+/** What the tracker takes at the most. */
+const EXPECTED_MAX_MS = MINUTE_MS
+const BACKLOG_MAX_MS = 60 * MINUTE_MS
 
 interface SharingPartsDeps {
   readonly clock: Clock
@@ -57,6 +63,7 @@ export async function makeSharingParts(deps: SharingPartsDeps, { config, identit
   const scope = new TrackerScope({}, config)
   const file = new UploadUsageFile(identity)
   const cap = config.uploadCap === undefined ? undefined : await UploadCap.open({ ...deps, file }, config.uploadCap)
+  const uplink = new UplinkMeter()
   const uploads = new UploadServer(
     {
       ...deps,
@@ -67,7 +74,10 @@ export async function makeSharingParts(deps: SharingPartsDeps, { config, identit
         arrivalOf: (songId, chunkId) => deps.arrivals().arrivalOf(songId, chunkId),
       },
       bufferMs: () => playback().bufferMs,
-      onBytesSent: sizeBytes => ledger.sent(sizeBytes),
+      onBytesSent: sizeBytes => {
+        ledger.sent(sizeBytes)
+        uplink.sent(sizeBytes, deps.clock.now())
+      },
       onUploadingChanged: isUploading => holdings.setUploading(isUploading),
     },
     { peerId, host, port, uploadsMax, uploadLimitBytesPerSecond },
@@ -77,11 +87,12 @@ export async function makeSharingParts(deps: SharingPartsDeps, { config, identit
     { ownPeerId: peerId },
   )
   const transfers = new TransferNews({ ledger })
-  const tracker = trackerPort(deps.tracker, { config, limits, scope, transfers })
+  const leasePace = () => leasePaceOf(uplink, { owedBytes: uploads.owedBytes, at: deps.clock.now() })
+  const tracker = trackerPort(deps.tracker, { config, limits, scope, transfers, leasePace })
   const announcer = new ChunkAnnouncer({ ...deps, tracker, random: deps.random.fork() })
   const heldOf = ({ songId }: { readonly songId: SongId }) => [songId, store.heldChunks(songId)] as const
   const holdings = new TrackerHoldings({ announcer, held: () => library().list().map(heldOf) })
-  return { scope, cap, uploads, network, tracker, announcer, holdings, transfers }
+  return { scope, cap, uplink, uploads, network, tracker, announcer, holdings, transfers }
 }
 
 interface TrackerPortOptions {
@@ -89,9 +100,19 @@ interface TrackerPortOptions {
   readonly limits: ConnectionLimits
   readonly scope: TrackerScope
   readonly transfers: TransferNews
+  readonly leasePace: () => LeasePace
 }
 
-function trackerPort(client: TrackerClient, { config, limits, scope, transfers }: TrackerPortOptions): TrackerPort {
+type LeasePace = Pick<OriginLeasePace, 'backlogMs' | 'uplinkBytesPerSecond'>
+
+/** What the tracker judges by: leases go to uplinks that will soon be free. */
+function leasePaceOf(uplink: UplinkMeter, { owedBytes, at }: { readonly owedBytes: number; readonly at: Millis }): LeasePace {
+  const rate = uplink.rateBytesPerSecond(at)
+  if (rate === undefined) return {}
+  return { backlogMs: Math.min(BACKLOG_MAX_MS, Math.round(uplink.backlogMs(owedBytes, at))), uplinkBytesPerSecond: Math.round(rate) }
+}
+
+function trackerPort(client: TrackerClient, { config, limits, scope, transfers, leasePace }: TrackerPortOptions): TrackerPort {
   if (config.sharing === 'off') return absentTracker
   const limit = Math.min(LISTED_PEERS_MAX, limits.dialledMax)
   return {
@@ -103,5 +124,8 @@ function trackerPort(client: TrackerClient, { config, limits, scope, transfers }
     notifyChunkAcquired: (songId, chunkIds, signal) =>
       client.notifyChunkAcquired(songId, chunkIds, signal, transfers.take(songId, chunkIds)),
     notifyChunkReleased: (songId, chunkIds, signal) => client.notifyChunkReleased(songId, chunkIds, signal),
+    requestOriginLeases: (songId, { chunkIds, expectedMs }, signal) =>
+      client.requestOriginLeases(songId, { ...leasePace(), chunkIds, expectedMs: Math.min(EXPECTED_MAX_MS, expectedMs) }, signal),
+    returnOriginLeases: async (songId, returned, signal) => void (await client.returnOriginLeases(songId, returned, signal)),
   }
 }

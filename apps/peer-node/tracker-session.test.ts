@@ -42,7 +42,7 @@ class Stage {
         timers: this.clock,
         random: seededRandom(1),
         log: this.log,
-        stats: () => ({ originBytes: 1, peerBytes: 2, sentBytes: 3 }),
+        stats: () => ({ originBytes: 1, peerBytes: 2, sentBytes: 3, overrides: 0 }),
         registered: () => void this.told.push('registered'),
         forgotten: () => void this.told.push('forgotten'),
       },

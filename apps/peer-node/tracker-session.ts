@@ -16,7 +16,7 @@ export interface RegistrationRequest {
   readonly host?: string
   readonly token?: string
   /** So that a tracker that did not know this node does not count what came before. */
-  readonly traffic?: HeartbeatStats
+  readonly traffic?: Pick<HeartbeatStats, 'originBytes' | 'peerBytes' | 'sentBytes'>
 }
 
 export interface RegistrationReply {
@@ -30,6 +30,10 @@ export interface HeartbeatStats {
   readonly originBytes: number
   readonly peerBytes: number
   readonly sentBytes: number
+  /** Requests to the origin without a lease, to be in time. */
+  readonly overrides: number
+  /** As measured; absent while nothing was sent. */
+  readonly uplinkBytesPerSecond?: number
 }
 
 /** The tracker as a session needs it; a TrackerClient is one. */

@@ -13,6 +13,8 @@ export type ChunkResult = 'stored' | 'rejected' | 'unstored'
 export interface TransferTotals extends SourceSplit {
   readonly sentBytes: number
   readonly wastedBytes: number
+  /** Requests to the origin without a lease, to be in time. */
+  readonly overrides: number
 }
 
 export class TransferLedger {
@@ -20,7 +22,8 @@ export class TransferLedger {
   readonly #chunks: Counter<'source' | 'result'>
   readonly #wasted: Counter<'reason'>
   readonly #sent: Counter
-  readonly #totals = { originBytes: 0, peerBytes: 0, sentBytes: 0, wastedBytes: 0 }
+  readonly #overrides: Counter
+  readonly #totals = { originBytes: 0, peerBytes: 0, sentBytes: 0, wastedBytes: 0, overrides: 0 }
 
   constructor(deps: { readonly registry: Registry }) {
     const registers = [deps.registry]
@@ -43,6 +46,11 @@ export class TransferLedger {
       registers,
     })
     this.#sent = new Counter({ name: 'evastream_peer_sent_bytes_total', help: 'Bytes of blocks sent to other peers', registers })
+    this.#overrides = new Counter({
+      name: 'evastream_peer_origin_overrides_total',
+      help: 'Requests to the origin without a lease, to be in time',
+      registers,
+    })
     for (const source of ['origin', 'peer'] satisfies SourceKind[]) this.#received.inc({ source }, 0)
   }
 
@@ -67,6 +75,11 @@ export class TransferLedger {
     if (sizeBytes === 0) return
     this.#totals.wastedBytes += sizeBytes
     this.#wasted.inc({ reason }, sizeBytes)
+  }
+
+  overrode(): void {
+    this.#totals.overrides++
+    this.#overrides.inc()
   }
 
   sent(sizeBytes: number): void {

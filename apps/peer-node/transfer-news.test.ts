@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { TransferNews } from './transfer-news.ts'
 
 const songId = parseSongId('song-1')
-const totals = { originBytes: 1, peerBytes: 2, sentBytes: 3, wastedBytes: 4 }
+const totals = { originBytes: 1, peerBytes: 2, sentBytes: 3, wastedBytes: 4, overrides: 0 }
 const fromPeer = { originBytes: 10, peerBytes: 90 }
 const fromOrigin = { originBytes: 90, peerBytes: 10 }
 

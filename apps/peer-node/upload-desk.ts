@@ -72,6 +72,12 @@ export class UploadDesk implements UploadOwner {
     return this.#deps.pump.isStuck
   }
 
+  get owedBytes(): number {
+    let sum = 0
+    for (const request of this.#requests.values()) sum += request.owedBytes
+    return sum
+  }
+
   /** `songId` is undefined for a handle that is no longer, or was never let be, subscribed. */
   take(wish: Request, songId: SongId | undefined): void {
     const { requestId, chunkId } = wish

@@ -74,6 +74,11 @@ export class UploadRequest {
     return this.#ackedBlocks === this.wish.blockCount
   }
 
+  /** What has not arrived yet, a short last block counted as a whole one. */
+  get owedBytes(): number {
+    return (this.wish.blockCount - this.#ackedBlocks) * BLOCK_SIZE_BYTES
+  }
+
   get unacknowledgedBytes(): number {
     return this.#sizeBetween(this.#ackedBlocks, this.#sentBlocks)
   }

@@ -177,6 +177,13 @@ export class UploadServer {
     for (const session of this.#sessions) session.announce('unhave', songId, chunkIds)
   }
 
+  /** What was asked of this node and has not arrived yet. */
+  get owedBytes(): number {
+    let sum = 0
+    for (const session of this.#sessions) sum += session.owedBytes
+    return sum
+  }
+
   snapshot(): UploadSnapshot {
     const sessions = [...this.#sessions]
     return {

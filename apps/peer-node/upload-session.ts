@@ -80,6 +80,11 @@ export class UploadSession implements PeerLinkListener {
     )
   }
 
+  /** What was asked for over this connection and has not arrived yet. */
+  get owedBytes(): number {
+    return this.#desk?.owedBytes ?? 0
+  }
+
   get bufferedBytes(): number {
     return this.#deps.link.bufferedBytes
   }

@@ -41,8 +41,8 @@ export class LeaseDesk {
     const chunkIds = leasedChunks(request)
     const strange = chunkIds.find(chunkId => chunkId >= chunkCount)
     if (strange !== undefined) throw new EvaError('EVA_CHUNK_OUT_OF_RANGE', { details: { songId, chunkCount, chunkId: strange } })
-    const { peerId, uplinkBytesPerSecond } = peer
-    const { expectedMs = 0, backlogMs = 0 } = request
+    const { peerId } = peer
+    const { expectedMs = 0, backlogMs = 0, uplinkBytesPerSecond = peer.uplinkBytesPerSecond } = request
     const ask = { peerId, songId, chunkIds, expectedMs, backlogMs, uplinkBytesPerSecond }
     const { granted, waiting } = this.#deps.leases.request(ask, this.#facts(peerId, song, at), at)
     return { songId, granted: granted.map(lease => grantReply(lease, at)), waiting: waiting.map(wait => this.#waitReply(wait, at)) }

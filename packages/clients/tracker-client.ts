@@ -79,7 +79,7 @@ export interface OriginLeases {
   readonly waiting: readonly OriginLeaseWait[]
 }
 
-export type OriginLeasePace = Pick<OriginLeaseRequest, 'expectedMs' | 'backlogMs'>
+export type OriginLeasePace = Pick<OriginLeaseRequest, 'expectedMs' | 'backlogMs' | 'uplinkBytesPerSecond'>
 
 /** A peer's totals since it started, and where the chunks of an announcement came from. */
 export type ToldTransfers = Pick<ChunkAcquiredRequest, 'originBytes' | 'peerBytes' | 'sentBytes' | 'sources'>

@@ -56,7 +56,7 @@ export class LeaseDesk {
   }
 
   answered(song: SongState, { granted, waiting }: LeasesAnswered): void {
-    const { now } = this.#deps.state
+    const { now, peers, health } = this.#deps.state
     const { leases } = song
     leases.isPending = false
     leases.awaySince = undefined
@@ -72,7 +72,7 @@ export class LeaseDesk {
       leases.waits.set(chunkId, { holder, isElsewhere, since, askAgainAt: now + retryAfterMs })
       // Who may have no more just now is told so for every chunk.
       if (!isElsewhere) leases.askAgainAt = Math.max(leases.askAgainAt, now + retryAfterMs)
-      if (reason === 'held' && holder !== undefined) this.#deps.state.peers.has(song.songId, holder, [chunkId])
+      if (reason === 'held' && holder !== undefined && !health.isBanned(holder, now)) peers.has(song.songId, holder, [chunkId])
     }
   }
 

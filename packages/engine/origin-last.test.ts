@@ -3,17 +3,18 @@ import { peerNamed } from '@evastream/testkit/scheduler-driver'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { originLast } from './origin-last.ts'
-import type { Candidate, SourceChoice, SourceFacts, SourceStanding, Standing } from './source-selection.ts'
+import type { OriginPermit } from './origin-permits.ts'
+import type { Candidate, OriginStanding, SourceChoice, SourceFacts, Standing } from './source-selection.ts'
 
-const policy = originLast({ urgentGraceMs: 250 })
+const policy = originLast({ urgentGraceMs: 250, overrideLeadMs: 500 })
 const NOW = 10_000
 
 function peer(name: string, standing: Standing, finishMs: number, retryAt = 0): Candidate {
   return { peerId: peerNamed(name), standing, finishMs, retryAt }
 }
 
-function origin(standing: Standing, finishMs = 300, retryAt = 0): SourceStanding {
-  return { standing, finishMs, retryAt }
+function origin(standing: Standing, finishMs = 300, retryAt = 0): OriginStanding {
+  return { standing, finishMs, retryAt, permit: 'open', opensAt: 0, overrideFrom: 0 }
 }
 
 function choose(changes: Partial<SourceFacts>, seed = 1): SourceChoice {
@@ -170,7 +171,14 @@ describe('origin last: whatever the facts', () => {
     candidates: fc
       .array(fc.record({ standing, finishMs, retryAt }), { maxLength: 6 })
       .map(list => list.map((candidate, index) => ({ ...candidate, peerId: peerNamed(`peer-${index}`) }))),
-    origin: fc.record({ standing: fc.constantFrom<Standing>('free', 'full', 'failed'), finishMs, retryAt }),
+    origin: fc.record({
+      standing: fc.constantFrom<Standing>('free', 'full', 'failed'),
+      finishMs,
+      retryAt,
+      permit: fc.constantFrom<OriginPermit>('leased', 'open', 'none'),
+      opensAt: retryAt,
+      overrideFrom: retryAt,
+    }),
     lookupUntil: fc.constantFrom(0, NOW + 300),
   })
   const always = (check: (facts: SourceFacts, choice: SourceChoice) => void) =>
@@ -189,9 +197,10 @@ describe('origin last: whatever the facts', () => {
     })
   })
 
-  test('not urgent, and a holder that has not failed and is not slow: never the origin', () => {
+  test('not urgent, no lease, and a holder that has not failed and is not slow: never the origin', () => {
     always((given, choice) => {
       if (given.deadlineAt !== undefined || choice.kind !== 'ask' || choice.source.kind !== 'origin') return
+      if (given.origin.permit === 'leased') return
       expect(given.candidates.every(candidate => candidate.standing === 'failed' || candidate.standing === 'slow')).toBe(true)
     })
   })
@@ -200,10 +209,24 @@ describe('origin last: whatever the facts', () => {
     always((given, choice) => {
       const isSomebodyFree = given.candidates.some(candidate => candidate.standing === 'free')
       if (isSomebodyFree) expect(choice.kind).toBe('ask')
-      if (choice.kind === 'wait' && given.origin.standing === 'free')
+      if (choice.kind === 'wait' && given.origin.standing === 'free' && given.origin.permit !== 'none')
         expect(
           given.lookupUntil > NOW || given.candidates.some(candidate => candidate.standing === 'full' || candidate.standing === 'busy'),
         ).toBe(true)
+    })
+  })
+
+  test('not urgent and without a permit: never the origin', () => {
+    always((given, choice) => {
+      if (given.origin.permit !== 'none' || given.deadlineAt !== undefined || choice.kind !== 'ask') return
+      expect(choice.source.kind).toBe('peer')
+    })
+  })
+
+  test('without a permit, and before overrides are allowed: never the origin', () => {
+    always((given, choice) => {
+      if (given.origin.permit !== 'none' || given.origin.overrideFrom <= NOW || choice.kind !== 'ask') return
+      expect(choice.source.kind).toBe('peer')
     })
   })
 

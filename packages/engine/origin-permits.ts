@@ -20,14 +20,22 @@ export interface PermittedRun {
   readonly opensAt: Millis
 }
 
+/** What is thought of those who are known to have a chunk, or to be receiving it. */
+export interface HolderOpinion {
+  /** Somebody is, and none of them is any good. */
+  areAllUseless(song: SongState, chunkId: ChunkId): boolean
+}
+
 const ALL = Number.POSITIVE_INFINITY
 const NEVER = Number.POSITIVE_INFINITY
 
 export class OriginPermits {
   readonly #state: EngineState
+  readonly #holders: HolderOpinion
 
-  constructor(state: EngineState) {
+  constructor(state: EngineState, holders: HolderOpinion) {
     this.#state = state
+    this.#holders = holders
   }
 
   permitOf(song: SongState, chunkId: ChunkId, firstBlock = 0): PermittedRun {
@@ -47,7 +55,8 @@ export class OriginPermits {
     const { config, now } = this.#state
     let from = 0
     if (config.hasLeases)
-      for (const { beganAt } of song.window.beginnersSince(now - config.startBudgetMs)) from = Math.max(from, beganAt + config.startBudgetMs)
+      for (const { beganAt } of song.window.beginnersSince(now - config.startBudgetMs))
+        from = Math.max(from, beganAt + config.startBudgetMs)
     return from
   }
 
@@ -74,7 +83,7 @@ export class OriginPermits {
 
   /** Whoever was named has shown that we will not have it from there. */
   #isUseless(song: SongState, chunkId: ChunkId, { holder }: LeaseWait): boolean {
-    return holder === undefined || this.#hasFailed(song, chunkId, holder)
+    return holder === undefined || this.#hasFailed(song, chunkId, holder) || this.#holders.areAllUseless(song, chunkId)
   }
 
   #hasFailed(song: SongState, chunkId: ChunkId, peerId: PeerId): boolean {

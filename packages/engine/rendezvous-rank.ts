@@ -8,7 +8,11 @@ const OFFSET_BASIS = 0x811c9dc5
 const PRIME = 0x01000193
 
 /** How many of the others come before us for this chunk. */
-export function rendezvousRank(own: PeerId, others: Iterable<PeerId>, chunk: { readonly songId: SongId; readonly chunkId: ChunkId }): number {
+export function rendezvousRank(
+  own: PeerId,
+  others: Iterable<PeerId>,
+  chunk: { readonly songId: SongId; readonly chunkId: ChunkId },
+): number {
   const place = `/${chunk.songId}/${chunk.chunkId}`
   const ownHash = hashOf(own + place)
   let rank = 0

@@ -39,7 +39,7 @@ export class SourceSurvey {
 
   constructor(state: EngineState) {
     this.#state = state
-    this.#permits = new OriginPermits(state)
+    this.#permits = new OriginPermits(state, this)
   }
 
   factsOf(wanted: SurveyedRun, lookupUntil: Millis): SourceFacts {
@@ -87,14 +87,29 @@ export class SourceSurvey {
     return this.#permits.permitOf(song, chunkId, firstBlock)
   }
 
-  /** Somebody is known to hold it who has not failed. */
+  /** Somebody is known to hold it who has not failed, nor kept us waiting for nothing. */
   hasUsableHolder(song: SongState, chunkId: ChunkId): boolean {
-    const { peers, health, now } = this.#state
-    for (const { peerId, chunks } of peers.holdingsOf(song.songId).values()) {
-      if (!chunks.has(chunkId) || song.markOf(chunkId, peerId) > now) continue
-      if (this.standingOf(health.recordOf(peerId)).standing !== 'failed') return true
-    }
+    for (const { peerId, chunks } of this.#state.peers.holdingsOf(song.songId).values())
+      if (chunks.has(chunkId) && this.#isUsable(song, chunkId, peerId)) return true
     return false
+  }
+
+  areAllUseless(song: SongState, chunkId: ChunkId): boolean {
+    let count = 0
+    for (const { peerId, chunks, arriving } of this.#state.peers.holdingsOf(song.songId).values()) {
+      if (!chunks.has(chunkId) && !arriving.has(chunkId)) continue
+      if (this.#isUsable(song, chunkId, peerId)) return false
+      count++
+    }
+    return count > 0
+  }
+
+  #isUsable(song: SongState, chunkId: ChunkId, peerId: PeerId): boolean {
+    const { health, now } = this.#state
+    const record = health.recordOf(peerId)
+    if (song.markOf(chunkId, peerId) > now || isHollow(record)) return false
+    const { standing } = this.standingOf(record)
+    return standing !== 'failed' && standing !== 'slow'
   }
 
   /** How many blocks to ask of a source at a time: all of a chunk that nobody else holds, else what it should send in a moment. */

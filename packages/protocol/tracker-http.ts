@@ -136,6 +136,7 @@ export const OriginLeaseRequest = Type.Object(
         description: 'How long the origin is expected to take for a chunk; a lease lives twice that.',
       }),
     ),
+    uplinkBytesPerSecond: Type.Optional(ByteCount),
     backlogMs: Type.Optional(
       Type.Number({ minimum: 0, maximum: 3_600_000, description: "How long the peer's uplink is busy with what it owes." }),
     ),

@@ -28,8 +28,8 @@ type Sabotage = (commands: readonly SchedulerCommand[], event: SchedulerEvent) =
 
 function sabotaged(world: Scenario, makeSabotage: () => Sabotage): SchedulerMaker {
   const make = productionScheduler(world.plan())
-  return seed => {
-    const scheduler = make(seed)
+  return (seed, peerId) => {
+    const scheduler = make(seed, peerId)
     const sabotage = makeSabotage()
     return {
       handle: event => sabotage(scheduler.handle(event), event),
@@ -120,6 +120,21 @@ function sendsToLaterComers(): Sabotage {
 
 const canaries: readonly Canary[] = [
   {
+    rule: 'the origin is asked by a lease only while it lives',
+    world: () =>
+      scenario()
+        .song({ chunkCount: 40, chunkSizeBytes: 64 * KIB })
+        .peer('peer-1'),
+    sabotage: once(request =>
+      Array.from({ length: 40 }, (_, chunkId) => ({ ...request, requestId: 1000 + chunkId, chunkId, permit: 'leased' as const })),
+    ),
+  },
+  {
+    rule: 'what is given back was granted, and is given back once',
+    world: calm,
+    sabotage: once(() => [{ kind: 'return-origin-leases', songId, leaseIds: ['of-somebody-else'], reason: 'unwanted' }]),
+  },
+  {
     rule: 'commands name what exists',
     world: calm,
     sabotage: once(() => [{ kind: 'cancel-request', requestId: 999_999, reason: 'unwanted' }]),
@@ -199,8 +214,8 @@ const canaries: readonly Canary[] = [
     options: world => {
       const make = productionScheduler(world.plan())
       return {
-        makeScheduler: seed => {
-          const scheduler = make(seed)
+        makeScheduler: (seed, peerId) => {
+          const scheduler = make(seed, peerId)
           return { handle: event => scheduler.handle(event), nextWakeAt: () => 0 }
         },
       }
@@ -236,8 +251,8 @@ const canaries: readonly Canary[] = [
     options: world => {
       const make = productionScheduler(world.plan())
       return {
-        makeScheduler: seed => {
-          const scheduler = make(seed)
+        makeScheduler: (seed, peerId) => {
+          const scheduler = make(seed, peerId)
           return {
             handle: event => (event.kind === 'chunk-lost' ? [] : scheduler.handle(event)),
             nextWakeAt: () => scheduler.nextWakeAt(),
@@ -249,7 +264,7 @@ const canaries: readonly Canary[] = [
   },
   {
     rule: 'who began to receive a chunk later is not waited for',
-    world: () => scenario().song({ chunkCount: 96 }).peers(3),
+    world: () => scenario().song({ chunkCount: 96 }).peers(3).withEngine({ hasLeases: false }),
     sabotage: sendsToLaterComers,
   },
   { rule: 'nothing unverified is stored, served or played', world: besideLiar, options: () => ({ checksHashes: false }) },
@@ -339,8 +354,8 @@ describe('liveness', () => {
   test('liveness: a scheduler that never hears of failures: is found unfinished at the end', () => {
     const world = calm().fault({ kind: 'origin-trouble', trouble: 'refuses', at: 0, until: 5 * SECOND_MS })
     const make = productionScheduler(world.plan())
-    const deaf: SchedulerMaker = seed => {
-      const scheduler: SchedulerPort = make(seed)
+    const deaf: SchedulerMaker = (seed, peerId) => {
+      const scheduler: SchedulerPort = make(seed, peerId)
       return {
         handle: event => (event.kind === 'request-failed' || event.kind === 'woke' ? [] : scheduler.handle(event)),
         nextWakeAt: () => undefined,

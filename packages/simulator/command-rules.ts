@@ -21,9 +21,11 @@ const knownNames: CommandRule = {
         return books.open.has(command.requestId) ? undefined : `request ${command.requestId} is not open`
       case 'complete-chunk':
       case 'find-peers':
+      case 'request-origin-leases':
         return books.songs.has(command.songId) ? undefined : `the song ${command.songId} is unknown`
       case 'ban-peer':
       case 'discard-chunk':
+      case 'return-origin-leases':
       case 'report-trouble':
         return undefined
     }
@@ -147,6 +149,23 @@ function isMeant(command: BanPeer | DiscardChunk, request: RequestBlocks): boole
   return request.songId === command.songId && request.chunkId === command.chunkId
 }
 
+const leasesLive = onRequest('the origin is asked by a lease only while it lives', (request, { books, at }) => {
+  if (request.permit !== 'leased') return undefined
+  const isCovered = [...books.leases.values()].some(
+    ({ songId, chunkId, expiresAt }) => songId === request.songId && chunkId === request.chunkId && expiresAt > at,
+  )
+  return isCovered ? undefined : `no lease of chunk ${request.chunkId} lives`
+})
+
+const leasesGivenBackOnce: CommandRule = {
+  name: 'what is given back was granted, and is given back once',
+  check: (command, { books }) => {
+    if (command.kind !== 'return-origin-leases') return undefined
+    const strange = command.leaseIds.find(leaseId => !books.leases.has(leaseId))
+    return strange === undefined ? undefined : `the lease ${strange} is not ours`
+  },
+}
+
 const fairBlame: CommandRule = {
   name: 'nobody honest is banned',
   check: (command, { world }) =>
@@ -165,6 +184,8 @@ export const COMMAND_RULES: readonly CommandRule[] = [
   noCircles,
   patience,
   cancelledFirst,
+  leasesLive,
+  leasesGivenBackOnce,
   fairBlame,
 ]
 

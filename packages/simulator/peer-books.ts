@@ -39,6 +39,8 @@ export class PeerBooks {
   readonly bannedUntil = new Map<PeerId, Millis>()
   /** Who said "later", when, and for how long. */
   readonly closed = new Map<string, { readonly at: Millis; readonly forMs: number }>()
+  /** Leases that were granted and not given back, by their ids. */
+  readonly leases = new Map<string, { readonly songId: SongId; readonly chunkId: ChunkId; readonly expiresAt: Millis }>()
   readonly #saidItself = new Set<PeerId>()
 
   /** The chunks of which something is asked for, arrived, or being stored. */
@@ -95,6 +97,13 @@ export class PeerBooks {
       case 'chunk-lost':
         this.songs.get(event.songId)?.held.delete(event.chunkId)
         return
+      case 'leases-answered':
+        for (const { leaseId, chunkId, expiresInMs } of event.granted)
+          this.leases.set(leaseId, { songId: event.songId, chunkId, expiresAt: event.at + expiresInMs })
+        for (const { reason, holder, chunkId } of event.waiting)
+          if (reason === 'held' && holder !== undefined) this.#noteHeld(event.songId, holder, chunkId)
+        return
+      case 'leases-unavailable':
       case 'bytes-arrived':
       case 'interest-changed':
       case 'peers-found':
@@ -128,6 +137,10 @@ export class PeerBooks {
         this.bannedUntil.set(command.peerId, at + command.durationMs)
         this.#losePeer(command.peerId)
         return
+      case 'return-origin-leases':
+        for (const leaseId of command.leaseIds) this.leases.delete(leaseId)
+        return
+      case 'request-origin-leases':
       case 'find-peers':
       case 'report-trouble':
         return

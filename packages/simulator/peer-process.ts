@@ -6,9 +6,10 @@ import { assert } from '@evastream/core/assert'
 import type { ErrorCode } from '@evastream/core/errors'
 import type { ChunkId, PeerId, SongId } from '@evastream/core/ids'
 import type { Random } from '@evastream/core/random'
-import type { FindPeers, SchedulerCommand } from '@evastream/engine/commands'
+import type { FindPeers, RequestOriginLeases, SchedulerCommand } from '@evastream/engine/commands'
 import type { Interest, SchedulerEvent } from '@evastream/engine/events'
 import type { SchedulerSnapshot } from '@evastream/engine/snapshot'
+import { UplinkMeter } from '@evastream/engine/uplink-meter'
 import { ArrivingChunks } from './arriving-chunks.ts'
 import type { Appointment } from './event-queue.ts'
 import { SimulatedDialer } from './simulated-dialer.ts'
@@ -64,6 +65,7 @@ export class PeerProcess {
   readonly #scout: SimulatedScout
   readonly #listeners: SimulatedListeners
   readonly #songs = new Map<SongId, SongPlan>()
+  readonly #uplink = new UplinkMeter()
   readonly #inbox: SchedulerEvent[] = []
   #isHandling = false
   #isOver = false
@@ -215,6 +217,12 @@ export class PeerProcess {
       case 'find-peers':
         this.#findPeers(command)
         return
+      case 'request-origin-leases':
+        this.#askLeases(command)
+        return
+      case 'return-origin-leases':
+        this.#session.returnLeases(command.leaseIds)
+        return
       case 'report-trouble':
         this.#deps.observer.fact(this.#deps.clock.now(), this.#options.plan.peerId, { ...command, kind: 'trouble' })
         return
@@ -235,6 +243,23 @@ export class PeerProcess {
         if (this.#songs.has(songId)) this.feed({ kind: 'peers-unfound', at: this.#deps.clock.now(), songId, code })
       },
     })
+  }
+
+  #askLeases({ songId, chunkIds, expectedMs }: RequestOriginLeases): void {
+    const now = this.#deps.clock.now()
+    const backlogMs = this.#uplink.backlogMs(this.#uploads.owedBytes, now)
+    const uplinkBytesPerSecond = this.#uplink.rateBytesPerSecond(now)
+    this.#session.askLeases(
+      { songId, chunkIds, expectedMs, backlogMs, uplinkBytesPerSecond },
+      ({ granted, waiting }) => {
+        if (!this.#songs.has(songId)) return
+        for (const { holder } of waiting) if (holder !== undefined) this.#dialer.introduce(holder)
+        this.feed({ kind: 'leases-answered', at: this.#deps.clock.now(), songId, granted, waiting })
+      },
+      code => {
+        if (this.#songs.has(songId)) this.feed({ kind: 'leases-unavailable', at: this.#deps.clock.now(), songId, code })
+      },
+    )
   }
 
   #setWake(): void {
@@ -279,8 +304,10 @@ export class PeerProcess {
       uploading: (activeCount: number) => fact({ kind: 'uploading', activeCount, slotsMax }),
       relayed: ({ songId, chunkId }: { songId: SongId; chunkId: ChunkId }, block: number) =>
         fact({ kind: 'relayed', songId, chunkId, block }),
-      sent: ({ songId, chunkId }: { songId: SongId; chunkId: ChunkId }, { sizeBytes, isGood }: Parcel) =>
-        fact({ kind: 'served', songId, chunkId, sizeBytes, isGood }),
+      sent: ({ songId, chunkId }: { songId: SongId; chunkId: ChunkId }, { sizeBytes, isGood }: Parcel) => {
+        this.#uplink.sent(sizeBytes, clock.now())
+        fact({ kind: 'served', songId, chunkId, sizeBytes, isGood })
+      },
     }
   }
 

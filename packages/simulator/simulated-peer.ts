@@ -2,12 +2,12 @@
 // Not the process (peer-process.ts): a crash ends one, a restart makes the next on the same disk.
 // Invariant: at most one process at a time; each has a Scheduler of its own, seeded from the peer's own random.
 
-import type { SongId } from '@evastream/core/ids'
+import type { PeerId, SongId } from '@evastream/core/ids'
 import { PeerProcess, type PeerProcessDeps, type SchedulerPort } from './peer-process.ts'
 import { SimulatedStore } from './simulated-store.ts'
 import type { PeerPlan, SongPlan } from './world-plan.ts'
 
-export type SchedulerMaker = (seed: number) => SchedulerPort
+export type SchedulerMaker = (seed: number, peerId: PeerId) => SchedulerPort
 
 export interface SimulatedPeerDeps extends Omit<PeerProcessDeps, 'store' | 'scheduler'> {
   readonly makeScheduler: SchedulerMaker
@@ -55,7 +55,7 @@ export class SimulatedPeer {
     if (this.#process !== undefined || this.#hasLeft) return
     this.store.verifyAll()
     const schedulerSeed = this.#deps.random.below(SCHEDULER_SEED_BOUND)
-    const scheduler = this.#deps.makeScheduler(schedulerSeed)
+    const scheduler = this.#deps.makeScheduler(schedulerSeed, this.plan.peerId)
     const snapshot = () => scheduler.snapshot?.()
     this.#deps.observer.started(this.#deps.clock.now(), this.plan.peerId, { schedulerSeed, snapshot })
     this.#process = new PeerProcess({ ...this.#deps, store: this.store, scheduler }, this.#options)

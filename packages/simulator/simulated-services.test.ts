@@ -19,7 +19,8 @@ describe('tracker', () => {
   function aTracker() {
     const clock = new VirtualClock()
     const network = new SimulatedNetwork({ clock })
-    const tracker = new SimulatedTracker({ clock, random: seededRandom(1), network, host: network.addHost('tracker', link) })
+    const deps = { clock, random: seededRandom(1), network, host: network.addHost('tracker', link) }
+    const tracker = new SimulatedTracker(deps, { shapes: new Map([[songId, shape]]) })
     const host = network.addHost('peer-1', link)
     const ask = (): unknown => {
       let answer: unknown = 'nothing'

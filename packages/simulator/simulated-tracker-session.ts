@@ -7,6 +7,7 @@ import type { ChunkId, PeerId, SongId } from '@evastream/core/ids'
 import type { Host } from './simulated-network.ts'
 import type { SimulatedStore } from './simulated-store.ts'
 import { HEARTBEAT_EVERY_MS, type Listing, type SimulatedTracker } from './simulated-tracker.ts'
+import type { LeaseWish, LeaseWord } from './tracker-leases.ts'
 import type { VirtualClock } from './virtual-clock.ts'
 
 export interface TrackerSessionDeps {
@@ -80,6 +81,31 @@ export class SimulatedTrackerSession {
         },
       },
     )
+  }
+
+  /** The answer, or that the tracker could not be asked, or does not know us. */
+  askLeases(wish: Omit<LeaseWish, 'peerId'>, answered: (word: LeaseWord) => void, failed: (code: ErrorCode) => void): void {
+    this.#deps.tracker.askLeases(
+      this.#deps.host,
+      { ...wish, peerId: this.#peerId },
+      {
+        replied: word => {
+          if (this.#isOver) return
+          if (word !== undefined) answered(word)
+          else {
+            this.#later(() => this.#register())
+            failed('EVA_PEER_UNKNOWN')
+          }
+        },
+        failed: code => {
+          if (!this.#isOver) failed(code)
+        },
+      },
+    )
+  }
+
+  returnLeases(leaseIds: readonly string[]): void {
+    this.#deps.tracker.returnLeases(this.#deps.host, this.#peerId, leaseIds)
   }
 
   #announceAgain(songId: SongId): void {

@@ -1,12 +1,14 @@
-// The tracker: who is registered until when, and who holds which chunk; it can be down, and it can forget everything.
+// The tracker: who is registered until when, who holds which chunk, and who fetches one from the origin; it can be down, and forget.
 // Not the service: no tokens, no HTTP; the staleness, the expiry and the outages are what the peers feel.
 // Invariant: a peer that has expired or deregistered is in no list.
 
 import type { ErrorCode } from '@evastream/core/errors'
 import type { ChunkId, PeerId, SongId } from '@evastream/core/ids'
+import type { SongShape } from '@evastream/core/manifest'
 import type { Random } from '@evastream/core/random'
 import { SECOND_MS } from '@evastream/core/units'
 import type { Host, SimulatedNetwork } from './simulated-network.ts'
+import { type LeaseWish, type LeaseWord, TrackerLeases } from './tracker-leases.ts'
 import type { VirtualClock } from './virtual-clock.ts'
 
 export interface Listing {
@@ -24,6 +26,12 @@ export interface TrackerDeps {
   readonly random: Random
   readonly network: SimulatedNetwork
   readonly host: Host
+}
+
+export interface TrackerOptions {
+  /** The songs that it grants leases of. */
+  readonly shapes: ReadonlyMap<SongId, SongShape>
+  readonly originCopies?: number | undefined
 }
 
 interface Entry {
@@ -44,27 +52,39 @@ export class SimulatedTracker {
   readonly #random: Random
   readonly #network: SimulatedNetwork
   readonly #entries = new Map<PeerId, Entry>()
+  readonly #leases: TrackerLeases
 
-  constructor(deps: TrackerDeps) {
+  constructor(deps: TrackerDeps, { shapes, originCopies = 1 }: TrackerOptions) {
     this.#clock = deps.clock
     this.#random = deps.random
     this.#network = deps.network
     this.host = deps.host
+    const facts = {
+      random: deps.random,
+      membersOf: (songId: SongId) => this.#membersOf(songId),
+      isLiving: (peerId: PeerId) => this.#living(peerId) !== undefined,
+    }
+    this.#leases = new TrackerLeases(facts, { shapes, originCopies })
   }
 
   forgetEverything(): void {
     this.#entries.clear()
+    this.#leases.forgetEverything()
   }
 
   register(from: Host, peerId: PeerId, listener: TrackerListener<undefined>): void {
     this.#call(from, listener, () => {
+      this.#leases.peerFailed(peerId)
       this.#entries.set(peerId, { expiresAt: this.#clock.now() + EXPIRES_AFTER_MS, holdings: new Map() })
       return undefined
     })
   }
 
   deregister(from: Host, peerId: PeerId): void {
-    this.#call(from, { replied: () => {}, failed: () => {} }, () => this.#entries.delete(peerId))
+    this.#call(from, { replied: () => {}, failed: () => {} }, () => {
+      this.#leases.peerFailed(peerId)
+      return this.#entries.delete(peerId)
+    })
   }
 
   /** Replies whether the peer is known; who is not registers again. */
@@ -83,6 +103,7 @@ export class SimulatedTracker {
       const held = entry.holdings.get(holder.songId) ?? new Set()
       entry.holdings.set(holder.songId, held)
       for (const chunkId of holder.chunkIds) held.add(chunkId)
+      this.#leases.completed(holder.peerId, holder.songId, holder.chunkIds)
       return true
     })
   }
@@ -97,13 +118,28 @@ export class SimulatedTracker {
   peersOf(from: Host, asker: { peerId: PeerId; songId: SongId }, listener: TrackerListener<readonly Listing[]>): void {
     this.#call(from, listener, () => {
       const holders: { readonly peerId: PeerId; readonly held: ReadonlySet<ChunkId> }[] = []
-      for (const [peerId, entry] of this.#entries) {
-        const held = entry.holdings.get(asker.songId)
-        if (peerId !== asker.peerId && held !== undefined && this.#living(peerId) !== undefined) holders.push({ peerId, held })
-      }
+      for (const [peerId, held] of this.#membersOf(asker.songId)) if (peerId !== asker.peerId) holders.push({ peerId, held })
       const listed = holders.length > LISTED_MAX ? this.#random.shuffled(holders).slice(0, LISTED_MAX) : holders
       return listed.map(({ peerId, held }): Listing => ({ peerId, chunkIds: [...held].sort((a, b) => a - b) }))
     })
+  }
+
+  /** Replies undefined to one who is not known. */
+  askLeases(from: Host, wish: LeaseWish, listener: TrackerListener<LeaseWord | undefined>): void {
+    this.#call(from, listener, () => (this.#living(wish.peerId) === undefined ? undefined : this.#leases.ask(wish, this.#clock.now())))
+  }
+
+  returnLeases(from: Host, peerId: PeerId, leaseIds: readonly string[]): void {
+    this.#call(from, { replied: () => {}, failed: () => {} }, () => this.#leases.returned(peerId, leaseIds, this.#clock.now()))
+  }
+
+  #membersOf(songId: SongId): (readonly [PeerId, ReadonlySet<ChunkId>])[] {
+    const members: (readonly [PeerId, ReadonlySet<ChunkId>])[] = []
+    for (const [peerId, entry] of this.#entries) {
+      const held = entry.holdings.get(songId)
+      if (held !== undefined && this.#living(peerId) !== undefined) members.push([peerId, held])
+    }
+    return members
   }
 
   #living(peerId: PeerId): Entry | undefined {

@@ -44,6 +44,10 @@ export class SimulatedUpload implements SlotRequest {
     return this.#nextBlock >= this.request.firstBlock + this.request.blockCount
   }
 
+  get owedBlocks(): number {
+    return this.request.firstBlock + this.request.blockCount - this.#nextBlock
+  }
+
   /** Its next block is there. */
   get canSend(): boolean {
     return !this.isSent && this.hasBlock(this.#nextBlock)

@@ -5,7 +5,7 @@
 
 import type { ErrorCode } from '@evastream/core/errors'
 import type { ChunkId, PeerId, SongId } from '@evastream/core/ids'
-import { SECOND_MS } from '@evastream/core/units'
+import { BLOCK_SIZE_BYTES, SECOND_MS } from '@evastream/core/units'
 import { UploadSlots } from '@evastream/engine/upload-slots'
 import type { ArrivingChunks } from './arriving-chunks.ts'
 import type { PeerRequest, ServingEnd, SimulatedConnection } from './simulated-connection.ts'
@@ -50,6 +50,13 @@ export class SimulatedUploads implements ServingEnd {
       { granted: upload => this.#serve(upload), displaced: ({ owner, request }) => owner.pause(request.requestId) },
       options,
     )
+  }
+
+  /** What was asked of us and has not been sent yet. */
+  get owedBytes(): number {
+    let blocks = 0
+    for (const uploads of this.#uploads.values()) for (const upload of uploads.values()) blocks += upload.owedBlocks
+    return blocks * BLOCK_SIZE_BYTES
   }
 
   get host(): Host {

@@ -41,7 +41,11 @@ export class SimulatedWorld {
     this.network = new SimulatedNetwork({ clock })
     this.switchboard = new Switchboard({ clock, network: this.network })
     const trackerHost = this.network.addHost('tracker', plan.tracker.link)
-    this.tracker = new SimulatedTracker({ clock, random: deps.random.fork(), network: this.network, host: trackerHost })
+    const shapes = new Map(plan.songs.map(({ songId, shape }) => [songId, shape] as const))
+    this.tracker = new SimulatedTracker(
+      { clock, random: deps.random.fork(), network: this.network, host: trackerHost },
+      { shapes, originCopies: plan.tracker.originCopies },
+    )
     const origin = this.network.addHost('origin', plan.origin.link)
     this.origin = new SimulatedOrigin({ clock, network: this.network, host: origin }, plan.origin)
     const metadataHost = this.network.addHost('metadata', (plan.metadata ?? plan.tracker).link)

@@ -66,7 +66,7 @@ export interface Outcome {
 export function simulate(options: SimulationOptions): Outcome {
   const { seed, checksHashes = true, isChecked = true, trace } = options
   const plan = options.plan ?? drawWorld(seed)
-  const config = engineConfig(plan.engine)
+  const config = plannedConfig(plan)
   const { makeScheduler = productionScheduler(plan), checkedConfig = config } = options
   const adversaries = new Set(plan.adversaries.map(({ peerId }) => peerId))
   const world = { config: checkedConfig, isHonest: (peerId: PeerId) => !adversaries.has(peerId) }
@@ -88,8 +88,13 @@ export function simulate(options: SimulationOptions): Outcome {
 
 /** Makes the Scheduler that the peer node runs, with the plan's numbers. */
 export function productionScheduler(plan: WorldPlan): SchedulerMaker {
-  const config = engineConfig(plan.engine)
-  return schedulerSeed => new Scheduler(config, seededRandom(schedulerSeed))
+  const config = plannedConfig(plan)
+  return (schedulerSeed, peerId) => new Scheduler(config, seededRandom(schedulerSeed), peerId)
+}
+
+/** Peers of a world share what they have, so they ask with leases, as the peer node does. */
+function plannedConfig(plan: WorldPlan): EngineConfig {
+  return engineConfig({ hasLeases: true, ...plan.engine })
 }
 
 /** A peer that had to fetch a chunk whose hashes contradict each other must have said so. */

@@ -75,7 +75,7 @@ export function replayTrace(lines: Iterable<string>, makeScheduler: SchedulerMak
   for (const text of lines) {
     line++
     const entry = JSON.parse(text) as TraceEntry
-    if (entry.kind === 'started') schedulers.set(entry.peerId, makeScheduler(entry.schedulerSeed))
+    if (entry.kind === 'started') schedulers.set(entry.peerId, makeScheduler(entry.schedulerSeed, entry.peerId))
     if (entry.kind !== 'step') continue
     const expected = JSON.stringify(entry.commands)
     const actual = JSON.stringify(schedulers.get(entry.peerId)?.handle(entry.event) ?? [])

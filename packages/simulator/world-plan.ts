@@ -71,7 +71,8 @@ export interface WorldPlan {
   readonly peers: readonly PeerPlan[]
   readonly adversaries: readonly AdversaryPlan[]
   readonly origin: OriginOptions & { readonly link: LinkPlan }
-  readonly tracker: { readonly link: LinkPlan }
+  /** `originCopies`: one, when absent. */
+  readonly tracker: { readonly link: LinkPlan; readonly originCopies?: number }
   /** As the tracker's, when absent. */
   readonly metadata?: { readonly link: LinkPlan }
   readonly faults: readonly Fault[]
