@@ -68,8 +68,9 @@ export class LeaseDesk {
     for (const { chunkId, reason, holder, retryAfterMs } of waiting) {
       const isElsewhere = reason === 'held' || reason === 'leased'
       const known = leases.waits.get(chunkId)
-      const since = known?.isElsewhere === isElsewhere ? known.since : now
-      leases.waits.set(chunkId, { holder, isElsewhere, since, askAgainAt: now + retryAfterMs })
+      const isSame = known?.isElsewhere === isElsewhere
+      const since = isSame ? known.since : now
+      leases.waits.set(chunkId, { holder, isElsewhere, since, askAgainAt: now + retryAfterMs, isInVain: isSame && known.isInVain })
       // Who may have no more just now is told so for every chunk.
       if (!isElsewhere) leases.askAgainAt = Math.max(leases.askAgainAt, now + retryAfterMs)
       if (reason === 'held' && holder !== undefined && !health.isBanned(holder, now)) peers.has(song.songId, holder, [chunkId])

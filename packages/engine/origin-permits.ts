@@ -47,6 +47,8 @@ export class OriginPermits {
       if (blocksMax > 0) return { permit: 'leased', blocksMax, opensAt: 0 }
     }
     const opensAt = this.#opensAt(song, chunkId)
+    const wait = song.leases.waits.get(chunkId)
+    if (wait !== undefined && opensAt <= now) wait.isInVain = true
     return { permit: opensAt <= now ? 'open' : 'none', blocksMax: ALL, opensAt }
   }
 
@@ -68,6 +70,7 @@ export class OriginPermits {
     if (leases.isPending && now >= leases.askedAt + config.leaseWaitMs)
       return this.#turnAt(song, chunkId, Math.max(leases.askedAt + config.leaseWaitMs, leases.newsAt))
     if (wait?.isElsewhere !== true) return NEVER
+    if (wait.isInVain) return now
     const patientUntil = Math.max(wait.since, song.progress.get(chunkId)?.activeAt ?? 0) + config.leasePatienceMs
     if (!this.#isUseless(song, chunkId, wait)) return patientUntil
     return Math.min(patientUntil, this.#turnAt(song, chunkId, wait.since + config.leaseWaitMs))

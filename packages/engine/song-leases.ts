@@ -23,6 +23,8 @@ export interface LeaseWait {
   /** Since when it is waited for, however often it was asked for. */
   readonly since: Millis
   readonly askAgainAt: Millis
+  /** It was waited for in vain: from then on it may be asked of the origin. */
+  isInVain: boolean
 }
 
 const LONG_AGO = Number.NEGATIVE_INFINITY

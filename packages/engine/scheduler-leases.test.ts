@@ -1,0 +1,209 @@
+// What the Scheduler asks of the origin when a tracker hands out its leases: whose chunk it is, until when, and what is done without one.
+// Not the tracker's judgement (lease-book.test.ts).
+
+import { seededRandom } from '@evastream/core/random'
+import { MIB } from '@evastream/core/units'
+import { aShape, peerNamed, aSongId as songId } from '@evastream/testkit/scheduler-driver'
+import { describe, expect, test } from 'vitest'
+import type { RequestBlocks, RequestOriginLeases, ReturnOriginLeases, SchedulerCommand } from './commands.ts'
+import { engineConfig } from './config.ts'
+import type { AwaitedLease, GrantedLease, SchedulerEvent } from './events.ts'
+import { rendezvousRank } from './rendezvous-rank.ts'
+import { Scheduler } from './scheduler.ts'
+
+const OWN = peerNamed('peer-own')
+const ANNA = peerNamed('anna')
+const CHUNKS = 8
+
+type Fact = SchedulerEvent extends infer Event ? (Event extends SchedulerEvent ? Omit<Event, 'at'> : never) : never
+
+/** One Scheduler and its clock; nothing is carried out. */
+class Node {
+  readonly scheduler = new Scheduler(engineConfig({ hasLeases: true }), seededRandom(1), OWN)
+  readonly commands: SchedulerCommand[] = []
+  now = 1000
+  /** The tracker's answer to every question from here on. */
+  waitsForAll = false
+
+  constructor(interest: 'seed' | 'idle' = 'seed') {
+    const shape = aShape(CHUNKS)
+    const song = { songId, shape, byteRateBytesPerSecond: 40_000, hasBlockHashes: true, heldChunkIds: [], interest }
+    this.tell({ kind: 'song-added', ...song })
+  }
+
+  tell(fact: Fact): void {
+    this.commands.push(...this.scheduler.handle({ ...fact, at: this.now } as SchedulerEvent))
+    if (!this.waitsForAll) return
+    for (const { chunkIds } of this.take('request-origin-leases'))
+      this.answer(
+        [],
+        chunkIds.map(chunkId => elsewhere(chunkId)),
+      )
+  }
+
+  /** Wakes it whenever it wants to be. */
+  passTo(at: number): void {
+    for (let next = this.scheduler.nextWakeAt(); next !== undefined && next <= at; next = this.scheduler.nextWakeAt()) {
+      this.now = Math.max(next, this.now)
+      this.tell({ kind: 'woke' })
+    }
+    this.now = at
+  }
+
+  answer(granted: readonly GrantedLease[], waiting: readonly AwaitedLease[] = []): void {
+    this.tell({ kind: 'leases-answered', songId, granted, waiting })
+  }
+
+  findNobody(): void {
+    this.tell({ kind: 'peers-found', songId })
+  }
+
+  press(): void {
+    this.tell({ kind: 'playback-moved', songId, readerId: 'r', positionBytes: 0 })
+  }
+
+  /** What was wanted since this was last asked. */
+  take<Kind extends SchedulerCommand['kind']>(kind: Kind): Extract<SchedulerCommand, { kind: Kind }>[] {
+    const taken = this.commands.filter((command): command is Extract<SchedulerCommand, { kind: Kind }> => command.kind === kind)
+    for (const command of taken) this.commands.splice(this.commands.indexOf(command), 1)
+    return taken
+  }
+
+  takeOriginRequests(): RequestBlocks[] {
+    return this.take('request-blocks').filter(({ source }) => source.kind === 'origin')
+  }
+}
+
+const lease = (chunkId: number, expiresInMs = 2000): GrantedLease => ({ chunkId, leaseId: `life-${chunkId}`, expiresInMs })
+const elsewhere = (chunkId: number, reason = 'leased'): AwaitedLease => ({ chunkId, reason, holder: ANNA, retryAfterMs: 1000 })
+const allChunks = Array.from({ length: CHUNKS }, (_, chunkId) => chunkId)
+
+describe('scheduler: origin leases', () => {
+  test('a song that nobody else has: leases are asked for at once, and the origin is asked only when they are granted', () => {
+    const node = new Node()
+    const [asked] = node.take('request-origin-leases') as RequestOriginLeases[]
+    expect([...(asked?.chunkIds ?? [])].sort((a, b) => a - b)).toEqual(allChunks)
+    node.findNobody()
+    expect(node.takeOriginRequests()).toEqual([])
+    node.answer([lease(3), lease(5)], [elsewhere(0)])
+    const requests = node.takeOriginRequests()
+    expect(new Set(requests.map(({ chunkId }) => chunkId))).toEqual(new Set([3, 5]))
+    expect(requests.every(({ permit }) => permit === 'leased')).toBe(true)
+  })
+
+  test('somebody else fetches it: not asked of the origin, and asked of that peer as soon as it has it', () => {
+    const node = new Node()
+    node.waitsForAll = true
+    node.findNobody()
+    node.passTo(8000)
+    expect(node.takeOriginRequests()).toEqual([])
+    node.tell({ kind: 'peer-listed', songId, peerId: ANNA, chunkIds: [2], told: 'peer' })
+    expect(node.take('request-blocks')).toMatchObject([{ chunkId: 2, source: { kind: 'peer', peerId: ANNA } }])
+  })
+
+  test('those who were said to bring it bring nothing for ten seconds: the origin after all', () => {
+    const node = new Node()
+    node.waitsForAll = true
+    node.findNobody()
+    node.passTo(10_900)
+    expect(node.takeOriginRequests()).toEqual([])
+    node.passTo(12_500)
+    const requests = node.takeOriginRequests()
+    expect(requests.length).toBeGreaterThan(0)
+    expect(requests.every(({ permit }) => permit === 'open')).toBe(true)
+  })
+
+  test('a lease that has expired: is not used, and is asked for again', () => {
+    const node = new Node()
+    node.findNobody()
+    node.tell({ kind: 'interest-changed', songId, interest: 'idle' })
+    node.take('request-origin-leases')
+    node.answer([lease(3)])
+    node.passTo(4000)
+    node.tell({ kind: 'interest-changed', songId, interest: 'seed' })
+    expect(node.takeOriginRequests()).toEqual([])
+    const [asked] = node.take('request-origin-leases') as RequestOriginLeases[]
+    expect(asked?.chunkIds).toContain(3)
+  })
+
+  test('only the first blocks are granted: no more than those are asked for', () => {
+    const node = new Node()
+    node.findNobody()
+    node.answer(
+      [{ ...lease(0), firstBlocks: 4 }],
+      allChunks.slice(1).map(chunkId => elsewhere(chunkId)),
+    )
+    const blocks = node
+      .takeOriginRequests()
+      .flatMap(({ firstBlock, blockCount }) => Array.from({ length: blockCount }, (_, i) => firstBlock + i))
+    expect(blocks.sort((a, b) => a - b)).toEqual([0, 1, 2, 3])
+  })
+
+  test('a peer has a chunk that is ours to fetch and was not asked for yet: the lease is given back, once', () => {
+    const node = new Node('idle')
+    node.tell({ kind: 'interest-changed', songId, interest: 'seed' })
+    node.findNobody()
+    const many = allChunks.map(chunkId => lease(chunkId, 60_000))
+    node.tell({ kind: 'request-failed', requestId: 999, code: 'EVA_CANCELLED' })
+    node.answer(many)
+    const asked = new Set(node.takeOriginRequests().map(({ chunkId }) => chunkId))
+    const idle = allChunks.filter(chunkId => !asked.has(chunkId))
+    expect(idle.length).toBeGreaterThan(0)
+    node.tell({ kind: 'peer-listed', songId, peerId: ANNA, chunkIds: idle, told: 'peer' })
+    node.passTo(node.now + 300)
+    const given = (node.take('return-origin-leases') as ReturnOriginLeases[]).flatMap(({ leaseIds }) => leaseIds)
+    expect(given.sort()).toEqual(idle.map(chunkId => `life-${chunkId}`).sort())
+  })
+
+  test('the song is not wanted any more: all leases are given back', () => {
+    const node = new Node()
+    node.findNobody()
+    node.answer([lease(3), lease(5)])
+    node.tell({ kind: 'song-removed', songId })
+    expect(node.take('return-origin-leases')).toMatchObject([{ leaseIds: ['life-3', 'life-5'] }])
+  })
+
+  test('the tracker cannot be asked: chunks for which we rank first at once, the others a quarter of a second later for each before us', () => {
+    const node = new Node()
+    const others = ['boris', 'clara', 'dora'].map(peerNamed)
+    node.findNobody()
+    for (const peerId of others) node.tell({ kind: 'peer-listed', songId, peerId, chunkIds: [], told: 'peer' })
+    node.tell({ kind: 'leases-unavailable', songId, code: 'EVA_SERVICE_UNREACHABLE' })
+    const rankOf = (chunkId: number) => rendezvousRank(OWN, others, { songId, chunkId })
+    const asked = () => new Set(node.takeOriginRequests().map(({ chunkId }) => chunkId))
+    for (const chunkId of asked()) expect(rankOf(chunkId)).toBe(0)
+    node.passTo(1240)
+    for (const chunkId of asked()) expect(rankOf(chunkId)).toBe(0)
+    node.passTo(1260)
+    for (const chunkId of asked()) expect(rankOf(chunkId)).toBeLessThanOrEqual(1)
+  })
+
+  test('play is pressed, and somebody else fetches the beginning: after the start budget it is asked for without a lease', () => {
+    const node = new Node('idle')
+    node.waitsForAll = true
+    node.press()
+    node.findNobody()
+    node.passTo(1900)
+    expect(node.takeOriginRequests()).toEqual([])
+    node.passTo(2100)
+    expect(node.takeOriginRequests()[0]).toMatchObject({ chunkId: 0, firstBlock: 0, permit: 'override' })
+  })
+
+  test('play is pressed, and the beginning is granted: not a moment is lost', () => {
+    const node = new Node('idle')
+    node.press()
+    node.findNobody()
+    node.answer([lease(0), lease(1)])
+    expect(node.takeOriginRequests()).toMatchObject([{ chunkId: 0, firstBlock: 0, permit: 'leased' }])
+  })
+
+  test('leases are granted for what the origin sends in a moment, not for all that is wanted', () => {
+    const node = new Node()
+    const [first] = node.take('request-origin-leases') as RequestOriginLeases[]
+    node.findNobody()
+    node.answer((first?.chunkIds ?? []).map(chunkId => lease(chunkId, 60_000)))
+    node.passTo(1200)
+    expect(node.take('request-origin-leases')).toEqual([])
+    expect(first?.chunkIds.length).toBeLessThanOrEqual((16 * MIB) / (256 * 1024))
+  })
+})
