@@ -1,10 +1,12 @@
-// The answer to `GET /peers`, as bytes: a random sample of a song's holders, each written once and used in many answers.
+// The answer to `GET /peers`, as bytes: a random sample of a song's holders, each written once and used in many answers; and where those
+// are few, of the peers that ask for leases of it, who are about to hold some.
 // Not who may be named (the handout policy) and not the drawing (the swarm).
 // Invariant: what it gives is JSON that fits PeersReply, and names nobody who has expired or is believed dead.
 
-import { type ChunkId, parsePeerId, parseSongId, type SongId } from '@evastream/core/ids'
+import { type ChunkId, type PeerId, parsePeerId, parseSongId, type SongId } from '@evastream/core/ids'
 import type { Random } from '@evastream/core/random'
 import type { Millis } from '@evastream/core/units'
+import type { LeaseBook } from '@evastream/engine/lease-book'
 import { LISTED_PEERS_DEFAULT, type PeersQuery } from '@evastream/protocol/tracker-http'
 import { type HandoutPolicy, handoutLimit } from './handout-policy.ts'
 import { NONE, type PeerSlot } from './peer-table.ts'
@@ -13,9 +15,13 @@ import type { Seat } from './seat-table.ts'
 import type { Swarm } from './swarm.ts'
 import type { SwarmRegistry } from './swarm-registry.ts'
 
+/** Some of those who asked are known otherwise, or gone. */
+const ASKERS_LOOKED_AT_TIMES = 4
+
 export interface PeerListingDeps {
   readonly registry: SwarmRegistry
   readonly policy: HandoutPolicy
+  readonly leases: Pick<LeaseBook, 'askersOf'>
   readonly random: Random
 }
 
@@ -48,7 +54,12 @@ export class PeerListing {
     const songId = parseSongId(query.songId)
     const excluded = query.exclude === undefined ? undefined : parsePeerId(query.exclude)
     const swarm = registry.swarm(songId, at)
-    if (swarm === undefined) return Buffer.from(`{"songId":"${songId}","peers":[]}`)
+    const isOfAll = query.chunkId === undefined
+    if (swarm === undefined) {
+      const count = isOfAll ? (query.limit ?? LISTED_PEERS_DEFAULT) : 0
+      const askers = this.#askers(songId, { count, known: new Set(excluded === undefined ? [] : [excluded]), at })
+      return Buffer.from(`{"songId":"${songId}","peers":[${askers.join(',')}]}`)
+    }
     const { chunkCount } = swarm
     const isSpeltOut = query.format !== 'bitmap'
     const count = handoutLimit({ limit: query.limit ?? LISTED_PEERS_DEFAULT, chunkCount, isSpeltOut })
@@ -69,9 +80,29 @@ export class PeerListing {
     const texts = isSpeltOut ? registry.speltTexts : registry.bitmapTexts
     const write = (seat: Seat) => this.#write(swarm, seat, isSpeltOut)
     const seats = registry.sampleSeats(swarm, { count, chunkId, accepts: this.#accepts(excluded, at), at }, random)
-    const list = seats.map(seat => texts.of(seat, write)).join(',')
-    const body = Buffer.from(`{"songId":"${songId}","chunkCount":${swarm.chunkCount},"peers":[${list}]}`)
-    return { body, slots: seats.map(seat => registry.seats.peerOf[seat] as number) }
+    const slots = seats.map(seat => registry.seats.peerOf[seat] as number)
+    const list = seats.map(seat => texts.of(seat, write))
+    if (chunkId === undefined && seats.length < count) {
+      const known = new Set([...slots, excluded].filter(slot => slot !== NONE).map(slot => registry.peerRegistry.idOf(slot)))
+      list.push(...this.#askers(songId, { count: count - seats.length, known, at }))
+    }
+    return { body: Buffer.from(`{"songId":"${songId}","chunkCount":${swarm.chunkCount},"peers":[${list.join(',')}]}`), slots }
+  }
+
+  /** Those who asked for leases lately, drawn at random without looking at all of them. */
+  #askers(songId: SongId, wanted: { readonly count: number; readonly known: ReadonlySet<PeerId>; readonly at: Millis }): string[] {
+    const { registry, leases, policy, random } = this.#deps
+    const { count, known, at } = wanted
+    const askers = leases.askersOf(songId, at)
+    const texts: string[] = []
+    const start = askers.length === 0 ? 0 : random.below(askers.length)
+    for (let step = 0; step < Math.min(askers.length, ASKERS_LOOKED_AT_TIMES * count) && texts.length < count; step++) {
+      const peerId = askers[(start + step) % askers.length]
+      const peer = peerId === undefined || known.has(peerId) ? undefined : registry.peer(peerId, at)
+      if (peer === undefined || policy.isHidden(peer, at)) continue
+      texts.push(`{"peerId":"${peer.peerId}","host":${JSON.stringify(peer.host)},"port":${peer.port},"chunks":[]}`)
+    }
+    return texts
   }
 
   #accepts(excluded: PeerSlot, at: Millis): (slot: PeerSlot) => boolean {

@@ -290,6 +290,19 @@ describe('GET /peers', () => {
     expect(await namesOf('songId=song-1&chunkId=7')).toEqual([])
   })
 
+  it('who asks for leases of the song: is named after its holders, and before there are any, without chunks', async () => {
+    const { send, register, peersOf, namesOf } = await aTracker()
+    for (const [index, peerId] of ['peer-1', 'peer-2', 'peer-3'].entries()) {
+      const { token } = await register(peerId, 9001 + index)
+      await send('/origin-lease', { peerId, songId: 'song-1', chunkIds: [0] }, token)
+      if (index === 1) expect(await peersOf('songId=song-1&exclude=peer-2')).toMatchObject({ peers: [{ peerId: 'peer-1', chunks: [] }] })
+      if (index === 2) await send('/chunk-acquired', { peerId, songId: 'song-1', chunkId: 0 }, token)
+    }
+    expect(await namesOf('songId=song-1&format=bitmap')).toEqual(['peer-1', 'peer-2', 'peer-3'])
+    expect(await namesOf('songId=song-1&limit=1')).toEqual(['peer-3'])
+    expect(await namesOf('songId=song-1&chunkId=0')).toEqual(['peer-3'])
+  })
+
   it('format=bitmap: the same, as bitmaps', async () => {
     const { peersOf } = await aSwarm('peer-1')
     const { chunkCount = 0, peers } = await peersOf('songId=song-1&format=bitmap')

@@ -142,6 +142,9 @@ export interface EngineConfig {
   readonly leasePatienceMs: number
   /** What nobody brings is asked for without a lease this long (ms) before the music needs it. More is safer, less saves origin bytes. */
   readonly overrideLeadMs: number
+  /** Where others fetch a song at the same time, the tracker is asked this often (ms) until so many of them are known. */
+  readonly crowdLookupMs: number
+  readonly crowdNeighbours: number
 
   /** The tracker is asked about an incomplete song this often (ms): while all chunks have holders, and while some have none. */
   readonly findPeersIntervalMs: number
@@ -239,6 +242,8 @@ export const defaultEngineConfig: EngineConfig = Object.freeze({
   leaseAwayRetryMs: SECOND_MS,
   leasePatienceMs: 10 * SECOND_MS,
   overrideLeadMs: 2 * SECOND_MS,
+  crowdLookupMs: 200,
+  crowdNeighbours: 12,
 
   findPeersIntervalMs: 10 * SECOND_MS,
   findPeersStarvingIntervalMs: 2 * SECOND_MS,

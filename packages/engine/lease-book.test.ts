@@ -59,10 +59,28 @@ describe('LeaseBook: one lease for each chunk', () => {
     expect(idsOf(ask(1, [3]))).toEqual([3])
   })
 
-  it('asking again: gives the same lease, with the time that is left', () => {
+  it('asking again: gives the same lease, with its time begun anew', () => {
     const { ask } = aSong()
     const [first] = ask(1, [3]).granted
-    expect(ask(1, [3, 3], 1500).granted).toEqual([first])
+    const again = ask(1, [3, 3], 1500).granted
+    expect(again).toMatchObject([{ leaseId: first?.leaseId, expiresAt: 3500 }])
+  })
+
+  it('asking again and again: keeps a lease five times as long as the first time at the most', () => {
+    const { ask } = aSong()
+    for (let at = 0; at < 10_000; at += 500) expect(idsOf(ask(1, [3], at))).toEqual([3])
+    expect(idsOf(ask(2, [3], 9_999))).toEqual([])
+    expect(idsOf(ask(2, [3], 10_000))).toEqual([3])
+  })
+
+  it('those who asked: are known for three seconds', () => {
+    const { ask, book } = aSong()
+    ask(1, [3])
+    ask(2, [4], 2000)
+    expect(book.askersOf(songId, 2500)).toEqual([peer(1), peer(2)])
+    ask(3, [5], 3100)
+    expect(book.askersOf(songId, 3100)).toEqual([peer(2), peer(3)])
+    expect(book.askersOf(parseSongId('song-2'), 3100)).toEqual([])
   })
 
   it('expectation: a lease lives twice as long, and two seconds at least', () => {

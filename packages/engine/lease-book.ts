@@ -44,7 +44,9 @@ export interface Lease {
   readonly peerId: PeerId
   readonly songId: SongId
   readonly chunkId: ChunkId
-  readonly expiresAt: Millis
+  readonly grantedAt: Millis
+  /** Later, when its peer asks again before it has expired. */
+  expiresAt: Millis
   /** Only so many blocks from its beginning; undefined for the whole chunk. */
   readonly firstBlocks: number | undefined
 }
@@ -69,6 +71,8 @@ export type LeaseResult = LeaseEnd | 'granted' | LeaseWait['reason']
 const FIRST_BLOCKS = 4
 const LIFE_MIN_MS = 2 * SECOND_MS
 const LIFE_EXPECTED_TIMES = 2
+/** A lease that is asked for again lives so many times as long at the most. */
+const RENEWED_LIFE_TIMES = 5
 const LEASES_MAX = 200_000
 const PEERS_PER_FIRST_LEASE = 32
 const FIRST_LEASES_MAX = 16
@@ -161,6 +165,11 @@ export class LeaseBook {
     return { granted, waiting }
   }
 
+  /** Who asked for leases of the song lately, and so is about to have some of it; may be a moment old. */
+  askersOf(songId: SongId, at: Millis): readonly PeerId[] {
+    return this.#songs.get(songId)?.askers.listed(at) ?? []
+  }
+
   /** The peer has the chunks: what it leased of them is done. */
   completed(peerId: PeerId, songId: SongId, chunkIds: readonly ChunkId[]): void {
     const own = this.#leasesOfPeer.get(peerId)
@@ -227,7 +236,7 @@ export class LeaseBook {
     const { ask, facts, song, at } = asking
     const leases = this.#aliveLeases(chunkId, asking)
     const own = leases.find(lease => lease.peerId === ask.peerId)
-    if (own !== undefined) return own
+    if (own !== undefined) return renewed(own, ask.expectedMs, at)
     const { originCopies } = this.#options
     const holders = facts.holdersOf(chunkId, originCopies)
     const wholeCount = leases.filter(lease => lease.firstBlocks === undefined).length
@@ -270,8 +279,7 @@ export class LeaseBook {
   #grant(chunkId: ChunkId, { ask, song, at }: Asking, firstBlocks: number | undefined): Lease {
     const { peerId, songId, expectedMs } = ask
     const leaseId = `${this.#options.idPrefix}-${(++this.#lastNumber).toString(36)}`
-    const expiresAt = at + Math.max(LIFE_MIN_MS, LIFE_EXPECTED_TIMES * expectedMs)
-    const lease: Lease = { leaseId, peerId, songId, chunkId, expiresAt, firstBlocks }
+    const lease: Lease = { leaseId, peerId, songId, chunkId, grantedAt: at, expiresAt: at + lifeMs(expectedMs), firstBlocks }
     this.#leases.set(leaseId, lease)
     const ofChunk = song.leasesOf.get(chunkId)
     if (ofChunk === undefined) song.leasesOf.set(chunkId, [lease])
@@ -313,6 +321,16 @@ export class LeaseBook {
     this.#songs.set(songId, song)
     return song
   }
+}
+
+/** Who still fetches keeps the chunk, though not for ever: one that stalls must not keep it from the rest. */
+function renewed(lease: Lease, expectedMs: Millis, at: Millis): Lease {
+  lease.expiresAt = Math.max(lease.expiresAt, Math.min(at + lifeMs(expectedMs), lease.grantedAt + RENEWED_LIFE_TIMES * lifeMs(expectedMs)))
+  return lease
+}
+
+function lifeMs(expectedMs: Millis): Millis {
+  return Math.max(LIFE_MIN_MS, LIFE_EXPECTED_TIMES * expectedMs)
 }
 
 interface Occupied {

@@ -65,6 +65,7 @@ export class LeaseDesk {
       leases.grants.set(chunkId, { chunkId, leaseId, expiresAt: now + expiresInMs, firstBlocks })
       leases.waits.delete(chunkId)
     }
+    if (waiting.some(({ reason }) => reason === 'leased')) this.#meetTheCrowd(song)
     for (const { chunkId, reason, holder, retryAfterMs } of waiting) {
       const isElsewhere = reason === 'held' || reason === 'leased'
       const known = leases.waits.get(chunkId)
@@ -75,6 +76,14 @@ export class LeaseDesk {
       if (!isElsewhere) leases.askAgainAt = Math.max(leases.askAgainAt, now + retryAfterMs)
       if (reason === 'held' && holder !== undefined && !health.isBanned(holder, now)) peers.has(song.songId, holder, [chunkId])
     }
+  }
+
+  /** Many begin together, and each should soon know some of the others: they hand on what they are receiving. */
+  #meetTheCrowd(song: SongState): void {
+    const { config, peers } = this.#deps.state
+    const { lookup } = song
+    if (peers.holdingsOf(song.songId).size < config.crowdNeighbours)
+      lookup.dueAt = Math.min(lookup.dueAt, lookup.askedAt + config.crowdLookupMs)
   }
 
   unavailable(song: SongState): void {

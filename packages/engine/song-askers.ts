@@ -10,6 +10,8 @@ export const FRESH_MS = 3 * SECOND_MS
 const KEPT_MAX = 10_000
 /** The rates of a crowd move slowly: reading all of them for each of its calls would be work squared. */
 const RATES_KEPT_MS = 250
+/** So few are listed anew each time: the first of a crowd are to know each other at once. */
+const LISTED_ANEW_BELOW = 100
 
 export interface Asker {
   readonly peerId: PeerId
@@ -28,6 +30,7 @@ export interface UplinkRates {
 export class SongAskers {
   /** The longest silent first. */
   readonly #askers = new Map<PeerId, Asker>()
+  #listed: { readonly at: Millis; readonly peerIds: readonly PeerId[] } | undefined
   #rates: { readonly at: Millis; readonly value: UplinkRates | undefined } | undefined
 
   get count(): number {
@@ -62,6 +65,13 @@ export class SongAskers {
   rates(at: Millis): UplinkRates | undefined {
     if (this.#rates === undefined || at - this.#rates.at >= RATES_KEPT_MS) this.#rates = { at, value: this.#measureRates() }
     return this.#rates.value
+  }
+
+  /** Everybody who asked lately; may be a moment old. */
+  listed(at: Millis): readonly PeerId[] {
+    if (this.#listed === undefined || at - this.#listed.at >= RATES_KEPT_MS || this.#listed.peerIds.length < LISTED_ANEW_BELOW)
+      this.#listed = { at, peerIds: [...this.#askers.keys()] }
+    return this.#listed.peerIds
   }
 
   /** How many askers are not `known` otherwise, counted no further than `max`. */

@@ -223,7 +223,7 @@ export const PeersReply = Type.Object({
   chunkCount: Type.Optional(ChunkCount),
   peers: Type.Array(ListedPeerReply, { maxItems: LISTED_PEERS_MAX }),
 })
-/** `chunkCount` is there when the song is tracked; each peer has `chunks`, or `bitmap` when that was asked for. */
+/** `chunkCount` is there when the song is tracked; each peer has `chunks`, or `bitmap` when that was asked for; who is only about to hold some has `chunks: []`. */
 export type PeersReply = Static<typeof PeersReply>
 
 /** `GET /stats` */

@@ -120,6 +120,7 @@ export class SimulatedTracker {
       const holders: { readonly peerId: PeerId; readonly held: ReadonlySet<ChunkId> }[] = []
       for (const [peerId, held] of this.#membersOf(asker.songId)) if (peerId !== asker.peerId) holders.push({ peerId, held })
       const listed = holders.length > LISTED_MAX ? this.#random.shuffled(holders).slice(0, LISTED_MAX) : holders
+      this.#addAskers(listed, asker)
       return listed.map(({ peerId, held }): Listing => ({ peerId, chunkIds: [...held].sort((a, b) => a - b) }))
     })
   }
@@ -131,6 +132,17 @@ export class SimulatedTracker {
 
   returnLeases(from: Host, peerId: PeerId, leaseIds: readonly string[]): void {
     this.#call(from, { replied: () => {}, failed: () => {} }, () => this.#leases.returned(peerId, leaseIds, this.#clock.now()))
+  }
+
+  /** Few hold anything of it: those who are about to are worth knowing. */
+  #addAskers(listed: { readonly peerId: PeerId; readonly held: ReadonlySet<ChunkId> }[], asker: { peerId: PeerId; songId: SongId }): void {
+    const spare = LISTED_MAX - listed.length
+    if (spare <= 0) return
+    const known = new Set(listed.map(({ peerId }) => peerId)).add(asker.peerId)
+    const others = this.#leases
+      .askersOf(asker.songId, this.#clock.now())
+      .filter(peerId => !known.has(peerId) && this.#living(peerId) !== undefined)
+    for (const peerId of this.#random.shuffled(others).slice(0, spare)) listed.push({ peerId, held: new Set() })
   }
 
   #membersOf(songId: SongId): (readonly [PeerId, ReadonlySet<ChunkId>])[] {

@@ -76,6 +76,10 @@ export class TrackerLeases {
     }
   }
 
+  askersOf(songId: SongId, at: Millis): readonly PeerId[] {
+    return this.#book.askersOf(songId, at)
+  }
+
   returned(peerId: PeerId, leaseIds: readonly string[], at: Millis): void {
     this.#book.returned(peerId, leaseIds, at)
   }
