@@ -1,5 +1,6 @@
-// One chunk on its way in: its blocks as they arrive from one source or several, each hashed as soon as it is whole.
-// Not the requests themselves (chunk-downloads.ts), and not the chunk's own hash: the store compares that.
+// One chunk on its way in: its blocks as they arrive from one source or several, each hashed as soon as it is whole; or all of them
+// at once by the chunk's own hash, when they came in one go.
+// Not the requests themselves (chunk-downloads.ts).
 // Invariant: a block that verified is never written to again, also when a late, cancelled or lying source goes on writing;
 // so it may be played and handed on at once.
 
@@ -23,6 +24,8 @@ export interface ChunkAssemblyOptions {
   readonly chunkId: ChunkId
   /** 32 bytes a block of this chunk; undefined for a song published without. */
   readonly blockHashes: Uint8Array | undefined
+  /** The chunk's own; absent: blocks are only ever looked at one by one. */
+  readonly chunkHash?: string | undefined
   /** What is at hand, as long as the chunk; absent: one is made. */
   readonly buffer?: Uint8Array
 }
@@ -38,18 +41,10 @@ export interface RunOptions {
 }
 
 export interface RunProgress {
-  /** The blocks that matched their hash, in order. */
-  readonly verified: readonly number[]
+  /** How many more blocks matched their hash. */
+  readonly verifiedCount: number
   /** The block after them did not match its own. */
   readonly isSpoiled: boolean
-}
-
-interface KeptBlock {
-  readonly bytes: Uint8Array
-  readonly source: SourceKind
-  readonly peerId?: PeerId | undefined
-  /** It matched a hash of its own. */
-  readonly isVerified: boolean
 }
 
 export class ChunkAssembly implements ChunkArrival {
@@ -57,10 +52,14 @@ export class ChunkAssembly implements ChunkArrival {
   readonly chunkId: ChunkId
   readonly blockHashes: Uint8Array | undefined
   readonly #buffer: Uint8Array
-  readonly #kept: (KeptBlock | undefined)[]
-  /** Blocks of the shared buffer that a run which has not ended may still write to. */
-  readonly #reserved = new Set<number>()
+  readonly #chunkHash: string | undefined
+  /** For each block that is here, the run that brought it. */
+  readonly #kept: (AssemblyRun | undefined)[]
+  /** Blocks of the shared buffer that a run which has not ended may still write to: 1, else 0. */
+  readonly #reserved: Uint8Array
   readonly #watchers = new Set<ArrivalWatcher>()
+  #keptCount = 0
+  #isHashed = false
   #isClosed = false
   #isProven = false
   #isRelayable: boolean
@@ -71,8 +70,11 @@ export class ChunkAssembly implements ChunkArrival {
     this.shape = options.shape
     this.chunkId = options.chunkId
     this.blockHashes = options.blockHashes
+    const blockCount = blockCountOf(options.shape, options.chunkId)
+    this.#chunkHash = options.chunkHash
     this.#buffer = options.buffer ?? Buffer.allocUnsafeSlow(chunkLengthBytes(options.shape, options.chunkId))
-    this.#kept = Array.from({ length: blockCountOf(options.shape, options.chunkId) })
+    this.#kept = Array.from({ length: blockCount })
+    this.#reserved = new Uint8Array(blockCount)
     this.#isRelayable = options.blockHashes !== undefined
   }
 
@@ -82,23 +84,54 @@ export class ChunkAssembly implements ChunkArrival {
    */
   begin(options: RunOptions): AssemblyRun {
     if (!options.checksBlocks) this.#isRelayable = false
-    const blocks = Array.from({ length: options.blockCount }, (_, index) => options.firstBlock + index)
-    const isFree = blocks.every(block => this.#kept[block] === undefined && !this.#reserved.has(block))
-    const lengthBytes = blockRunLengthBytes(this.shape, this.chunkId, options.firstBlock, options.blockCount)
-    if (!isFree) return new AssemblyRun(this, Buffer.allocUnsafeSlow(lengthBytes), { ...options, release: () => undefined })
-    const startBytes = options.firstBlock * BLOCK_SIZE_BYTES
-    for (const block of blocks) this.#reserved.add(block)
-    const release = () => {
-      for (const block of blocks) this.#reserved.delete(block)
-    }
-    return new AssemblyRun(this, this.#buffer.subarray(startBytes, startBytes + lengthBytes), { ...options, release })
+    const { firstBlock, blockCount } = options
+    const lengthBytes = blockRunLengthBytes(this.shape, this.chunkId, firstBlock, blockCount)
+    if (!this.#isFree(options)) return new AssemblyRun(this, Buffer.allocUnsafeSlow(lengthBytes), options)
+    const startBytes = firstBlock * BLOCK_SIZE_BYTES
+    this.#reserved.fill(1, firstBlock, firstBlock + blockCount)
+    return new AssemblyRun(this, this.#buffer.subarray(startBytes, startBytes + lengthBytes), options)
+  }
+
+  /** A run that `begin` made will not write any more. */
+  release(run: AssemblyRun): void {
+    if (this.isOwn(run)) this.#reserved.fill(0, run.firstBlock, run.endBlock)
+  }
+
+  /** It lies in the chunk's own buffer. */
+  isOwn(run: AssemblyRun): boolean {
+    return run.target.buffer === this.#buffer.buffer
   }
 
   /** @returns whether the block was wanted; a second copy is not. */
-  keep(block: number, kept: KeptBlock): boolean {
+  keep(block: number, run: AssemblyRun): boolean {
     if (this.#isClosed || this.#kept[block] !== undefined) return false
-    this.#kept[block] = kept
+    this.#kept[block] = run
+    this.#keptCount++
     return true
+  }
+
+  /** Whether a run that is all of the chunk, and the first of it that is here, matches the chunk's own hash: its blocks need no look of their own. */
+  proves(run: AssemblyRun): boolean {
+    const isAlone = this.#keptCount === 0 && this.isOwn(run) && run.target.length === this.#buffer.length
+    if (!isAlone || this.#isClosed || this.#chunkHash === undefined || hash('sha256', run.target) !== this.#chunkHash) return false
+    this.#isHashed = true
+    return true
+  }
+
+  /** Whether a block of a run matches its own hash. */
+  fits(block: number, run: AssemblyRun): boolean {
+    const expected = this.blockHashes?.subarray(block * HASH_SIZE_BYTES, (block + 1) * HASH_SIZE_BYTES)
+    return expected !== undefined && hash('sha256', run.bytesOf(block), 'buffer').equals(expected)
+  }
+
+  /** All of it was seen to match the chunk's own hash, and has not changed since. */
+  get isHashed(): boolean {
+    return this.#isHashed
+  }
+
+  /** Somebody waits for its next block. */
+  get isWatched(): boolean {
+    return this.#watchers.size > 0
   }
 
   get isProven(): boolean {
@@ -160,30 +193,34 @@ export class ChunkAssembly implements ChunkArrival {
   }
 
   get isWhole(): boolean {
-    return this.#kept.every(kept => kept !== undefined)
+    return this.#keptCount === this.#kept.length
   }
 
   /** The whole chunk; call it once all of its blocks are here. */
   toBytes(): Uint8Array {
-    const blocks = this.#kept.map(kept => kept?.bytes ?? new Uint8Array(0))
-    const isInPlace = blocks.every(bytes => bytes.buffer === this.#buffer.buffer)
-    return isInPlace ? this.#buffer : Buffer.concat(blocks)
+    const isInPlace = this.#kept.every(run => run === undefined || this.isOwn(run))
+    return isInPlace ? this.#buffer : Buffer.concat(this.#kept.map((run, block) => run?.bytesOf(block) ?? new Uint8Array(0)))
   }
 
   /** The whole chunk, once it was stored; nobody changes it any more. */
   toLend(): LentChunk {
     const bytes = this.toBytes()
-    return { bytes, isSole: bytes === this.#buffer && !this.#isShared && this.#reserved.size === 0 }
+    return { bytes, isSole: bytes === this.#buffer && !this.#isShared && !this.#reserved.includes(1) }
   }
 
   split(): SourceSplit {
-    const bytesFrom = (source: SourceKind) => this.#kept.reduce((sum, kept) => sum + (kept?.source === source ? kept.bytes.length : 0), 0)
-    return { originBytes: bytesFrom('origin'), peerBytes: bytesFrom('peer') }
+    const split = { origin: 0, peer: 0 }
+    this.#kept.forEach((run, block) => {
+      if (run !== undefined) split[run.source] += blockLengthBytes(this.shape, this.chunkId, block)
+    })
+    return { originBytes: split.origin, peerBytes: split.peer }
   }
 
   /** The peers whose blocks it is made of. */
   peerIds(): PeerId[] {
-    return [...new Set(this.#kept.flatMap(kept => (kept?.peerId === undefined ? [] : [kept.peerId])))]
+    const peerIds: PeerId[] = []
+    for (const run of this.#kept) if (run?.peerId !== undefined && !peerIds.includes(run.peerId)) peerIds.push(run.peerId)
+    return peerIds
   }
 
   /** Takes no further blocks: the chunk is being stored, or was given up. */
@@ -191,9 +228,15 @@ export class ChunkAssembly implements ChunkArrival {
     this.#isClosed = true
   }
 
+  #isFree({ firstBlock, blockCount }: RunOptions): boolean {
+    for (let block = firstBlock; block < firstBlock + blockCount; block++)
+      if (this.#kept[block] !== undefined || this.#reserved[block] !== 0) return false
+    return true
+  }
+
   #verifiedBlock(block: number): Uint8Array | undefined {
-    const kept = this.#kept[block]
-    return kept !== undefined && (kept.isVerified || this.#isProven) ? kept.bytes : undefined
+    const run = this.#kept[block]
+    return run !== undefined && (run.checksBlocks || this.#isProven) ? run.bytesOf(block) : undefined
   }
 }
 
@@ -201,21 +244,40 @@ export class ChunkAssembly implements ChunkArrival {
 export class AssemblyRun {
   /** What the source writes into, from its beginning to its end. */
   readonly target: Uint8Array
+  readonly firstBlock: number
+  readonly source: SourceKind
+  readonly peerId: PeerId | undefined
+  /** Blocks are kept only when they matched a hash of their own, or the chunk's. */
+  readonly checksBlocks: boolean
   readonly #assembly: ChunkAssembly
-  readonly #options: RunOptions & { readonly release: () => void }
+  readonly #blockCount: number
   #nextBlock: number
   #arrivedBytes = 0
   #keptBytes = 0
 
-  constructor(assembly: ChunkAssembly, target: Uint8Array, options: RunOptions & { readonly release: () => void }) {
+  constructor(assembly: ChunkAssembly, target: Uint8Array, options: RunOptions) {
     this.target = target
+    this.firstBlock = options.firstBlock
+    this.source = options.source
+    this.peerId = options.peerId
+    this.checksBlocks = options.checksBlocks && assembly.blockHashes !== undefined
     this.#assembly = assembly
-    this.#options = options
+    this.#blockCount = options.blockCount
     this.#nextBlock = options.firstBlock
+  }
+
+  /** The block after its last one. */
+  get endBlock(): number {
+    return this.firstBlock + this.#blockCount
   }
 
   get arrivedBytes(): number {
     return this.#arrivedBytes
+  }
+
+  /** How many of its blocks, from its first, have matched their hash. */
+  get verifiedCount(): number {
+    return this.checksBlocks ? this.#nextBlock - this.firstBlock : 0
   }
 
   /** What arrived and was of no use: spoiled, cut short, or here already. */
@@ -226,53 +288,53 @@ export class AssemblyRun {
   /** So many bytes of the target are filled: verifies the blocks that became whole by it. */
   arrived(filledBytes: number): RunProgress {
     const progress = this.#check(filledBytes)
-    if (progress.verified.length > 0) this.#assembly.grown()
+    if (progress.verifiedCount > 0) this.#assembly.grown()
     return progress
   }
 
-  #check(filledBytes: number): RunProgress {
+  /** So many bytes of the target are filled, and nothing is looked at yet: a later `arrived` does. */
+  filled(filledBytes: number): void {
     this.#arrivedBytes = Math.max(this.#arrivedBytes, filledBytes)
-    const verified: number[] = []
-    const blockHashes = this.#options.checksBlocks ? this.#assembly.blockHashes : undefined
-    if (blockHashes === undefined) return { verified, isSpoiled: false }
-    for (; this.#nextBlock < this.#endBlock; this.#nextBlock++) {
-      const bytes = this.#bytesOf(this.#nextBlock)
-      if (this.#offsetOf(this.#nextBlock) + bytes.length > filledBytes) break
-      const expected = blockHashes.subarray(this.#nextBlock * HASH_SIZE_BYTES, (this.#nextBlock + 1) * HASH_SIZE_BYTES)
-      if (!hash('sha256', bytes, 'buffer').equals(expected)) return { verified, isSpoiled: true }
-      this.#keep(this.#nextBlock, true)
-      verified.push(this.#nextBlock)
+  }
+
+  #check(filledBytes: number): RunProgress {
+    this.filled(filledBytes)
+    const firstBlock = this.#nextBlock
+    const isProven = firstBlock === this.firstBlock && filledBytes === this.target.length && this.checksBlocks && this.#assembly.proves(this)
+    let isSpoiled = false
+    for (; this.checksBlocks && this.#nextBlock < this.endBlock; this.#nextBlock++) {
+      const endBytes = this.#offsetOf(this.#nextBlock) + blockLengthBytes(this.#assembly.shape, this.#assembly.chunkId, this.#nextBlock)
+      if (endBytes > filledBytes) break
+      isSpoiled = !isProven && !this.#assembly.fits(this.#nextBlock, this)
+      if (isSpoiled) break
+      this.#keep(this.#nextBlock)
     }
-    return { verified, isSpoiled: false }
+    return { verifiedCount: this.#nextBlock - firstBlock, isSpoiled }
   }
 
   /** The source has filled the target: blocks that were not checked one by one are taken over now, all from this one run. */
   finished(): void {
-    for (; this.#nextBlock < this.#endBlock; this.#nextBlock++) this.#keep(this.#nextBlock, false)
+    for (; this.#nextBlock < this.endBlock; this.#nextBlock++) this.#keep(this.#nextBlock)
   }
 
   /** The source will not write any more: its room is free for others. */
   settled(): void {
-    this.#options.release()
+    this.#assembly.release(this)
   }
 
-  get #endBlock(): number {
-    return this.#options.firstBlock + this.#options.blockCount
-  }
-
-  #keep(block: number, isVerified: boolean): void {
-    const { source, peerId } = this.#options
-    const bytes = this.#bytesOf(block)
-    if (this.#assembly.keep(block, { bytes, source, peerId, isVerified })) this.#keptBytes += bytes.length
-  }
-
-  #offsetOf(block: number): number {
-    return (block - this.#options.firstBlock) * BLOCK_SIZE_BYTES
-  }
-
-  #bytesOf(block: number): Uint8Array {
+  /** One of its blocks. */
+  bytesOf(block: number): Uint8Array {
     const { shape, chunkId } = this.#assembly
     const offset = this.#offsetOf(block)
     return this.target.subarray(offset, offset + blockLengthBytes(shape, chunkId, block))
+  }
+
+  #keep(block: number): void {
+    const { shape, chunkId } = this.#assembly
+    if (this.#assembly.keep(block, this)) this.#keptBytes += blockLengthBytes(shape, chunkId, block)
+  }
+
+  #offsetOf(block: number): number {
+    return (block - this.firstBlock) * BLOCK_SIZE_BYTES
   }
 }

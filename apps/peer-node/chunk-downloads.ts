@@ -6,7 +6,7 @@
 import { assert } from '@evastream/core/assert'
 import { EvaError, toEvaError } from '@evastream/core/errors'
 import type { ChunkId, PeerId, SongId } from '@evastream/core/ids'
-import { blockCountOf, chunkLengthBytes, firstBlockIndexOf, type SongShape } from '@evastream/core/manifest'
+import { blockCountOf, chunkLengthBytes, firstBlockIndexOf, type Manifest, type SongShape } from '@evastream/core/manifest'
 import { HASH_SIZE_BYTES } from '@evastream/core/units'
 import type { CancelRequest, CompleteChunk, DiscardChunk, RequestBlocks } from '@evastream/engine/commands'
 import type { SchedulerEvent } from '@evastream/engine/events'
@@ -14,8 +14,9 @@ import type { ChunkArrival, ChunkArrivals } from './chunk-arrivals.ts'
 import { type AssemblyRun, ChunkAssembly, type SourceSplit } from './chunk-assembly.ts'
 import type { ChunkBuffers } from './chunk-buffers.ts'
 import type { LentChunk } from './chunk-loans.ts'
+import { GatheredRuns } from './gathered-runs.ts'
 import type { OriginOutageLog } from './origin-outage-log.ts'
-import type { ChunkSource, ChunkStorePort, Clock, PeerNetworkPort } from './ports.ts'
+import type { ChunkSource, ChunkStorePort, Clock, PeerNetworkPort, WakeTimer } from './ports.ts'
 import { STORAGE_TROUBLE } from './storage-fault.ts'
 import type { TransferLedger, WasteReason } from './transfer-ledger.ts'
 
@@ -23,12 +24,14 @@ export interface ChunkDownloadsDeps {
   readonly clock: Clock
   readonly origin: ChunkSource
   readonly network: Pick<PeerNetworkPort, 'sourceOf'>
-  readonly store: Pick<ChunkStorePort, 'saveChunk'>
+  readonly store: Pick<ChunkStorePort, 'saveChunk' | 'saveVerified'>
   readonly ledger: TransferLedger
   readonly outages: Pick<OriginOutageLog, 'failed' | 'answered' | 'stored'>
   /** Absent: each chunk gets a new one. */
   readonly buffers?: Pick<ChunkBuffers, 'take'>
   feed(event: SchedulerEvent): void
+  /** Makes a timer; `wake` is called at its deadline. */
+  makeTimer(wake: () => void): WakeTimer
   /** What was stored is at hand, for others; told before `chunkStored`. */
   lend?(songId: SongId, chunkId: ChunkId, chunk: LentChunk): void
   /** A chunk was verified and is on disk; told before the Scheduler hears of it. */
@@ -59,6 +62,8 @@ export interface DownloadedSong {
   readonly shape: SongShape
   /** 32 bytes a block of the song. */
   readonly blockHashes: Uint8Array | undefined
+  /** The chunks' own hashes: with them one look is enough for a chunk that comes in one go. */
+  readonly chunks?: Manifest['chunks']
 }
 
 interface OpenSong extends DownloadedSong {
@@ -72,6 +77,9 @@ interface OpenRequest {
   readonly song: OpenSong
   readonly run: AssemblyRun
   readonly abort: AbortController
+  /** What the Scheduler knows of: bytes that came, and blocks that matched. */
+  toldBytes: number
+  toldBlocks: number
   /** Why the bytes that are not kept were received for nothing. */
   waste: WasteReason
 }
@@ -80,6 +88,7 @@ export class ChunkDownloads implements ChunkArrivals {
   readonly #deps: ChunkDownloadsDeps
   readonly #songs = new Map<SongId, OpenSong>()
   readonly #requests = new Map<number, OpenRequest>()
+  readonly #gathered: GatheredRuns<OpenRequest>
   /** Assemblies that are being stored right now: whatever else happens, what becomes of them is told at the end of that. */
   readonly #storing = new Set<ChunkAssembly>()
   /** Fetches and stores under way, so that a stop can wait for them. */
@@ -88,6 +97,11 @@ export class ChunkDownloads implements ChunkArrivals {
 
   constructor(deps: ChunkDownloadsDeps) {
     this.#deps = deps
+    this.#gathered = new GatheredRuns({
+      clock: deps.clock,
+      makeTimer: wake => deps.makeTimer(wake),
+      tell: request => this.#look(request, request.run.arrivedBytes),
+    })
   }
 
   addSong(song: DownloadedSong): void {
@@ -105,7 +119,7 @@ export class ChunkDownloads implements ChunkArrivals {
     const peerId = command.source.kind === 'peer' ? command.source.peerId : undefined
     const runOptions = { firstBlock, blockCount, source: command.source.kind, peerId, checksBlocks: verify === 'blocks' }
     const run = this.#assemblyOf(song, command.chunkId).begin(runOptions)
-    const request: OpenRequest = { command, song, run, abort: new AbortController(), waste: 'cut-short' }
+    const request: OpenRequest = { command, song, run, abort: new AbortController(), toldBytes: 0, toldBlocks: 0, waste: 'cut-short' }
     this.#requests.set(command.requestId, request)
     this.#track(this.#fetch(request, source, song.shape))
   }
@@ -150,13 +164,16 @@ export class ChunkDownloads implements ChunkArrivals {
   peerLost(peerId: PeerId): void {
     for (const request of [...this.#requests.values()]) {
       const { source } = request.command
-      if (source.kind === 'peer' && source.peerId === peerId) this.#drop(request)
+      if (source.kind !== 'peer' || source.peerId !== peerId) continue
+      this.#lookLast(request)
+      this.#drop(request)
     }
   }
 
   /** Aborts every request, and resolves when no source writes and no chunk is being stored any more. Nothing is told afterwards. */
   async stop(): Promise<void> {
     this.#isStopped = true
+    this.#gathered.stop()
     for (const request of [...this.#requests.values()]) this.#drop(request)
     await Promise.all(this.#pending)
     for (const song of this.#songs.values()) for (const assembly of song.assemblies.values()) this.#throwAway(song, assembly, 'thrown-away')
@@ -172,6 +189,7 @@ export class ChunkDownloads implements ChunkArrivals {
       this.#arrived(request, run.target.length)
       this.#finished(request)
     } catch (thrown) {
+      this.#lookLast(request)
       this.#failed(request, toEvaError(thrown))
     } finally {
       run.settled()
@@ -179,21 +197,49 @@ export class ChunkDownloads implements ChunkArrivals {
     }
   }
 
+  /** What is about to be heard, or handed on, is looked at as it comes. */
   #arrived(request: OpenRequest, filledBytes: number): void {
+    const { command, song, run } = request
+    const isAwaited = command.priority === 'play' || song.assemblies.get(command.chunkId)?.isWatched === true
+    if (isAwaited || filledBytes === run.target.length) {
+      this.#look(request, filledBytes)
+      return
+    }
+    run.filled(filledBytes)
+    if (this.#isOpen(request)) this.#gathered.add(request)
+  }
+
+  #look(request: OpenRequest, filledBytes: number): void {
     const { command, run } = request
-    const sizeBytes = filledBytes - run.arrivedBytes
-    const { verified, isSpoiled } = run.arrived(filledBytes)
+    this.#gathered.delete(request)
+    const { verifiedCount, isSpoiled } = run.arrived(filledBytes)
     if (!this.#isOpen(request)) return
-    const at = this.#deps.clock.now()
-    const { requestId } = command
-    if (sizeBytes > 0) this.#deps.feed({ kind: 'bytes-arrived', at, requestId, sizeBytes })
-    for (const block of verified) if (this.#isOpen(request)) this.#deps.feed({ kind: 'block-verified', at, requestId, block })
-    if (verified.length > 0) this.#grown(request)
+    // What is all here is told by its end, which follows.
+    if (isSpoiled || filledBytes < run.target.length) this.#tell(request)
+    if (verifiedCount > 0) this.#grown(request)
     if (!isSpoiled) return
     const code = command.source.kind === 'origin' ? 'EVA_ORIGIN_HASH_MISMATCH' : 'EVA_BLOCK_HASH_MISMATCH'
     request.waste = 'bad'
     this.#failed(request, new EvaError(code))
     request.abort.abort()
+  }
+
+  /** Nothing more comes of it: what is here is kept. */
+  #lookLast(request: OpenRequest): void {
+    this.#look(request, request.run.arrivedBytes)
+    this.#tell(request)
+  }
+
+  #tell(request: OpenRequest): void {
+    const { command, run, toldBytes, toldBlocks } = request
+    const { requestId, firstBlock } = command
+    const at = this.#deps.clock.now()
+    request.toldBytes = run.arrivedBytes
+    request.toldBlocks = run.verifiedCount
+    const [sizeBytes, blockCount] = [request.toldBytes - toldBytes, request.toldBlocks - toldBlocks]
+    if (sizeBytes > 0 && this.#isOpen(request)) this.#deps.feed({ kind: 'bytes-arrived', at, requestId, sizeBytes })
+    if (blockCount > 0 && this.#isOpen(request))
+      this.#deps.feed({ kind: 'blocks-verified', at, requestId, firstBlock: firstBlock + toldBlocks, blockCount })
   }
 
   #grown({ command, song }: OpenRequest): void {
@@ -237,6 +283,7 @@ export class ChunkDownloads implements ChunkArrivals {
   }
 
   #drop(request: OpenRequest): void {
+    this.#gathered.delete(request)
     this.#requests.delete(request.command.requestId)
     request.abort.abort()
   }
@@ -247,7 +294,7 @@ export class ChunkDownloads implements ChunkArrivals {
     assert(song !== undefined && assembly?.isWhole === true, `chunk ${chunkId} of ${songId} is to be completed and is not all here`)
     assembly.close()
     this.#storing.add(assembly)
-    const failure = await this.#deps.store.saveChunk(songId, chunkId, assembly.toBytes()).then(() => undefined, toEvaError)
+    const failure = await this.#save(songId, assembly).then(() => undefined, toEvaError)
     this.#storing.delete(assembly)
     const isRejected = failure?.code === 'EVA_CHUNK_HASH_MISMATCH'
     // The store looks at the hash before the disk can fail.
@@ -279,6 +326,12 @@ export class ChunkDownloads implements ChunkArrivals {
     else this.#deps.feed({ kind: 'chunk-unstored', at, songId, chunkId, code: failure.code })
   }
 
+  #save(songId: SongId, assembly: ChunkAssembly): Promise<void> {
+    const { store } = this.#deps
+    const { chunkId, isHashed } = assembly
+    return isHashed ? store.saveVerified(songId, chunkId, assembly.toBytes()) : store.saveChunk(songId, chunkId, assembly.toBytes())
+  }
+
   #sourceOf({ source }: RequestBlocks): ChunkSource | undefined {
     return source.kind === 'origin' ? this.#deps.origin : this.#deps.network.sourceOf(source.peerId)
   }
@@ -290,7 +343,8 @@ export class ChunkDownloads implements ChunkArrivals {
     const first = firstBlockIndexOf(shape, chunkId) * HASH_SIZE_BYTES
     const blockHashes = song.blockHashes?.subarray(first, first + blockCountOf(shape, chunkId) * HASH_SIZE_BYTES)
     const buffer = this.#deps.buffers?.take(chunkLengthBytes(shape, chunkId))
-    const assembly = new ChunkAssembly({ shape, chunkId, blockHashes, ...(buffer !== undefined && { buffer }) })
+    const chunkHash = song.chunks?.[chunkId]?.hash
+    const assembly = new ChunkAssembly({ shape, chunkId, blockHashes, chunkHash, ...(buffer !== undefined && { buffer }) })
     song.assemblies.set(chunkId, assembly)
     return assembly
   }

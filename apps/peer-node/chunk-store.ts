@@ -94,9 +94,12 @@ export class ChunkStore implements ChunkStorePort {
 
   /** `bytes` must not change until it resolves. @throws EvaError `EVA_CHUNK_HASH_MISMATCH`, `EVA_STORAGE_FULL`, `EVA_STORAGE_FAILED` */
   async saveChunk(songId: SongId, chunkId: ChunkId, bytes: Uint8Array): Promise<void> {
-    const song = this.#songs.get(songId)
-    if (song === undefined) throw new EvaError('EVA_SONG_NOT_FOUND', { details: { songId } })
-    await song.save(chunkId, bytes)
+    await this.#openSongOf(songId).save(chunkId, bytes, false)
+  }
+
+  /** `bytes` were compared with the chunk's hash, and have not changed since. @throws as `saveChunk`, but for the hash */
+  async saveVerified(songId: SongId, chunkId: ChunkId, bytes: Uint8Array): Promise<void> {
+    await this.#openSongOf(songId).save(chunkId, bytes, true)
   }
 
   hasChunk(songId: SongId, chunkId: ChunkId): boolean {
@@ -120,8 +123,7 @@ export class ChunkStore implements ChunkStorePort {
 
   /** Bytes of the song from `offsetBytes` on. @throws EvaError `EVA_RANGE_NOT_SATISFIABLE`, `EVA_CHUNK_NOT_FOUND`, `EVA_STORED_CHUNK_ROTTEN` */
   async readRange(songId: SongId, offsetBytes: number, lengthBytes: number): Promise<Uint8Array> {
-    const song = this.#songs.get(songId)
-    if (song === undefined) throw new EvaError('EVA_SONG_NOT_FOUND', { details: { songId } })
+    const song = this.#openSongOf(songId)
     const { fileSize, chunkSize } = song.manifest
     if (offsetBytes < 0 || lengthBytes < 0 || offsetBytes + lengthBytes > fileSize)
       throw new EvaError('EVA_RANGE_NOT_SATISFIABLE', { details: { sizeBytes: fileSize } })
@@ -204,6 +206,13 @@ export class ChunkStore implements ChunkStorePort {
       throw toStorageError(error)
     }
   }
+
+  #openSongOf(songId: SongId): StoredSong {
+    const song = this.#songs.get(songId)
+    if (song === undefined) throw new EvaError('EVA_SONG_NOT_FOUND', { details: { songId } })
+    return song
+  }
+
   #take(songId: SongId, sizeBytes: number): Promise<void> {
     this.#deps.onUsed?.(songId)
     return this.#room.take(sizeBytes)

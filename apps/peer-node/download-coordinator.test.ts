@@ -79,6 +79,11 @@ class Stage {
 
   constructor(song: SongFixture = songFixture({ fileSize: 128 * KIB, chunkSize: 64 * KIB })) {
     this.song = song
+    const save = async (songId: SongId, chunkId: number, bytes: Uint8Array) => {
+      if (this.saveFault !== undefined) throw this.saveFault
+      await this.saving
+      await this.store.saveChunk(songId, chunkId, bytes)
+    }
     this.coordinator = new DownloadCoordinator({
       scheduler: this.scheduler,
       clock: this.clock,
@@ -93,13 +98,7 @@ class Stage {
         requestOriginLeases: async () => ({ granted: [], waiting: [] }),
         returnOriginLeases: async () => undefined,
       },
-      store: {
-        saveChunk: async (songId: SongId, chunkId: number, bytes: Uint8Array) => {
-          if (this.saveFault !== undefined) throw this.saveFault
-          await this.saving
-          await this.store.saveChunk(songId, chunkId, bytes)
-        },
-      },
+      store: { saveChunk: save, saveVerified: save },
       ledger: this.ledger,
       log: this.log,
       makeTimer: wake => new DeadlineTimer({ clock: this.clock, timers: this.clock, wake }),
@@ -124,7 +123,7 @@ class Stage {
   }
 
   request(requestId: number, wish: Partial<RequestBlocks> = {}): RequestBlocks {
-    const run = { songId: this.song.manifest.id, chunkId: 0, firstBlock: 0, blockCount: 4, priority: 'seed', verify: 'blocks' } as const
+    const run = { songId: this.song.manifest.id, chunkId: 0, firstBlock: 0, blockCount: 4, priority: 'play', verify: 'blocks' } as const
     return { kind: 'request-blocks', requestId, ...run, source: { kind: 'peer', peerId: PEER }, ...wish }
   }
 
@@ -147,18 +146,17 @@ describe('download coordinator', () => {
     stage.scheduler.on('request-finished', stage.completeFirst)
     await stage.open()
     const fetch = stage.peer.fetch(0)
-    expect(fetch.request).toMatchObject({ chunkId: 0, firstBlock: 0, blockCount: 4, priority: 'seed' })
+    expect(fetch.request).toMatchObject({ chunkId: 0, firstBlock: 0, blockCount: 4, priority: 'play' })
     fetch.deliver(stage.song.chunkBytes(0).subarray(0, BLOCK + 10))
-    fetch.deliver(stage.song.chunkBytes(0).subarray(BLOCK + 10))
+    fetch.deliver(stage.song.chunkBytes(0).subarray(BLOCK + 10, 3 * BLOCK))
+    fetch.deliver(stage.song.chunkBytes(0).subarray(3 * BLOCK))
     fetch.succeed()
     await stage.settle()
     expect(stage.scheduler.events.slice(1).map(({ at: _at, ...event }) => event)).toEqual([
       { kind: 'bytes-arrived', requestId: 1, sizeBytes: BLOCK + 10 },
-      { kind: 'block-verified', requestId: 1, block: 0 },
-      { kind: 'bytes-arrived', requestId: 1, sizeBytes: 3 * BLOCK - 10 },
-      { kind: 'block-verified', requestId: 1, block: 1 },
-      { kind: 'block-verified', requestId: 1, block: 2 },
-      { kind: 'block-verified', requestId: 1, block: 3 },
+      { kind: 'blocks-verified', requestId: 1, firstBlock: 0, blockCount: 1 },
+      { kind: 'bytes-arrived', requestId: 1, sizeBytes: 2 * BLOCK - 10 },
+      { kind: 'blocks-verified', requestId: 1, firstBlock: 1, blockCount: 2 },
       { kind: 'request-finished', requestId: 1 },
       { kind: 'chunk-stored', songId: 'song-1', chunkId: 0 },
     ])
@@ -184,7 +182,7 @@ describe('download coordinator', () => {
       expect(fetch.signal.aborted).toBe(true)
       fetch.deliver(bytes.subarray(2 * BLOCK))
       await stage.settle()
-      expect(stage.scheduler.kinds()).toEqual(['song-added', 'bytes-arrived', 'block-verified', 'request-failed'])
+      expect(stage.scheduler.kinds()).toEqual(['song-added', 'bytes-arrived', 'blocks-verified', 'request-failed'])
       expect(stage.scheduler.events.at(-1)).toMatchObject({ kind: 'request-failed', requestId: 7, code })
       expect(stage.ledger.totals().wastedBytes).toBe(BLOCK)
     },
@@ -348,20 +346,20 @@ describe('download coordinator', () => {
   it('a cancelled request: is aborted, tells nothing any more, and its blocks stay with the chunk', async () => {
     const stage = new Stage()
     stage.scheduler.on('song-added', stage.request(1))
-    stage.scheduler.on('block-verified', { kind: 'cancel-request', requestId: 1, reason: 'timed-out' })
+    stage.scheduler.on('blocks-verified', { kind: 'cancel-request', requestId: 1, reason: 'timed-out' })
     await stage.open()
     const fetch = stage.peer.fetch(0)
     fetch.deliver(stage.song.chunkBytes(0).subarray(0, 3 * BLOCK))
     expect(fetch.signal.aborted).toBe(true)
     await stage.settle()
-    expect(stage.scheduler.kinds()).toEqual(['song-added', 'bytes-arrived', 'block-verified'])
+    expect(stage.scheduler.kinds()).toEqual(['song-added', 'bytes-arrived', 'blocks-verified'])
     expect(stage.ledger.totals().wastedBytes).toBe(0)
   })
 
   it('a hedge and the one it hedges: both arrive: the chunk is right, and the second copy is counted as waste', async () => {
     const stage = new Stage()
     stage.scheduler.on('song-added', stage.request(1))
-    stage.scheduler.on('block-verified', stage.request(2, { source: { kind: 'origin' }, firstBlock: 1, blockCount: 3 }))
+    stage.scheduler.on('blocks-verified', stage.request(2, { source: { kind: 'origin' }, firstBlock: 1, blockCount: 3 }))
     await stage.open()
     const [slow, bytes] = [stage.peer.fetch(0), stage.song.chunkBytes(0)]
     slow.deliver(bytes.subarray(0, BLOCK))

@@ -30,10 +30,10 @@ export interface CoordinatorDeps {
   readonly origin: ChunkSource
   readonly network: Pick<PeerNetworkPort, 'sourceOf' | 'introduce' | 'ban'>
   readonly tracker: Pick<TrackerPort, 'getPeers' | 'requestOriginLeases' | 'returnOriginLeases'>
-  readonly store: Pick<ChunkStorePort, 'saveChunk'>
+  readonly store: Pick<ChunkStorePort, 'saveChunk' | 'saveVerified'>
   readonly ledger: TransferLedger
   readonly log: NodeLog
-  /** Makes the one timer; `wake` is called at its deadline. */
+  /** Makes a timer; `wake` is called at its deadline. */
   makeTimer(wake: () => void): WakeTimer
   chunkStored(stored: StoredChunk): void
   /** A chunk came from the network and its hash fits, whether or not the disk takes it; told once. */
@@ -83,7 +83,7 @@ export class DownloadCoordinator {
 
   addSong(song: AddedSong): void {
     const { songId, shape, blockHashes, byteRateBytesPerSecond, heldChunkIds, interest } = song
-    this.#downloads.addSong({ songId, shape, blockHashes })
+    this.#downloads.addSong(song)
     const hasBlockHashes = blockHashes !== undefined
     this.#feed({ kind: 'song-added', at: this.#now, songId, shape, byteRateBytesPerSecond, hasBlockHashes, heldChunkIds, interest })
   }

@@ -32,6 +32,8 @@ export interface ChunkSource {
 export interface ChunkStorePort {
   openSong(manifest: Manifest): Promise<void>
   saveChunk(songId: SongId, chunkId: ChunkId, bytes: Uint8Array): Promise<void>
+  /** As `saveChunk`, of bytes that have been compared with the chunk's hash and have not changed since. */
+  saveVerified(songId: SongId, chunkId: ChunkId, bytes: Uint8Array): Promise<void>
   hasChunk(songId: SongId, chunkId: ChunkId): boolean
   /** @throws EvaError `EVA_CHUNK_NOT_FOUND` or `EVA_STORED_CHUNK_ROTTEN` (the chunk is then no longer held). */
   loadChunk(songId: SongId, chunkId: ChunkId): Promise<Uint8Array>

@@ -237,7 +237,8 @@ export class SongLibrary {
     const { fileSize, chunkSize, chunkCount } = manifest
     const shape = { fileSize, chunkSize, chunkCount }
     const rate = byteRateBytesPerSecond(manifest)
-    coordinator.addSong({ songId, shape, blockHashes, byteRateBytesPerSecond: rate, heldChunkIds, interest: song.interest })
+    const { chunks } = manifest
+    coordinator.addSong({ songId, shape, blockHashes, chunks, byteRateBytesPerSecond: rate, heldChunkIds, interest: song.interest })
     network.follow(songId, shape)
     // Of many songs at a start one line tells.
     const level = known === undefined ? 'info' : 'debug'

@@ -19,6 +19,7 @@ import { ChunkDownloads } from './chunk-downloads.ts'
 import type { BlockRequest } from './ports.ts'
 import { TransferLedger } from './transfer-ledger.ts'
 import { UploadServer, type UploadServerOptions } from './upload-server.ts'
+import { DeadlineTimer } from './wake-timer.ts'
 
 const BLOCK = BLOCK_SIZE_BYTES
 /** Chunks of four blocks; the last chunk is one of two and a bit. */
@@ -54,10 +55,15 @@ async function newStage({ blockHashes = song.blockHashes, held = [], ...options 
         if (saving.fault !== undefined) throw saving.fault
         await store.saveChunk(...chunk)
       },
+      saveVerified: async (...chunk) => {
+        if (saving.fault !== undefined) throw saving.fault
+        await store.saveVerified(...chunk)
+      },
     },
     ledger: new TransferLedger({ registry: new Registry() }),
     outages: { failed: nothing, answered: nothing, stored: nothing },
     feed: nothing,
+    makeTimer: wake => new DeadlineTimer({ clock, timers: clock, wake }),
     chunkVerified: nothing,
     chunkStored: ({ chunkId }) => server.announceHave(songId, [chunkId]),
     chunkArriving: (id, chunkId) => server.announceArriving(id, [chunkId]),

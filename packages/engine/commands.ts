@@ -23,9 +23,9 @@ export interface RequestBlocks {
   readonly permit?: 'leased' | 'open' | 'override'
   readonly priority: PriorityClass
   /**
-   * `blocks`: check each block against its own hash as it arrives, tell `block-verified`, keep it in the chunk's buffer.
+   * `blocks`: check each block against its own hash as it arrives, tell `blocks-verified`, keep it in the chunk's buffer.
    * `chunk`: the run is the whole chunk and is judged by `complete-chunk` alone (no block hashes, or they contradict the chunk's);
-   * no `block-verified` is expected. A second such request for the same chunk (a hedge) needs a buffer of its own: the one that
+   * no `blocks-verified` is expected. A second such request for the same chunk (a hedge) needs a buffer of its own: the one that
    * finishes first is the chunk.
    */
   readonly verify: 'blocks' | 'chunk'

@@ -24,6 +24,8 @@ export interface EngineConfig {
   readonly batchBlocksMax: number
   /** Between these two a batch is what the peer is expected to send in this time (ms). */
   readonly batchDurationMs: number
+  /** What a peer should send within this time (ms) is asked for at once, up to a whole chunk: on a fast link requests cost more than they win. */
+  readonly promptRunMs: number
   /** Blocks asked of the origin at a time for a chunk that peers hold too (of one that nobody holds: what it should send in `originRunMs`). */
   readonly originRunBlocksMax: number
   readonly originRunMs: number
@@ -170,6 +172,7 @@ export const defaultEngineConfig: EngineConfig = Object.freeze({
   batchBlocksMin: 2,
   batchBlocksMax: 8,
   batchDurationMs: 200,
+  promptRunMs: 100,
   originRunBlocksMax: 16,
   originRunMs: SECOND_MS,
   neighboursPerSongMax: 80,

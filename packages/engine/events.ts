@@ -151,11 +151,12 @@ export interface BytesArrived extends Happened {
   readonly sizeBytes: number
 }
 
-/** One block (its index in the chunk) of a request matched its hash and is in the chunk's buffer. */
-export interface BlockVerified extends Happened {
-  readonly kind: 'block-verified'
+/** Some blocks of a request (the first one's index in the chunk, and how many) matched their hashes and are in the chunk's buffer. */
+export interface BlocksVerified extends Happened {
+  readonly kind: 'blocks-verified'
   readonly requestId: number
-  readonly block: number
+  readonly firstBlock: number
+  readonly blockCount: number
 }
 
 /** All bytes of a request are here (and, if it was asked with `verify: 'blocks'`, each block matched). */
@@ -223,7 +224,7 @@ export type SchedulerEvent =
   | PeerLacks
   | PeerLost
   | BytesArrived
-  | BlockVerified
+  | BlocksVerified
   | RequestFinished
   | RequestFailed
   | ChunkStored

@@ -33,17 +33,17 @@ describe('first sound', () => {
   test('the first blocks from there on are here: over', () => {
     const { parts, song, sound } = listening(3 * BLOCK + 5)
     const request = parts.ask(song, fromPeer('anna'))
-    for (const block of [0, 1, 2, 3, 4]) parts.desk.blockArrived(request, block)
+    for (const block of [0, 1, 2, 3, 4]) parts.desk.blocksArrived(request, { firstBlock: block, blockCount: 1 })
     expect(sound.awaited().until).toBe(1000)
-    parts.desk.blockArrived(request, 5)
+    parts.desk.blocksArrived(request, { firstBlock: 5, blockCount: 1 })
     expect(sound.awaited().until).toBe(0)
   })
 
   test('the reader reads on, as fast as blocks come: it heard something, and nothing is held back for what it reads next', () => {
     const { parts, song, sound } = listening(0)
     const request = parts.ask(song, fromPeer('anna'))
-    parts.desk.blockArrived(request, 0)
-    parts.desk.blockArrived(request, 1)
+    parts.desk.blocksArrived(request, { firstBlock: 0, blockCount: 1 })
+    parts.desk.blocksArrived(request, { firstBlock: 1, blockCount: 1 })
     song.readerMoved('reader', 2 * BLOCK, 10)
     expect(sound.awaited().until).toBe(0)
     song.readerMoved('reader', 5 * CHUNK, 20)
@@ -55,7 +55,7 @@ describe('first sound', () => {
     song.chunkHeld(1)
     const request = parts.ask(song, fromPeer('anna'), { firstBlock: 15, blockCount: 1 })
     expect(sound.awaited().until).toBe(1000)
-    parts.desk.blockArrived(request, 15)
+    parts.desk.blocksArrived(request, { firstBlock: 15, blockCount: 1 })
     expect(sound.awaited().until).toBe(0)
     song.readerMoved('other', song.shape.fileSize - 1, 0)
     expect(sound.awaited().until).toBe(1000)
@@ -77,7 +77,7 @@ describe('first sound: what is heard first', () => {
   test('its first blocks are here and the rest is not: the origin is kept for that, for five seconds', () => {
     const { parts, song, sound } = listening(0)
     const request = parts.ask(song, fromPeer('anna'))
-    for (const block of [0, 1]) parts.desk.blockArrived(request, block)
+    for (const block of [0, 1]) parts.desk.blocksArrived(request, { firstBlock: block, blockCount: 1 })
     expect(sound.awaited()).toMatchObject({ until: 0, startUntil: 5000 })
     parts.state.now = 5000
     expect(sound.awaited().startUntil).toBe(0)
@@ -86,7 +86,7 @@ describe('first sound: what is heard first', () => {
   test('eight blocks are here: the origin is free for the rest', () => {
     const { parts, song, sound } = listening(0)
     const request = parts.ask(song, fromPeer('anna'), { blockCount: 8 })
-    for (let block = 0; block < 8; block++) parts.desk.blockArrived(request, block)
+    for (let block = 0; block < 8; block++) parts.desk.blocksArrived(request, { firstBlock: block, blockCount: 1 })
     expect(sound.awaited().startUntil).toBe(0)
   })
 })

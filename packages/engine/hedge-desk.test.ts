@@ -65,7 +65,7 @@ describe('hedge desk: a second source for what is about to be heard', () => {
     const { parts, first } = late()
     parts.state.now = 60
     parts.desk.arrived(first, BLOCK_SIZE_BYTES)
-    parts.desk.blockArrived(first, 0)
+    parts.desk.blocksArrived(first, { firstBlock: 0, blockCount: 1 })
     expect(checkAt(parts, 1350)[0]).toMatchObject({ firstBlock: 1, blockCount: 1 })
   })
 
@@ -217,7 +217,7 @@ describe('hedge desk: moving what is missing', () => {
     parts.state.now = 900
     measure(parts, boris, 2_000_000)
     parts.desk.arrived(first, BLOCK_SIZE_BYTES + 100)
-    parts.desk.blockArrived(first, 0)
+    parts.desk.blocksArrived(first, { firstBlock: 0, blockCount: 1 })
     expect(checkAt(parts, 1300)).toEqual([
       { kind: 'cancel-request', requestId: first.requestId, reason: 'superseded' },
       expect.objectContaining({ kind: 'request-blocks', source: boris, firstBlock: 1, blockCount: 7 }),

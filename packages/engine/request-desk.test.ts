@@ -82,10 +82,10 @@ describe('request desk: bytes and blocks', () => {
   test('a block: is here, and its bytes were of use', () => {
     const { parts, song } = desk({ shape: { fileSize: 20_000, chunkSize: 262_144, chunkCount: 1 } })
     const request = parts.ask(song, anna)
-    parts.desk.blockArrived(request, 1)
+    parts.desk.blocksArrived(request, { firstBlock: 1, blockCount: 1 })
     expect(request.chunk.isHere(1)).toBe(true)
     expect(request.usefulBytes).toBe(20_000 - BLOCK_SIZE_BYTES)
-    parts.desk.blockArrived(request, 1)
+    parts.desk.blocksArrived(request, { firstBlock: 1, blockCount: 1 })
     expect(request.usefulBytes).toBe(20_000 - BLOCK_SIZE_BYTES)
   })
 
@@ -163,7 +163,7 @@ describe('request desk: two sources for the same blocks', () => {
     parts.desk.arrived(first, 5000)
     for (const block of [0, 1]) {
       parts.desk.arrived(hedge, BLOCK_SIZE_BYTES)
-      parts.desk.blockArrived(hedge, block)
+      parts.desk.blocksArrived(hedge, { firstBlock: block, blockCount: 1 })
     }
     expect(parts.commands()).toEqual([{ kind: 'cancel-request', requestId: first.requestId, reason: 'superseded' }])
     expect(parts.state.hedges.wastedBytes).toBe(5000)
@@ -188,10 +188,10 @@ describe('request desk: two sources for the same blocks', () => {
     const first = parts.ask(song, anna, { blockCount: 2, deadlineAt: 100 })
     const hedge = parts.hedge(first, fromPeer('boris'))
     parts.desk.arrived(first, BLOCK_SIZE_BYTES)
-    parts.desk.blockArrived(first, 0)
+    parts.desk.blocksArrived(first, { firstBlock: 0, blockCount: 1 })
     parts.desk.arrived(hedge, 2 * BLOCK_SIZE_BYTES)
-    parts.desk.blockArrived(hedge, 0)
-    parts.desk.blockArrived(hedge, 1)
+    parts.desk.blocksArrived(hedge, { firstBlock: 0, blockCount: 1 })
+    parts.desk.blocksArrived(hedge, { firstBlock: 1, blockCount: 1 })
     parts.desk.finished(hedge)
     expect(parts.state.hedges.wastedBytes).toBe(0)
     expect(parts.state.requests.size).toBe(0)

@@ -81,12 +81,15 @@ export class RequestDesk {
     request.chunk.activeAt = now
   }
 
-  /** One block is here; a request that doubles this one, and has nothing left to bring, is cancelled. */
-  blockArrived(request: OpenRequest, block: number): void {
-    if (!request.chunk.arrived(block, request.source)) return
-    request.chunk.firstBlockAt ??= this.#state.now
-    request.song.audioCame(this.#state.now)
-    request.usefulBytes += blockLengthBytes(request.song.shape, request.chunk.chunkId, block)
+  /** Some blocks are here; a request that doubles this one, and has nothing left to bring, is cancelled. */
+  blocksArrived(request: OpenRequest, { firstBlock, blockCount }: BlockRun): void {
+    const { chunk, song, source } = request
+    const usefulBytes = request.usefulBytes
+    for (let block = firstBlock; block < firstBlock + blockCount; block++)
+      if (chunk.arrived(block, source)) request.usefulBytes += blockLengthBytes(song.shape, chunk.chunkId, block)
+    if (request.usefulBytes === usefulBytes) return
+    chunk.firstBlockAt ??= this.#state.now
+    song.audioCame(this.#state.now)
     const rival = request.hedgeOf ?? request.hedgedBy
     if (rival !== undefined && request.chunk.isRunHere(rival.run)) this.cancel(rival, 'superseded')
   }
@@ -96,8 +99,7 @@ export class RequestDesk {
     const { now, spreads, health, origin } = this.#state
     const unreportedBytes = request.sizeBytes - request.receivedBytes
     if (unreportedBytes > 0) this.arrived(request, unreportedBytes)
-    const { firstBlock, blockCount } = request.run
-    for (let block = firstBlock; block < firstBlock + blockCount; block++) this.blockArrived(request, block)
+    this.blocksArrived(request, request.run)
     spreads[request.source.kind].finished(now - request.askedAt, request.expectedMs)
     this.#end(request)
     if (request.source.kind === 'origin') origin.delivered()

@@ -140,7 +140,7 @@ class Ordeal {
     } else if (request !== undefined) {
       this.tell({ kind: 'bytes-arrived', requestId, sizeBytes: 16 * KIB })
       if (request.verify === 'blocks')
-        this.tell({ kind: 'block-verified', requestId, block: request.firstBlock + (other % request.blockCount) })
+        this.tell({ kind: 'blocks-verified', requestId, firstBlock: request.firstBlock + (other % request.blockCount), blockCount: 1 })
     }
   }
 

@@ -143,7 +143,7 @@ describe('scheduler: what is wanted changes', () => {
     const requestId = open?.requestId ?? 0
     for (const late of [
       { kind: 'bytes-arrived', requestId, sizeBytes: 100 },
-      { kind: 'block-verified', requestId, block: 0 },
+      { kind: 'blocks-verified', requestId, firstBlock: 0, blockCount: 1 },
       { kind: 'request-finished', requestId },
       { kind: 'request-failed', requestId, code: 'EVA_ORIGIN_STATUS' },
       { kind: 'chunk-stored', songId: aSongId, chunkId: 0 },

@@ -16,7 +16,7 @@ import { deadlineFirst } from './deadline-first.ts'
 import { DownloadPlanner } from './download-planner.ts'
 import { EngineState } from './engine-state.ts'
 import type {
-  BlockVerified,
+  BlocksVerified,
   BytesArrived,
   PeerArriving,
   PeerHas,
@@ -107,7 +107,7 @@ export class Scheduler {
     const isPlanDue = this.#take(event)
     if (isPlanDue) this.#planAt = this.#planner.plan()
     // Bytes that arrive only put the next check off: being woken a little early costs less than reckoning with each of them.
-    if (isPlanDue || (event.kind !== 'bytes-arrived' && event.kind !== 'block-verified')) this.#checkAt = this.#watch.nextCheckAt()
+    if (isPlanDue || (event.kind !== 'bytes-arrived' && event.kind !== 'blocks-verified')) this.#checkAt = this.#watch.nextCheckAt()
     return this.#state.takeCommands()
   }
 
@@ -126,8 +126,8 @@ export class Scheduler {
     switch (event.kind) {
       case 'bytes-arrived':
         return this.#bytesArrived(event)
-      case 'block-verified':
-        return this.#blockVerified(event)
+      case 'blocks-verified':
+        return this.#blocksVerified(event)
       case 'request-finished':
         return this.#requestFinished(event)
       case 'request-failed':
@@ -275,13 +275,14 @@ export class Scheduler {
   }
 
   /** Places become free when the whole request is done, when the one that it doubles has nothing left to bring, or with the first sound. */
-  #blockVerified({ requestId, block }: BlockVerified): boolean {
+  #blocksVerified({ requestId, firstBlock, blockCount }: BlocksVerified): boolean {
     const { requests } = this.#state
     const request = requests.get(requestId)
     if (request === undefined || request.chunk.verify !== 'blocks') return false
-    if (block < request.run.firstBlock || block >= request.run.firstBlock + request.run.blockCount) return false
+    const { run } = request
+    if (firstBlock < run.firstBlock || firstBlock + blockCount > run.firstBlock + run.blockCount) return false
     const openBefore = requests.size
-    this.#desk.blockArrived(request, block)
+    this.#desk.blocksArrived(request, { firstBlock, blockCount })
     this.#verdicts.judge(request.song, request.chunk)
     return requests.size < openBefore || (this.#planner.isHeldBack && this.#firstSound.awaited().until === 0)
   }

@@ -184,11 +184,15 @@ export class SourceSurvey {
   }
 
   #peerBatchBlocks(record: PeerRecord, rateBytesPerSecond: number, wanted: Pick<SurveyedRun, 'verify' | 'run'>): number {
-    const { batchBlocksMin, batchBlocksMax, batchDurationMs } = this.#state.config
+    const { batchBlocksMin, batchBlocksMax, batchDurationMs, promptRunMs } = this.#state.config
     if (wanted.verify === 'chunk') return wanted.run.blockCount
-    const blocks = Math.round((rateBytesPerSecond * batchDurationMs) / 1000 / BLOCK_SIZE_BYTES)
     // One that failed last time is tried with little.
-    const bounded = record.failures > 0 ? batchBlocksMin : Math.max(batchBlocksMin, Math.min(batchBlocksMax, blocks))
+    if (record.failures > 0) return Math.min(wanted.run.blockCount, batchBlocksMin)
+    const promptBlocks = Math.floor((rateBytesPerSecond * promptRunMs) / 1000 / BLOCK_SIZE_BYTES)
+    if (promptBlocks >= wanted.run.blockCount) return wanted.run.blockCount
+    const blocks = Math.round((rateBytesPerSecond * batchDurationMs) / 1000 / BLOCK_SIZE_BYTES)
+    // In batches of one size the last of a chunk is not left with a block or two.
+    const bounded = Math.max(batchBlocksMin, Math.min(batchBlocksMax, blocks), promptBlocks - (promptBlocks % batchBlocksMax))
     return Math.min(wanted.run.blockCount, bounded)
   }
 

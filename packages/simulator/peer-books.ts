@@ -75,8 +75,8 @@ export class PeerBooks {
       case 'peer-lost':
         this.#losePeer(event.peerId)
         return
-      case 'block-verified':
-        this.#noteBlock(event.requestId, event.block, event.at)
+      case 'blocks-verified':
+        for (let block = event.firstBlock; block < event.firstBlock + event.blockCount; block++) this.#noteBlock(event.requestId, block, event.at)
         return
       case 'request-finished':
         this.#finish(event.requestId, event.at)

@@ -173,7 +173,7 @@ export class SimulatedDownloads {
     const buffer = this.#bufferOf(request)
     if (!buffer.put(block, { isGood, sizeBytes, isVerified: true })) this.#waste(sizeBytes, 'duplicate')
     this.#deps.fact({ kind: 'verified', songId, chunkId, block })
-    this.#deps.feed({ kind: 'block-verified', at: this.#deps.clock.now(), requestId, block })
+    this.#deps.feed({ kind: 'blocks-verified', at: this.#deps.clock.now(), requestId, firstBlock: block, blockCount: 1 })
     this.#deps.audioArrived(songId)
     this.#deps.arrivals.grown(songId, chunkId, buffer.count === blockCountOf(song.shape, chunkId))
   }

@@ -79,7 +79,7 @@ function backsOff(): StepRule {
   return {
     name: 'an origin in trouble is left in peace',
     check: ({ at, event, commands }) => {
-      const isGoodNews = event.kind === 'block-verified' || event.kind === 'request-finished'
+      const isGoodNews = event.kind === 'blocks-verified' || event.kind === 'request-finished'
       if (isGoodNews && atOrigin.has(event.requestId)) requests.clear()
       for (const command of commands) {
         if (command.kind !== 'request-blocks' || command.source.kind !== 'origin') continue

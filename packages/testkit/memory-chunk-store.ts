@@ -30,6 +30,10 @@ export class MemoryChunkStore {
     chunks.set(chunkId, bytes.slice())
   }
 
+  async saveVerified(songId: SongId, chunkId: ChunkId, bytes: Uint8Array): Promise<void> {
+    await this.saveChunk(songId, chunkId, bytes)
+  }
+
   hasChunk(songId: SongId, chunkId: ChunkId): boolean {
     return this.#songs.get(songId)?.chunks.has(chunkId) ?? false
   }

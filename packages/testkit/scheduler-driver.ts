@@ -242,7 +242,7 @@ export class SchedulerDriver {
     this.bytesFrom.set(name, (this.bytesFrom.get(name) ?? 0) + sizeBytes)
     this.tell({ kind: 'bytes-arrived', requestId, sizeBytes })
     // The event before may have had the request cancelled.
-    if (request.verify === 'blocks') this.tell({ kind: 'block-verified', requestId, block })
+    if (request.verify === 'blocks') this.tell({ kind: 'blocks-verified', requestId, firstBlock: block, blockCount: 1 })
   }
 }
 

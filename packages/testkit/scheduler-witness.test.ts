@@ -72,7 +72,7 @@ describe('scheduler witness: all is well', () => {
     const liar = new Liar()
     liar.begin()
     liar.tell(woke, request(1, { blockCount: 8, source: fromPeer('anna') }), request(2, { firstBlock: 8, blockCount: 8 }))
-    for (let block = 0; block < 8; block++) liar.tell({ kind: 'block-verified', requestId: 1, block })
+    for (let block = 0; block < 8; block++) liar.tell({ kind: 'blocks-verified', requestId: 1, firstBlock: block, blockCount: 1 })
     liar.tell({ kind: 'request-finished', requestId: 1 })
     liar.tell({ kind: 'request-finished', requestId: 2 }, complete)
     expect(liar.witness.completing()).toEqual([[aSongId, 0]])

@@ -158,9 +158,10 @@ export class SchedulerWitness {
     const chunk = request && this.#songs.get(request.songId)?.chunks.get(request.chunkId)
     if (request === undefined || chunk === undefined) return
     const { firstBlock, blockCount } = request
-    if (event.kind === 'block-verified') {
-      const isInRun = event.block >= firstBlock && event.block < firstBlock + blockCount
-      if (request.verify === 'blocks' && isInRun) chunk.blocksHere.add(event.block)
+    if (event.kind === 'blocks-verified') {
+      const isInRun = event.firstBlock >= firstBlock && event.firstBlock + event.blockCount <= firstBlock + blockCount
+      for (let block = 0; request.verify === 'blocks' && isInRun && block < event.blockCount; block++)
+        chunk.blocksHere.add(event.firstBlock + block)
     } else if (event.kind === 'request-finished') {
       for (let block = firstBlock; block < firstBlock + blockCount; block++) chunk.blocksHere.add(block)
     }
