@@ -300,7 +300,8 @@ export class AssemblyRun {
   #check(filledBytes: number): RunProgress {
     this.filled(filledBytes)
     const firstBlock = this.#nextBlock
-    const isProven = firstBlock === this.firstBlock && filledBytes === this.target.length && this.checksBlocks && this.#assembly.proves(this)
+    const isProven =
+      firstBlock === this.firstBlock && filledBytes === this.target.length && this.checksBlocks && this.#assembly.proves(this)
     let isSpoiled = false
     for (; this.checksBlocks && this.#nextBlock < this.endBlock; this.#nextBlock++) {
       const endBytes = this.#offsetOf(this.#nextBlock) + blockLengthBytes(this.#assembly.shape, this.#assembly.chunkId, this.#nextBlock)

@@ -278,7 +278,7 @@ describe('download coordinator', () => {
     expect(stage.scheduler.events.at(-1)).toMatchObject({ kind: 'request-failed', code: 'EVA_INTERNAL' })
   })
 
-  it.each(['bytes-arrived', 'request-finished', 'request-failed'] as const)(
+  it.each(['request-finished', 'request-failed'] as const)(
     'the engine breaks down over a word of a source (%s): one error line, no event after it, and the process hears of it, not the source',
     async kind => {
       const stage = new Stage()
@@ -435,7 +435,7 @@ describe('download coordinator', () => {
     stage.peer.fetch(1).deliver(honest.bytes)
     stage.peer.fetch(1).succeed()
     await stage.settle()
-    expect(stage.scheduler.kinds().slice(-3)).toEqual(['bytes-arrived', 'request-finished', 'chunk-stored'])
+    expect(stage.scheduler.kinds().slice(-2)).toEqual(['request-finished', 'chunk-stored'])
   })
 
   it('a song without block hashes: no block is told of, and the whole chunk decides', async () => {
@@ -446,7 +446,7 @@ describe('download coordinator', () => {
     stage.peer.fetch(0).deliver(stage.song.chunkBytes(1))
     stage.peer.fetch(0).succeed()
     await stage.settle()
-    expect(stage.scheduler.kinds()).toEqual(['song-added', 'bytes-arrived', 'request-finished', 'chunk-rejected'])
+    expect(stage.scheduler.kinds()).toEqual(['song-added', 'request-finished', 'chunk-rejected'])
     expect(stage.scheduler.events[0]).toMatchObject({ hasBlockHashes: false })
   })
 

@@ -6,7 +6,7 @@ import type { Millis } from '@evastream/core/units'
 import type { Clock, WakeTimer } from './ports.ts'
 
 /** A chunk that is all here by then is looked at as a whole; more would keep from other peers what they may soon ask for. */
-const GATHER_MS = 30
+export const GATHER_MS = 30
 
 export interface GatheredRunsDeps<T> {
   readonly clock: Clock

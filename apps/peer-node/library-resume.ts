@@ -2,6 +2,7 @@
 // Not the opening itself (song-library.ts), and no hashing: chunks are verified on their first use.
 // Invariant: neither a silent metadata service nor one bad song keeps the others from being opened soon.
 
+import { callDeadline } from '@evastream/clients/call-deadline'
 import { EvaError, toEvaError } from '@evastream/core/errors'
 import type { SongId } from '@evastream/core/ids'
 import { SECOND_MS } from '@evastream/core/units'
@@ -49,11 +50,12 @@ export async function resumeLibrary(deps: LibraryResumeDeps, signal: AbortSignal
     if (left.marks.isWanted) wanted.push(left)
     else await openSafely(left)
   })
-  const deadline = AbortSignal.any([signal, AbortSignal.timeout(LOOK_UP_TIMEOUT_MS)])
+  if (signal.aborted || wanted.length === 0) return
+  const deadline = callDeadline(LOOK_UP_TIMEOUT_MS, signal)
   let isSilent = false
   const openWanted = async ({ song, marks }: LeftSong) => {
     if (signal.aborted) return
-    const fresh = isSilent ? song : await deps.lookUp(song, deadline).catch(toEvaError)
+    const fresh = isSilent ? song : await deps.lookUp(song, deadline.signal).catch(toEvaError)
     if (fresh instanceof EvaError) isSilent = true
     await openSafely({ song: fresh instanceof EvaError ? song : fresh, marks })
   }
@@ -61,4 +63,5 @@ export async function resumeLibrary(deps: LibraryResumeDeps, signal: AbortSignal
   const [first, ...others] = wanted
   if (first !== undefined) await openWanted(first)
   await forEachBounded(others, OPENED_AT_ONCE_MAX, openWanted)
+  deadline.release()
 }

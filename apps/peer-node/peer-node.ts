@@ -141,7 +141,7 @@ export class PeerNode implements RunningService {
       ['upload server', () => uploads.stop()],
       ['peer network', () => network.close()],
     ])
-    await this.#stopAll([['upload cap', () => cap?.close()]])
+    await this.#stopAll([['upload cap', async () => cap?.close()]])
     await this.#stopAll([
       ['chunk store', () => store.close()],
       ['order of use', () => recent.close()],

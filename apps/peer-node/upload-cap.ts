@@ -2,6 +2,7 @@
 // Not the limit per second (byte-budget.ts), and not the ending of requests (upload-gate.ts tells who must).
 // Why it writes ahead: the file says a little more than was sent, up to a hundredth of the cap or a block, so that a crash makes the
 // count too high rather than too low; a clean stop writes the exact figure.
+// The write is waited for: it is one in a hundredth of the cap, and what left before it would be forgotten by a crash.
 // Invariant: within one period no more than `limitBytes` is admitted, whatever crashes and restarts come between.
 
 import { toEvaError } from '@evastream/core/errors'
@@ -14,7 +15,7 @@ import type { UploadUsage } from './upload-usage-file.ts'
 
 export interface UploadCapDeps {
   readonly wallClock: WallClock
-  readonly file: { read(): Promise<UploadUsage | undefined>; write(usage: UploadUsage): Promise<void> }
+  readonly file: { read(): Promise<UploadUsage | undefined>; write(usage: UploadUsage): void }
   readonly log: NodeLog
 }
 
@@ -34,9 +35,8 @@ export class UploadCap implements UploadQuota {
   readonly #aheadBytes: number
   #usage: UploadUsage
   #isReached = false
-  /** What the file says, or will when its write is through. */
+  /** What the file says. */
   #keptBytes: number
-  #writing: Promise<void> | undefined
   #hasWriteFailed = false
 
   private constructor(deps: UploadCapDeps, { quota, usage }: { readonly quota: ByteQuota; readonly usage: UploadUsage }) {
@@ -71,7 +71,7 @@ export class UploadCap implements UploadQuota {
   spent(sizeBytes: number): void {
     this.#usage = { ...this.#usage, usedBytes: this.#usage.usedBytes + sizeBytes }
     const { usedBytes } = this.#usage
-    if (usedBytes <= this.#keptBytes - this.#aheadBytes / 2 || this.#keptBytes === this.#quota.limitBytes) return
+    if (usedBytes <= this.#keptBytes) return
     this.#keep(Math.min(this.#quota.limitBytes, usedBytes + this.#aheadBytes))
   }
 
@@ -87,10 +87,8 @@ export class UploadCap implements UploadQuota {
   }
 
   /** Writes the exact figure; nothing may be sent any more. */
-  async close(): Promise<void> {
-    await this.#writing
+  close(): void {
     if (this.#keptBytes !== this.#usage.usedBytes) this.#keep(this.#usage.usedBytes)
-    await this.#writing
   }
 
   /** A clock that was put back within a period's length keeps the count; a longer way, in either direction, starts anew. */
@@ -113,22 +111,16 @@ export class UploadCap implements UploadQuota {
     this.#deps.log.info(status, message)
   }
 
-  /** While a write is under way the newest figure waits for its end. */
   #keep(usedBytes: number): void {
     this.#keptBytes = usedBytes
-    this.#writing ??= this.#writeAll().finally(() => {
-      this.#writing = undefined
-    })
-  }
-
-  async #writeAll(): Promise<void> {
-    for (let written: number | undefined; written !== this.#keptBytes; ) {
-      written = this.#keptBytes
-      const { startsAtMs, endsAtMs } = this.#usage
-      const failure = await this.#deps.file.write({ startsAtMs, endsAtMs, usedBytes: written }).then(() => undefined, toEvaError)
-      if (failure !== undefined && !this.#hasWriteFailed)
-        this.#deps.log.warn({ code: failure.code }, `What was uploaded cannot be kept, so a restart may count anew: ${failure.message}`)
-      this.#hasWriteFailed = failure !== undefined
+    const { startsAtMs, endsAtMs } = this.#usage
+    try {
+      this.#deps.file.write({ startsAtMs, endsAtMs, usedBytes })
+      this.#hasWriteFailed = false
+    } catch (thrown) {
+      const { code, message } = toEvaError(thrown)
+      if (!this.#hasWriteFailed) this.#deps.log.warn({ code }, `What was uploaded cannot be kept, so a restart may count anew: ${message}`)
+      this.#hasWriteFailed = true
     }
   }
 }

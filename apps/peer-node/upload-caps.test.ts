@@ -41,7 +41,7 @@ async function serve(deps: Partial<UploadServerDeps> = {}) {
 async function aCap(limitBytes: number) {
   const calendar = { nowMs: HALF_PAST }
   const { lines, log } = keptLog()
-  const file = { read: async () => undefined, write: async () => undefined }
+  const file = { read: async () => undefined, write: () => undefined }
   const deps = { wallClock: { epochMs: () => calendar.nowMs }, file, log }
   return { calendar, lines, quota: await UploadCap.open(deps, { limitBytes, unit: 'hour' }) }
 }

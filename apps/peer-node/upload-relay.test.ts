@@ -16,6 +16,7 @@ import { songFixture } from '@evastream/testkit/song-fixture'
 import { Registry } from 'prom-client'
 import { afterEach, describe, expect, it } from 'vitest'
 import { ChunkDownloads } from './chunk-downloads.ts'
+import { GATHER_MS } from './gathered-runs.ts'
 import type { BlockRequest } from './ports.ts'
 import { TransferLedger } from './transfer-ledger.ts'
 import { UploadServer, type UploadServerOptions } from './upload-server.ts'
@@ -92,7 +93,13 @@ async function newStage({ blockHashes = song.blockHashes, held = [], ...options 
   const fetch = (wish: Partial<RequestBlocks> = {}) => {
     const run = { songId, chunkId: 1, firstBlock: 0, blockCount: 4, priority: 'seed', verify: 'blocks' } as const
     downloads.request({ kind: 'request-blocks', requestId: ++requestId, ...run, source: { kind: 'origin' }, ...wish })
-    return origin.fetch(requestId - 1)
+    const source = origin.fetch(requestId - 1)
+    const deliverAtOnce = source.deliver.bind(source)
+    const deliver = (bytes: Uint8Array) => {
+      deliverAtOnce(bytes)
+      clock.advance(GATHER_MS)
+    }
+    return Object.assign(source, { deliver, deliverAtOnce })
   }
   const complete = (chunkId = 1) => downloads.complete({ kind: 'complete-chunk', songId, chunkId })
   const discard = () => {
@@ -136,7 +143,7 @@ describe('relay: what is told', () => {
   it('relay: a chunk that is here all at once: is told as held only', async () => {
     const { listen, fetch, complete } = await newStage()
     const peer = await listen()
-    fetch().deliver(blocks(0, 4))
+    fetch().deliverAtOnce(blocks(0, 4))
     complete()
     await peer.next('have')
     await peer.settle()

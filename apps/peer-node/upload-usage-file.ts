@@ -1,8 +1,9 @@
 // What was uploaded in a period, kept over restarts in a small file of the peer's directory.
 // Not the counting (upload-cap.ts): it keeps what it is told.
-// Invariant: the file is whole or absent; the last usage told is on the disk once all writes have settled.
+// Invariant: the file is whole or absent, and says what was written last, whatever becomes of the process.
 
-import { readFile, rename, writeFile } from 'node:fs/promises'
+import { renameSync, writeFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { QuotaPeriod } from './quota-period.ts'
 import { lossless, toStorageError } from './storage-fault.ts'
@@ -24,11 +25,11 @@ export class UploadUsageFile {
     return text === undefined ? undefined : usageOf(text)
   }
 
-  /** One write at a time, please. @throws EvaError `EVA_STORAGE_FULL` or `EVA_STORAGE_FAILED` */
-  async write({ startsAtMs, endsAtMs, usedBytes }: UploadUsage): Promise<void> {
+  /** Returns when a crash of the process would not lose it. @throws EvaError `EVA_STORAGE_FULL` or `EVA_STORAGE_FAILED` */
+  write({ startsAtMs, endsAtMs, usedBytes }: UploadUsage): void {
     try {
-      await writeFile(`${this.#path}.new`, `${JSON.stringify({ startsAtMs, endsAtMs, usedBytes })}\n`)
-      await rename(`${this.#path}.new`, this.#path)
+      writeFileSync(`${this.#path}.new`, `${JSON.stringify({ startsAtMs, endsAtMs, usedBytes })}\n`)
+      renameSync(`${this.#path}.new`, this.#path)
     } catch (error) {
       throw toStorageError(error)
     }

@@ -224,15 +224,17 @@ describe('scheduler: bounds', () => {
     expect(most).toBe(2)
   })
 
-  test('batches asked of peers: two to eight blocks, save for what is left of a chunk', () => {
+  test('batches asked of peers: two to eight blocks, save for what is left of a chunk, and whole chunks of one that sends them in a moment', () => {
     const driver = new SchedulerDriver()
     driver.addSong(aShape(20))
     for (const [index, rateBytesPerSecond] of [60_000, 300_000, 5_000_000].entries())
       driver.addPeer(`peer-${index}`, { rateBytesPerSecond })
     driver.runUntilHeld(60_000)
-    const counts = new Set(driver.requests().map(({ blockCount }) => blockCount))
-    expect(Math.max(...counts)).toBe(8)
-    expect(counts.size).toBeGreaterThan(2)
+    const countsOf = (name: string) =>
+      new Set(driver.requests().flatMap(({ source, blockCount }) => (source.kind === 'peer' && source.peerId === name ? [blockCount] : [])))
+    for (const name of ['peer-0', 'peer-1']) expect(Math.max(...countsOf(name))).toBeLessThanOrEqual(8)
+    expect(Math.max(...countsOf('peer-2'))).toBe(16)
+    expect(countsOf('peer-1').size).toBeGreaterThan(1)
   })
 })
 

@@ -314,19 +314,20 @@ describe('source survey: how much to ask for at a time', () => {
   const batch = (parts: EngineParts, song: SongState, name: string, verify: 'blocks' | 'chunk' = 'blocks', run = WHOLE) =>
     parts.survey.batchBlocks(name === 'origin' ? fromOrigin : fromPeer(name), { song, chunkId: 0, verify, run })
 
-  test('a peer: what it sends in 200 ms, within bounds', () => {
+  test('a peer: what it sends in 200 ms, within bounds; of a fast one a whole chunk', () => {
     const parts = new EngineParts()
     parts.state.now = 1000
     const song = parts.addSong()
     for (const [name, rate] of [
       ['slow', 50_000],
       ['fair', 400_000],
+      ['good', 1_000_000],
       ['fast', 50_000_000],
     ] as const) {
       parts.addPeer(name, song)
       measure(parts, name, rate)
     }
-    expect([batch(parts, song, 'slow'), batch(parts, song, 'fair'), batch(parts, song, 'fast')]).toEqual([2, 5, 8])
+    expect(['slow', 'fair', 'good', 'fast'].map(name => batch(parts, song, name))).toEqual([2, 5, 8, 16])
   })
 
   test('a peer and a short rest: the rest', () => {

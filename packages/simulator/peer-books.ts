@@ -76,7 +76,8 @@ export class PeerBooks {
         this.#losePeer(event.peerId)
         return
       case 'blocks-verified':
-        for (let block = event.firstBlock; block < event.firstBlock + event.blockCount; block++) this.#noteBlock(event.requestId, block, event.at)
+        for (let block = event.firstBlock; block < event.firstBlock + event.blockCount; block++)
+          this.#noteBlock(event.requestId, block, event.at)
         return
       case 'request-finished':
         this.#finish(event.requestId, event.at)
