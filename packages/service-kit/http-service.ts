@@ -3,14 +3,12 @@
 // Invariant: every reply that is an error is application/problem+json with a code, whatever went wrong and wherever.
 
 import { EvaError } from '@evastream/core/errors'
-import { Problem } from '@evastream/protocol/problem-http'
-import swagger from '@fastify/swagger'
-import swaggerUi from '@fastify/swagger-ui'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { type FastifyBaseLogger, fastify, LogController } from 'fastify'
 import type { Registry } from 'prom-client'
 import type { HttpApp } from './http-app.ts'
 import { guardConnections, refuseBadHttp } from './http-connections.ts'
+import { addDocumentation } from './http-documentation.ts'
 import { measureRequests } from './http-metrics.ts'
 import { sendProblem } from './http-problems.ts'
 import { addStandardRoutes } from './http-standard-routes.ts'
@@ -49,6 +47,14 @@ const KEEP_ALIVE_TIMEOUT_MS = 30_000
 /** Past the longest id, so that an overlong one gets its own message instead of a 404. */
 const PARAM_LENGTH_MAX = 1024
 
+/** In the place of the framework's, which are not loaded then: requests have a compiler of ours, replies are what their types say. */
+const OWN_COMPILERS = {
+  buildValidator(): never {
+    throw new EvaError('EVA_INTERNAL')
+  },
+  buildSerializer: () => () => (value: unknown) => JSON.stringify(value),
+}
+
 const SECURITY_HEADERS = Object.freeze({
   'x-content-type-options': 'nosniff',
   'x-frame-options': 'DENY',
@@ -72,6 +78,7 @@ export async function createHttpService(deps: HttpServiceDeps, options: HttpServ
     routerOptions: { maxParamLength: PARAM_LENGTH_MAX },
     forceCloseConnections: 'idle',
     return503OnClosing: false,
+    schemaController: { compilersFactory: OWN_COMPILERS },
     clientErrorHandler: refuseBadHttp,
     frameworkErrors: (error, request, reply) => void sendProblem(error, { request, reply, logger }),
   }).withTypeProvider<TypeBoxTypeProvider>()
@@ -83,7 +90,7 @@ export async function createHttpService(deps: HttpServiceDeps, options: HttpServ
   app.addHook('onRequest', async (_request, reply) => void reply.headers(SECURITY_HEADERS))
   guardConnections(app, deps.timers ?? systemTimers)
   measureRequests(app, deps.registry)
-  await addDocumentation(app, options)
+  addDocumentation(app, { ...options, headers: SECURITY_HEADERS })
   addStandardRoutes(app, deps)
   return app
 }
@@ -98,25 +105,4 @@ function refuseUnknownRoutes(app: HttpApp): void {
     if (allowed.length > 0) throw new EvaError('EVA_METHOD_NOT_ALLOWED', { details })
     throw new EvaError('EVA_ROUTE_NOT_FOUND', { details: { method: details.method, path: details.path } })
   })
-}
-
-async function addDocumentation(app: HttpApp, { title, version }: HttpServiceOptions): Promise<void> {
-  await app.register(swagger, {
-    openapi: {
-      openapi: '3.1.0',
-      info: { title, version },
-      // What a route names that calls requireToken: `security: [{ token: [] }]`.
-      components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
-    },
-    transform: ({ schema, url }) => ({
-      url,
-      schema: schema === undefined ? schema : { ...schema, response: { ...(schema.response as object | undefined), default: Problem } },
-    }),
-  })
-  await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: documentationPolicy() })
-}
-
-/** The page's own scripts and styles only; nothing from outside this server. */
-function documentationPolicy(): string {
-  return "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; object-src 'none'; frame-ancestors 'none'"
 }

@@ -1,5 +1,5 @@
-// The routes that every service has: /livez, /readyz, /metrics and /openapi.json.
-// Not /docs: the documentation plugin brings it.
+// The routes that every service has: /livez, /readyz and /metrics.
+// Not /openapi.json and /docs: http-documentation.ts has them.
 // Invariant: /livez answers as long as the process turns; /readyz only while the service can do its work.
 
 import { EvaError } from '@evastream/core/errors'
@@ -30,5 +30,4 @@ export function addStandardRoutes(app: HttpApp, { registry, isReady }: StandardR
     reply.header('cache-control', 'no-store').type(registry.contentType)
     return await registry.metrics()
   })
-  app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
 }
