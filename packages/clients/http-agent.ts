@@ -1,8 +1,7 @@
-// The connections of one client: kept alive, bounded in number, and impatient.
+// The connections of the origin's client: kept alive, bounded in number, and impatient.
 // Not a client: what is asked and what an answer means is said by its users. Nothing is retried and no redirect followed here.
 // Invariant: whatever goes wrong on the wire is told as one of five kinds, whichever library error it was.
 
-import { EvaError } from '@evastream/core/errors'
 import { SECOND_MS } from '@evastream/core/units'
 import { Agent } from 'undici'
 
@@ -25,20 +24,6 @@ export function makeAgent(options: AgentOptions): Agent {
     maxResponseSize: options.replyMaxBytes,
     pipelining: 1,
   })
-}
-
-/** A service's address in two parts; `path` is empty or a prefix without a slash at its end. */
-export interface ServiceAddress {
-  readonly origin: string
-  readonly path: string
-}
-
-/** @throws EvaError `EVA_CONFIG_INVALID` */
-export function parseServiceAddress(service: string, baseUrl: string): ServiceAddress {
-  const url = URL.canParse(baseUrl) ? new URL(baseUrl) : undefined
-  if (url === undefined || !['http:', 'https:'].includes(url.protocol) || url.search !== '' || url.hash !== '' || url.username !== '')
-    throw new EvaError('EVA_CONFIG_INVALID', { details: { key: service, reason: `"${baseUrl}" is not an http:// or https:// address` } })
-  return { origin: url.origin, path: url.pathname.replace(/\/+$/, '') }
 }
 
 export interface WireFailure {

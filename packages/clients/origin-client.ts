@@ -9,8 +9,9 @@ import { blockRunLengthBytes, chunkLengthBytes, type SongShape } from '@evastrea
 import { BLOCK_SIZE_BYTES, SECOND_MS } from '@evastream/core/units'
 import { chunkPathOf } from '@evastream/protocol/origin-http'
 import type { Agent } from 'undici'
-import { makeAgent, parseServiceAddress, type ServiceAddress, wireFailureOf } from './http-agent.ts'
+import { makeAgent, wireFailureOf } from './http-agent.ts'
 import { OriginReply } from './origin-reply.ts'
+import { parseServiceAddress, type ServiceAddress } from './service-address.ts'
 
 export interface OriginClientOptions {
   readonly baseUrl: string

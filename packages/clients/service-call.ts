@@ -2,14 +2,15 @@
 // Not a retry policy: a failed call is thrown once and its caller decides.
 // Invariant: whatever happens, the outcome is a value that fits the schema or an EvaError; a stranger's text in one is cut short.
 
+import type { IncomingMessage } from 'node:http'
 import { ERROR_TABLE } from '@evastream/core/error-table'
 import { type ErrorDetails, EvaError, isErrorCode } from '@evastream/core/errors'
 import { MIB, SECOND_MS } from '@evastream/core/units'
 import type { SchemaCheck } from '@evastream/service-kit/schema-check'
-import type { Agent } from 'undici'
 import { callDeadline } from './call-deadline.ts'
-import { makeAgent, parseServiceAddress, type ServiceAddress, wireFailureOf } from './http-agent.ts'
+import { HttpLine, lineFailureOf } from './http-line.ts'
 import { onlyValue, type ReplyHeaders, retryAfterMsOf } from './retry-after.ts'
+import { parseServiceAddress, type ServiceAddress } from './service-address.ts'
 
 export interface ServiceCallOptions {
   readonly baseUrl: string
@@ -42,13 +43,13 @@ export class ServiceCaller {
   readonly #service: string
   readonly #base: ServiceAddress
   readonly #timeoutMs: number
-  readonly #agent: Agent
+  readonly #line: HttpLine
 
   constructor(service: string, options: ServiceCallOptions) {
     this.#service = service
     this.#base = parseServiceAddress(service, options.baseUrl)
     this.#timeoutMs = options.timeoutMs ?? TIMEOUT_DEFAULT_MS
-    this.#agent = makeAgent({ silenceTimeoutMs: this.#timeoutMs, connectionsMax: CONNECTIONS_MAX, replyMaxBytes: REPLY_MAX_BYTES })
+    this.#line = new HttpLine(this.#base, { connectionsMax: CONNECTIONS_MAX })
   }
 
   /** The reply's JSON, checked. @throws EvaError `EVA_SERVICE_*`, `EVA_CANCELLED`, or what the service answered with. */
@@ -75,21 +76,13 @@ export class ServiceCaller {
   }
 
   async close(): Promise<void> {
-    await this.#agent.destroy()
+    this.#line.close()
   }
 
   async #send(request: ServiceRequest): Promise<ServiceReply> {
     const deadline = callDeadline(this.#timeoutMs, request.signal)
     try {
-      const reply = await this.#agent.request({
-        origin: this.#base.origin,
-        path: `${this.#base.path}${request.path}`,
-        method: request.method,
-        headers: headersOf(request),
-        body: request.body === undefined ? null : JSON.stringify(request.body),
-        signal: deadline.signal,
-      })
-      return { status: reply.statusCode, headers: reply.headers, bytes: await reply.body.bytes() }
+      return await this.#exchange(request, deadline.signal)
     } catch (thrown) {
       throw this.#failure(deadline.signal.aborted ? deadline.signal.reason : thrown)
     } finally {
@@ -97,12 +90,31 @@ export class ServiceCaller {
     }
   }
 
+  async #exchange({ method, path, body, ...request }: ServiceRequest, signal: AbortSignal): Promise<ServiceReply> {
+    const call = this.#line.request({ method, path, headers: headersOf({ body, ...request }), signal })
+    const head = new Promise<IncomingMessage>((resolve, reject) => call.once('response', resolve).on('error', reject))
+    call.end(body === undefined ? undefined : JSON.stringify(body))
+    const reply = await head
+    return { status: reply.statusCode ?? 0, headers: reply.headers, bytes: await this.#bytesOf(reply) }
+  }
+
+  async #bytesOf(reply: IncomingMessage): Promise<Uint8Array> {
+    const parts: Buffer[] = []
+    let lengthBytes = 0
+    for await (const part of reply as AsyncIterable<Buffer>) {
+      lengthBytes += part.length
+      if (lengthBytes > REPLY_MAX_BYTES) throw this.invalidReply('it is too large')
+      parts.push(part)
+    }
+    const { buffer, byteOffset, length } = parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts)
+    return new Uint8Array(buffer, byteOffset, length)
+  }
+
   #failure(thrown: unknown): EvaError {
     if (thrown instanceof EvaError) return thrown
-    const { kind, reason } = wireFailureOf(thrown)
-    if (kind === 'closed') return new EvaError('EVA_CANCELLED', { cause: thrown })
+    if (this.#line.isClosed) return new EvaError('EVA_CANCELLED', { cause: thrown })
+    const { kind, reason } = lineFailureOf(thrown)
     if (kind === 'timeout') return new EvaError('EVA_SERVICE_TIMEOUT', { details: { service: this.#service }, cause: thrown })
-    if (kind === 'oversized') return this.invalidReply('it is too large', thrown)
     if (kind === 'garbled') return this.invalidReply(reason, thrown)
     const details = { service: this.#service, url: `${this.#base.origin}${this.#base.path}`, reason: quote(reason) }
     return new EvaError('EVA_SERVICE_UNREACHABLE', { details, cause: thrown })
@@ -120,7 +132,7 @@ export class ServiceCaller {
   }
 }
 
-function headersOf(request: ServiceRequest): Record<string, string> {
+function headersOf(request: Pick<ServiceRequest, 'body' | 'token' | 'headers'>): Record<string, string> {
   return {
     accept: 'application/json',
     ...(request.body === undefined ? {} : { 'content-type': 'application/json' }),

@@ -1,0 +1,82 @@
+// The line to one service: Node's own HTTP client with connections that are kept, bounded in number and given up when nobody answers.
+// Not a client: what is asked and what an answer means is said by its users. Nothing is retried and no redirect followed here.
+// Invariant: after `close` no request of it runs, and whatever goes wrong on the wire is told as one of three kinds.
+
+import { Agent, type ClientRequest, type RequestOptions, request as sendHttp } from 'node:http'
+import { SECOND_MS } from '@evastream/core/units'
+import { systemTimers, type Timers } from '@evastream/service-kit/system-clock'
+import type { ServiceAddress } from './service-address.ts'
+
+export interface LineRequest {
+  readonly method: string
+  /** Begins with a slash; the service's own prefix is put before it. */
+  readonly path: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly signal?: AbortSignal
+}
+
+const CONNECT_TIMEOUT_MS = 2 * SECOND_MS
+/** Less than any server keeps an idle connection that has not said so, and more than the pause between two heartbeats. */
+const IDLE_TIMEOUT_MS = 20 * SECOND_MS
+
+export class HttpLine {
+  readonly #address: ServiceAddress
+  readonly #url: URL
+  readonly #agent: Agent
+  readonly #send: typeof sendHttp
+  readonly #timers: Pick<Timers, 'after'>
+  readonly #running = new Set<ClientRequest>()
+  #isClosed = false
+
+  constructor(address: ServiceAddress, options: { readonly connectionsMax: number }, timers: Pick<Timers, 'after'> = systemTimers) {
+    const settings = { keepAlive: true, maxSockets: options.connectionsMax, timeout: IDLE_TIMEOUT_MS }
+    this.#address = address
+    this.#timers = timers
+    this.#url = new URL(address.origin)
+    // TLS is loaded by those who need it.
+    const https = this.#url.protocol === 'https:' ? process.getBuiltinModule('node:https') : undefined
+    this.#agent = https === undefined ? new Agent(settings) : new https.Agent(settings)
+    this.#send = https === undefined ? sendHttp : https.request
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed
+  }
+
+  /** To be ended by the caller, who listens to its `response` and its `error`. */
+  request({ method, path, headers, signal }: LineRequest): ClientRequest {
+    const options: RequestOptions = { agent: this.#agent, method, path: `${this.#address.path}${path}`, headers, ...(signal && { signal }) }
+    const request = this.#send(this.#url, options)
+    this.#running.add(request)
+    request.once('close', () => this.#running.delete(request))
+    request.once('socket', socket => {
+      if (!socket.connecting) return
+      const stop = this.#timers.after(CONNECT_TIMEOUT_MS, () => request.destroy(connectTimeout()))
+      socket.once('connect', stop).once('close', stop)
+    })
+    return request
+  }
+
+  close(): void {
+    this.#isClosed = true
+    for (const request of this.#running) request.destroy()
+    this.#agent.destroy()
+  }
+}
+
+export interface LineFailure {
+  readonly kind: 'unreachable' | 'timeout' | 'garbled'
+  readonly reason: string
+}
+
+export function lineFailureOf(thrown: unknown): LineFailure {
+  const { code, message, name } = thrown as { readonly code?: unknown; readonly message?: unknown; readonly name?: unknown }
+  const reason = String(code ?? message ?? thrown)
+  if (name === 'TimeoutError') return { kind: 'timeout', reason }
+  if (reason.startsWith('HPE_')) return { kind: 'garbled', reason: 'it is not HTTP' }
+  return { kind: 'unreachable', reason }
+}
+
+function connectTimeout(): Error {
+  return Object.assign(new Error(`No connection within ${CONNECT_TIMEOUT_MS} ms.`), { code: 'ETIMEDOUT' })
+}
