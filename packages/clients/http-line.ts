@@ -13,6 +13,8 @@ export interface LineRequest {
   readonly path: string
   readonly headers: Readonly<Record<string, string>>
   readonly signal?: AbortSignal
+  /** The longest that the service may keep silent, before its answer and within it. */
+  readonly silenceTimeoutMs?: number
 }
 
 const CONNECT_TIMEOUT_MS = 2 * SECOND_MS
@@ -44,11 +46,13 @@ export class HttpLine {
   }
 
   /** To be ended by the caller, who listens to its `response` and its `error`. */
-  request({ method, path, headers, signal }: LineRequest): ClientRequest {
-    const options: RequestOptions = { agent: this.#agent, method, path: `${this.#address.path}${path}`, headers, ...(signal && { signal }) }
+  request({ method, path, headers, signal, silenceTimeoutMs }: LineRequest): ClientRequest {
+    const limits = { ...(signal && { signal }), ...(silenceTimeoutMs !== undefined && { timeout: silenceTimeoutMs }) }
+    const options: RequestOptions = { agent: this.#agent, method, path: `${this.#address.path}${path}`, headers, ...limits }
     const request = this.#send(this.#url, options)
     this.#running.add(request)
     request.once('close', () => this.#running.delete(request))
+    if (silenceTimeoutMs !== undefined) request.once('timeout', () => request.destroy(new DOMException('It keeps silent.', 'TimeoutError')))
     request.once('socket', socket => {
       if (!socket.connecting) return
       const stop = this.#timers.after(CONNECT_TIMEOUT_MS, () => request.destroy(connectTimeout()))

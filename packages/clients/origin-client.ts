@@ -8,10 +8,9 @@ import type { ChunkId, SongId } from '@evastream/core/ids'
 import { blockRunLengthBytes, chunkLengthBytes, type SongShape } from '@evastream/core/manifest'
 import { BLOCK_SIZE_BYTES, SECOND_MS } from '@evastream/core/units'
 import { chunkPathOf } from '@evastream/protocol/origin-http'
-import type { Agent } from 'undici'
-import { makeAgent, wireFailureOf } from './http-agent.ts'
+import { HttpLine, lineFailureOf } from './http-line.ts'
 import { OriginReply } from './origin-reply.ts'
-import { parseServiceAddress, type ServiceAddress } from './service-address.ts'
+import { parseServiceAddress } from './service-address.ts'
 
 export interface OriginClientOptions {
   readonly baseUrl: string
@@ -35,16 +34,13 @@ const SILENCE_TIMEOUT_DEFAULT_MS = 10 * SECOND_MS
 const CONNECTIONS_DEFAULT = 8
 
 export class OriginClient {
-  readonly #base: ServiceAddress
-  readonly #agent: Agent
+  readonly #line: HttpLine
+  readonly #silenceTimeoutMs: number
 
   constructor(options: OriginClientOptions) {
-    this.#base = parseServiceAddress('origin', options.baseUrl)
-    this.#agent = makeAgent({
-      silenceTimeoutMs: options.silenceTimeoutMs ?? SILENCE_TIMEOUT_DEFAULT_MS,
-      connectionsMax: options.maxConnections ?? CONNECTIONS_DEFAULT,
-      replyMaxBytes: -1,
-    })
+    const address = parseServiceAddress('origin', options.baseUrl)
+    this.#line = new HttpLine(address, { connectionsMax: options.maxConnections ?? CONNECTIONS_DEFAULT })
+    this.#silenceTimeoutMs = options.silenceTimeoutMs ?? SILENCE_TIMEOUT_DEFAULT_MS
   }
 
   /**
@@ -65,19 +61,30 @@ export class OriginClient {
       this.#send(chunkPathOf(songId, chunkId), reply)
       await reply.settled()
     } catch (thrown) {
-      throw asOriginError(thrown)
+      throw this.#line.isClosed ? new EvaError('EVA_CANCELLED', { cause: thrown }) : asOriginError(thrown)
     } finally {
       signal.removeEventListener('abort', cancel)
     }
   }
 
   async close(): Promise<void> {
-    await this.#agent.destroy()
+    this.#line.close()
   }
 
   #send(path: string, reply: OriginReply): void {
     const headers = { accept: 'application/octet-stream', ...reply.rangeHeader }
-    this.#agent.dispatch({ origin: this.#base.origin, path: `${this.#base.path}${path}`, method: 'GET', headers }, reply)
+    const request = this.#line.request({ method: 'GET', path, headers, silenceTimeoutMs: this.#silenceTimeoutMs })
+    const failed = (error: Error): void => reply.failed(error)
+    request.on('error', failed)
+    request.once('response', response => {
+      reply.headCame(response.statusCode ?? 0, response.headers)
+      response
+        .on('data', (bytes: Buffer) => reply.bytesCame(bytes))
+        .once('end', () => reply.ended())
+        .on('error', failed)
+    })
+    reply.began({ abort: reason => void request.destroy(reason) })
+    request.end()
   }
 }
 
@@ -87,8 +94,7 @@ function cancelled(signal: AbortSignal): EvaError {
 
 function asOriginError(thrown: unknown): EvaError {
   if (thrown instanceof EvaError) return thrown
-  const { kind, reason } = wireFailureOf(thrown)
-  if (kind === 'closed') return new EvaError('EVA_CANCELLED', { cause: thrown })
+  const { kind, reason } = lineFailureOf(thrown)
   if (kind === 'timeout') return new EvaError('EVA_ORIGIN_TIMEOUT', { cause: thrown })
   if (kind === 'garbled') return new EvaError('EVA_ORIGIN_REPLY_INVALID', { details: { reason }, cause: thrown })
   return new EvaError('EVA_ORIGIN_UNREACHABLE', { details: { reason: reason.slice(0, 200) }, cause: thrown })

@@ -4,7 +4,6 @@
 
 import { EvaError } from '@evastream/core/errors'
 import { KIB } from '@evastream/core/units'
-import type { Dispatcher } from 'undici'
 import { onlyValue, type ReplyHeaders, retryAfterMsOf } from './retry-after.ts'
 
 /** What is wanted of a chunk: `target.length` bytes from `offsetBytes` on. */
@@ -17,15 +16,20 @@ export interface ChunkRun {
 // The body of a refusal is read on, so that its connection can be used again, but not for ever.
 const REFUSAL_BODY_MAX_BYTES = 64 * KIB
 
+/** The request it answers, as far as a reply may touch it. */
+export interface ReplyConnection {
+  abort(reason: Error): void
+}
+
 type State = 'waiting' | 'filling' | 'draining'
 
-export class OriginReply implements Dispatcher.DispatchHandler {
+export class OriginReply {
   readonly #run: ChunkRun
   readonly #onBytes: (filledBytes: number) => void
   readonly #settled: Promise<void>
   #resolve: () => void = () => undefined
   #reject: (reason: unknown) => void = () => undefined
-  #controller: Dispatcher.DispatchController | undefined
+  #connection: ReplyConnection | undefined
   #abortReason: Error | undefined
   #state: State = 'waiting'
   /** Bytes of a full answer that come before the run. */
@@ -58,16 +62,15 @@ export class OriginReply implements Dispatcher.DispatchHandler {
   abort(reason: Error): void {
     this.#abortReason = reason
     this.#fail(reason)
-    this.#controller?.abort(reason)
+    this.#connection?.abort(reason)
   }
 
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    this.#controller = controller
-    if (this.#abortReason !== undefined) controller.abort(this.#abortReason)
+  began(connection: ReplyConnection): void {
+    this.#connection = connection
+    if (this.#abortReason !== undefined) connection.abort(this.#abortReason)
   }
 
-  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: ReplyHeaders): void {
-    if (status < 200) return
+  headCame(status: number, headers: ReplyHeaders): void {
     const refusal = status === 200 || status === 206 ? this.#headFault(status, headers) : refusalOf(status, headers)
     if (refusal === undefined) this.#begin(status)
     else this.#fail(refusal)
@@ -79,20 +82,20 @@ export class OriginReply implements Dispatcher.DispatchHandler {
     this.#state = 'filling'
   }
 
-  onResponseData(controller: Dispatcher.DispatchController, received: Uint8Array): void {
+  bytesCame(received: Uint8Array): void {
     if (this.#state === 'filling') this.#take(received)
     else this.#drainedBytes += received.length
-    if (this.#drainedBytes > REFUSAL_BODY_MAX_BYTES) controller.abort(new EvaError('EVA_CANCELLED'))
+    if (this.#drainedBytes > REFUSAL_BODY_MAX_BYTES) this.#connection?.abort(new EvaError('EVA_CANCELLED'))
   }
 
-  onResponseEnd(): void {
+  ended(): void {
     if (this.#filledBytes === this.#run.target.length) this.#succeed()
     else this.#fail(this.#truncated(this.#filledBytes))
   }
 
   /** A body cut off midway is told as such: it says more than "the other side closed". */
-  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    const isCutOff = this.#state === 'filling' && 'code' in error && (error.code === 'UND_ERR_SOCKET' || error.code === 'ECONNRESET')
+  failed(error: Error): void {
+    const isCutOff = this.#state === 'filling' && 'code' in error && error.code === 'ECONNRESET'
     this.#fail(isCutOff ? this.#truncated(this.#filledBytes, error) : error)
   }
 
@@ -114,7 +117,7 @@ export class OriginReply implements Dispatcher.DispatchHandler {
 
   #cutOff(): void {
     this.#succeed()
-    this.#controller?.abort(new EvaError('EVA_CANCELLED'))
+    this.#connection?.abort(new EvaError('EVA_CANCELLED'))
   }
 
   #headFault(status: number, headers: ReplyHeaders): EvaError | undefined {
