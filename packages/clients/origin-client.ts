@@ -83,7 +83,8 @@ export class OriginClient {
         .once('end', () => reply.ended())
         .on('error', failed)
     })
-    reply.began({ abort: reason => void request.destroy(reason) })
+    // Without its reason, which the reply has told already: amid a body's last bytes nobody would listen to the socket's error.
+    reply.began({ abort: () => void request.destroy() })
     request.end()
   }
 }

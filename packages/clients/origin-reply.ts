@@ -18,7 +18,7 @@ const REFUSAL_BODY_MAX_BYTES = 64 * KIB
 
 /** The request it answers, as far as a reply may touch it. */
 export interface ReplyConnection {
-  abort(reason: Error): void
+  abort(): void
 }
 
 type State = 'waiting' | 'filling' | 'draining'
@@ -62,12 +62,12 @@ export class OriginReply {
   abort(reason: Error): void {
     this.#abortReason = reason
     this.#fail(reason)
-    this.#connection?.abort(reason)
+    this.#connection?.abort()
   }
 
   began(connection: ReplyConnection): void {
     this.#connection = connection
-    if (this.#abortReason !== undefined) connection.abort(this.#abortReason)
+    if (this.#abortReason !== undefined) connection.abort()
   }
 
   headCame(status: number, headers: ReplyHeaders): void {
@@ -85,7 +85,7 @@ export class OriginReply {
   bytesCame(received: Uint8Array): void {
     if (this.#state === 'filling') this.#take(received)
     else this.#drainedBytes += received.length
-    if (this.#drainedBytes > REFUSAL_BODY_MAX_BYTES) this.#connection?.abort(new EvaError('EVA_CANCELLED'))
+    if (this.#drainedBytes > REFUSAL_BODY_MAX_BYTES) this.#connection?.abort()
   }
 
   ended(): void {
@@ -117,7 +117,7 @@ export class OriginReply {
 
   #cutOff(): void {
     this.#succeed()
-    this.#connection?.abort(new EvaError('EVA_CANCELLED'))
+    this.#connection?.abort()
   }
 
   #headFault(status: number, headers: ReplyHeaders): EvaError | undefined {
