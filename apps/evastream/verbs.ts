@@ -8,6 +8,7 @@ type CommandLoader = () => Promise<Command>
 
 const COMMAND_LOADERS: ReadonlyMap<string, CommandLoader> = new Map([
   ['demo', async () => (await import('./commands/demo.ts')).demoCommand],
+  ['serve', async () => (await import('./commands/serve.ts')).serveCommand],
   ['metadata', async () => (await import('./commands/metadata.ts')).metadataCommand],
   ['tracker', async () => (await import('./commands/tracker.ts')).trackerCommand],
   ['origin', async () => (await import('./commands/origin.ts')).originCommand],

@@ -9,6 +9,14 @@ import { PROGRAM_VERSION } from '@evastream/service-kit/program-version'
 import type { EventTopics } from './event-topics.ts'
 
 export interface PageHost {
+  /** Undefined: loopback, as for everybody who listens alone. */
+  readonly listen?: {
+    readonly host: string
+    /** Further hosts that pages may be asked by, as the guard takes them. */
+    readonly allowedHosts: readonly string[]
+    /** The flag that chooses the port, for the messages. */
+    readonly portFlag: string
+  }
   readonly about?: Partial<Omit<PageAbout, 'version' | 'peerId'>>
   addRoutes?(app: HttpApp, parts: { readonly topics: EventTopics }): void | Promise<void>
 }

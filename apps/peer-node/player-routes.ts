@@ -21,8 +21,14 @@ export interface PlayerRoutesDeps {
 
 const NO_STORE = { 'cache-control': 'no-store' }
 
-export function addPlayerRoutes(app: HttpApp, deps: PlayerRoutesDeps, options: { readonly allowedOrigins: readonly string[] }): void {
-  const guard = loopbackGuard()
+interface PlayerRoutesOptions {
+  readonly allowedOrigins: readonly string[]
+  readonly allowedHosts?: readonly string[]
+}
+
+export function addPlayerRoutes(app: HttpApp, deps: PlayerRoutesDeps, options: PlayerRoutesOptions): void {
+  const { allowedHosts = [] } = options
+  const guard = loopbackGuard({ allowedHosts })
   // Pages of listed origins may play, and nothing else.
   const audioGuard = loopbackGuard(options)
   app.addHook('onRequest', request => (STREAM_URLS.includes(request.routeOptions.url ?? '') ? audioGuard : guard)(request))

@@ -1,4 +1,4 @@
-// The HTTP server of the player on this machine: always on loopback, on the wished port or the first free one.
+// The HTTP server of the player on this machine: on loopback unless its host says otherwise, on the wished port or the first free one.
 // Not its routes (player-routes.ts).
 // Invariant: a port that was asked for by number is never swapped for another.
 
@@ -47,14 +47,15 @@ export interface PlayerServer extends ListeningAddress {
   close(): Promise<void>
 }
 
-const LOOPBACK_HOST = '127.0.0.1'
+const LOOPBACK = { host: '127.0.0.1', allowedHosts: [], portFlag: '--http.port' }
 /** So many peers without a port of their own may run on one machine. */
 const PORTS_TRIED_MAX = 200
 
 /** @throws EvaError `EVA_PORT_TAKEN` or `EVA_PORT_FORBIDDEN`, naming --http.port */
 export async function startPlayerServer(deps: PlayerServerDeps, options: PlayerServerOptions): Promise<PlayerServer> {
   const app = await createHttpService(deps, { service: 'peer', title: 'EvaStream peer', version: PROGRAM_VERSION })
-  addPlayerRoutes(app, deps, options)
+  const { host, allowedHosts, portFlag } = deps.host.listen ?? LOOPBACK
+  addPlayerRoutes(app, deps, { ...options, allowedHosts })
   addStreamRoutes(app, deps, options)
   addLibraryRoutes(app, deps)
   addPlaylistRoutes(app, deps)
@@ -66,7 +67,7 @@ export async function startPlayerServer(deps: PlayerServerDeps, options: PlayerS
   const last = options.httpPort === undefined ? first + PORTS_TRIED_MAX - 1 : first
   for (let port = first; ; port++) {
     try {
-      const address = await listen(app, { host: LOOPBACK_HOST, port, portFlag: '--http.port' })
+      const address = await listen(app, { host, port, portFlag })
       return { ...address, close: () => app.close() }
     } catch (thrown) {
       if (port < last && thrown instanceof EvaError && thrown.code === 'EVA_PORT_TAKEN') continue

@@ -41,6 +41,10 @@ export interface PublishWish {
   readonly storageDir: string
   /** Descriptions that win over the tags. */
   readonly overrides: { readonly title?: string; readonly artist?: string; readonly album?: string }
+  /** Refuse what is no audio; without it such a file is published under its name. */
+  readonly audioOnly?: boolean
+  /** One of many: the service took the token and the storage was swept a moment ago. */
+  readonly isPrepared?: boolean
 }
 
 export function publishWish(values: PreprocessorValues): PublishWish {

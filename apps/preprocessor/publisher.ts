@@ -84,14 +84,12 @@ export class Publisher {
   }
 
   async publish(signal?: AbortSignal): Promise<Publication> {
-    const { input, listener, owner, nowMs } = this.#deps
+    const { input, listener } = this.#deps
     checkRegistrable(input.sizeBytes, this.#wish.chunkSize)
-    await this.#checkService(signal)
+    if (this.#wish.isPrepared !== true) await this.#prepare(signal)
     listener.reached('checked')
-    const sweptCount = await sweepStaging(this.#wish.storageDir, owner, { nowMs, isAlive: isProcessAlive })
-    if (sweptCount > 0)
-      listener.noted(`swept away what ${sweptCount === 1 ? 'an unfinished publication' : `${sweptCount} unfinished publications`} had left`)
     const tags = await readTags(input.path, signal)
+    if (this.#wish.audioOnly === true && !tags.isAudio) throw new EvaError('EVA_INPUT_NOT_AUDIO', { details: { path: input.path } })
     for (const note of tags.notes) listener.noted(note)
     const description = { ...tags.description, ...this.#wish.overrides }
     const { songId, cut } = await this.#place(tags, description.title, signal)
@@ -101,6 +99,14 @@ export class Publisher {
     listener.reached('registered')
     const { chunkCount, chunkSize, fileSize, sha256 } = cut
     return { songId, title: description.title, chunkCount, chunkSize, fileSize, sha256, result }
+  }
+
+  async #prepare(signal?: AbortSignal): Promise<void> {
+    const { listener, owner, nowMs } = this.#deps
+    await this.#checkService(signal)
+    const sweptCount = await sweepStaging(this.#wish.storageDir, owner, { nowMs, isAlive: isProcessAlive })
+    if (sweptCount > 0)
+      listener.noted(`swept away what ${sweptCount === 1 ? 'an unfinished publication' : `${sweptCount} unfinished publications`} had left`)
   }
 
   /** Whether the service is there, takes the token and has no other song of this name: asked before the long work. */

@@ -20,6 +20,7 @@ export interface StagingOwner {
 /** Longer than any publication takes: older work of other machines is nobody's. */
 const ABANDONED_AFTER_MS = 24 * 3600 * SECOND_MS
 const SONG_NAME = 'song'
+const TAKEN_NAME = 'taken'
 
 export class StagedDirectory {
   readonly #root: string
@@ -63,6 +64,17 @@ export class StagedDirectory {
     await translated(async () => {
       await rename(join(this.#songPath, name), target)
       await syncDirectory(dirname(target))
+    })
+  }
+
+  /** Takes a directory that had a name in here, at once: it goes with the rest. One that is not there is no error. */
+  async takeIn(directory: string): Promise<void> {
+    await translated(async () => {
+      try {
+        await rename(directory, join(this.#root, TAKEN_NAME))
+      } catch (cause) {
+        if (errnoOf(cause) !== 'ENOENT') throw cause
+      }
     })
   }
 

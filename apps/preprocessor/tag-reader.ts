@@ -15,6 +15,8 @@ export interface SongTags {
   /** Without `coverHash`; the title is the file's name when no tag gives one. */
   readonly description: SongDescription
   readonly cover?: CoverPicture
+  /** Whether the file was understood; what was not has no tags and is titled by its name. */
+  readonly isAudio: boolean
   /** For people: what was not understood, or left out. */
   readonly notes: readonly string[]
 }
@@ -46,11 +48,13 @@ const MIME_TYPES: readonly (readonly [RegExp, string])[] = [
 export async function readTags(path: string, signal?: AbortSignal): Promise<SongTags> {
   const nameTitle = cleanText(parsePath(basename(path)).name) ?? 'Untitled'
   const metadata = await understand(path, signal)
-  if (metadata === undefined) return { description: { title: nameTitle }, notes: ['this is no audio file that is known here'] }
+  if (metadata === undefined)
+    return { description: { title: nameTitle }, isAudio: false, notes: ['this is no audio file that is known here'] }
   const picture = selectCover(metadata.common.picture)
   const outcome = picture === null ? undefined : judgeCover(picture.data)
   return {
     description: describe(metadata, nameTitle),
+    isAudio: true,
     ...(outcome?.kind === 'cover' ? { cover: outcome.cover } : {}),
     notes: outcome?.kind === 'skipped' ? [outcome.reason] : [],
   }

@@ -190,12 +190,33 @@ export const ERROR_TABLE = Object.freeze({
   EVA_INPUT_NOT_A_FILE: row('caller', 400, false, 'The input {path} is not a file.', 'Give one audio file with --input.'),
   EVA_INPUT_EMPTY: row('caller', 400, false, 'The input file {path} is empty.', 'Give an audio file with --input.'),
   EVA_INPUT_UNREADABLE: row('caller', 400, false, 'The input file {path} cannot be read ({reason}).', 'Check its permissions.'),
+  EVA_INPUT_NOT_AUDIO: row(
+    'caller',
+    422,
+    false,
+    'The file {path} holds no audio that is understood.',
+    'Check that it plays; MP3, FLAC, Ogg, Opus, M4A, AAC and WAV are understood.',
+  ),
   EVA_INPUT_CHANGED: row(
     'caller',
     409,
     true,
     'The input file {path} changed while it was read.',
     'Wait until it is settled and run again.',
+  ),
+  EVA_FOLDER_MISSING: row(
+    'caller',
+    400,
+    false,
+    'There is no folder {path}.',
+    'Check its name, or mount the volume it is on; then start again: evastream serve FOLDER.',
+  ),
+  EVA_FOLDER_UNREADABLE: row(
+    'caller',
+    400,
+    false,
+    'The folder {path} cannot be read ({reason}).',
+    'Give the user that runs this the right to read it.',
   ),
   EVA_DIRECTORY_UNWRITABLE: row(
     'caller',

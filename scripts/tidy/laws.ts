@@ -31,6 +31,7 @@ const FLOORS: Readonly<Record<string, number>> = {
   'apps/preprocessor': 6,
   'apps/peer-node': 6,
   'apps/web': 6,
+  'apps/music-library': 6,
   'apps/evastream': 7,
   scripts: 8,
   bench: 8,

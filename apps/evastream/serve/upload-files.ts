@@ -1,0 +1,64 @@
+// Files that arrive over the page: written to the disk as they come, handed over, and gone again.
+// Not their publishing, and not the judging of what they hold.
+// Invariant: a file that did not arrive whole is handed to nobody, and none stays behind, also not from a process that was killed.
+
+import { createWriteStream } from 'node:fs'
+import { mkdir, rm } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import type { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { EvaError } from '@evastream/core/errors'
+import { errnoOf } from '@evastream/service-kit/data-directories'
+import { randomToken } from '@evastream/service-kit/token-generator'
+
+const UPLOADS_AT_ONCE_MAX = 8
+const RETRY_AFTER_MS = 2_000
+const NAME_LENGTH_MAX = 120
+
+export class UploadFiles {
+  readonly #directory: string
+  #count = 0
+
+  private constructor(directory: string) {
+    this.#directory = directory
+  }
+
+  static async open(directory: string): Promise<UploadFiles> {
+    await rm(directory, { recursive: true, force: true })
+    await mkdir(directory, { recursive: true })
+    return new UploadFiles(directory)
+  }
+
+  /** @param name what the uploader calls it: its title, if it has no tags. @throws EvaError `EVA_LIMIT_REACHED`, `EVA_STORAGE_FULL` */
+  async receive<T>(name: string, source: Readable, use: (path: string) => Promise<T>): Promise<T> {
+    if (this.#count >= UPLOADS_AT_ONCE_MAX)
+      throw new EvaError('EVA_LIMIT_REACHED', { details: { what: 'uploads', limit: UPLOADS_AT_ONCE_MAX, retryAfterMs: RETRY_AFTER_MS } })
+    this.#count++
+    const directory = join(this.#directory, randomToken(9))
+    try {
+      await mkdir(directory)
+      const path = join(directory, fileNameOf(name))
+      await pipeline(source, createWriteStream(path, { flags: 'wx' })).catch(refuse)
+      return await use(path)
+    } finally {
+      this.#count--
+      await rm(directory, { recursive: true, force: true })
+    }
+  }
+}
+
+/** One plain name, however it was called. */
+function fileNameOf(name: string): string {
+  const plain = basename(name.replaceAll('\\', '/'))
+    .replace(/[\p{Cc}/]/gu, ' ')
+    .replace(/^\.+/, '')
+    .trim()
+  return Array.from(plain).slice(-NAME_LENGTH_MAX).join('') || 'upload'
+}
+
+function refuse(cause: unknown): never {
+  const reason = errnoOf(cause)
+  if (reason === 'ENOSPC' || reason === 'EDQUOT') throw new EvaError('EVA_STORAGE_FULL', { cause })
+  if (reason === 'ERR_STREAM_PREMATURE_CLOSE' || reason === 'ECONNRESET') throw new EvaError('EVA_CANCELLED', { cause })
+  throw new EvaError('EVA_STORAGE_FAILED', { details: { reason }, cause })
+}

@@ -1,0 +1,238 @@
+// Checks that a folder and its songs stay in step: a real folder, a record on disk, time that the test moves, and a desk in memory.
+
+import { mkdir, mkdtemp, readFile, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+import { EvaError } from '@evastream/core/errors'
+import { parseSongId } from '@evastream/core/ids'
+import { eventually } from '@evastream/testkit/eventually'
+import { fakeClock } from '@evastream/testkit/fake-clock'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { LibraryKeeper } from './library-keeper.ts'
+import { ScanRecord } from './scan-record.ts'
+import type { LibraryListener, LibraryState } from './song-desk.ts'
+
+const SETTLE_MS = 2_000
+const GRACE_MS = 60_000
+const OLD = new Date('2020-01-01')
+
+let root = ''
+let folder = ''
+let record: ScanRecord
+let keeper: LibraryKeeper
+let said: string[] = []
+let readPaths: string[] = []
+const clock = fakeClock(0)
+const playable = new Set<string>()
+
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'evastream-keeper-'))
+  folder = join(root, 'music')
+  await mkdir(folder)
+  playable.clear()
+  said = []
+  readPaths = []
+  await open()
+})
+afterEach(async () => {
+  await close()
+  await rm(root, { recursive: true })
+})
+
+async function open(): Promise<void> {
+  record = await ScanRecord.open(join(root, 'record.sqlite'))
+  const listener: LibraryListener = {
+    published: (_song, path) => void said.push(`published ${path}`),
+    refused: (path, reason) => void said.push(`refused ${path}: ${reason}`),
+    removed: (_songId, path) => void said.push(`removed ${path}`),
+    away: (path, reason) => void said.push(`away ${path}: ${reason}`),
+    settled: () => undefined,
+  }
+  const desk = {
+    listPlayable: async () => new Set(playable),
+    // The song of a file is what the file holds.
+    publish: async (path: string) => {
+      readPaths.push(basename(path))
+      const text = await readFile(path, 'utf8')
+      if (text.startsWith('junk')) throw new EvaError('EVA_INPUT_NOT_AUDIO', { details: { path } })
+      if (text.startsWith('full')) throw new EvaError('EVA_STORAGE_FULL')
+      const songId = parseSongId(text)
+      const result = playable.has(songId) ? ('unchanged' as const) : ('created' as const)
+      playable.add(songId)
+      return { songId, title: text, result }
+    },
+    unpublish: async (songId: string) => void playable.delete(songId),
+  }
+  keeper = new LibraryKeeper(
+    { desk, record, listener, clock, timers: clock, wallClock: { epochMs: () => Date.now() } },
+    { folder, ignored: [join(folder, 'data')], settleMs: SETTLE_MS, graceMs: GRACE_MS, intervalMs: 300_000 },
+  )
+}
+
+async function close(): Promise<void> {
+  await keeper.close()
+  record.close()
+}
+
+async function settled(): Promise<LibraryState> {
+  return eventually('the folder is dealt with', () => (keeper.state().isBusy ? undefined : keeper.state()))
+}
+
+async function look(): Promise<LibraryState> {
+  keeper.look()
+  return settled()
+}
+
+async function put(path: string, text: string, isOld = true): Promise<void> {
+  await mkdir(join(folder, path, '..'), { recursive: true })
+  await writeFile(join(folder, path), text)
+  if (isOld) await utimes(join(folder, path), OLD, new Date(OLD.getTime() + text.length * 1000 + text.charCodeAt(0)))
+}
+
+const songs = () => [...playable].sort()
+
+describe('library keeper: what is there', () => {
+  it('songs anywhere below the folder: are published; what is no music, hidden or our own is passed over', async () => {
+    for (const path of ['a.mp3', 'x/y/b.FLAC', 'cover.jpg', '.trash/c.mp3', '.d.mp3', 'data/e.mp3'])
+      await put(path, basename(path)[0] ?? '')
+    await symlink(folder, join(folder, 'circle'))
+    expect(await look()).toMatchObject({ songCount: 2, fileCount: 2, refused: [] })
+    expect(songs()).toEqual(['a', 'b'])
+  })
+
+  it('looked at again, and after a restart: nothing is read', async () => {
+    await put('a.mp3', 'a')
+    await put('bad.mp3', 'junk')
+    await look()
+    await look()
+    await close()
+    await open()
+    await look()
+    expect(readPaths.sort()).toEqual(['a.mp3', 'bad.mp3'])
+    expect(said.filter(line => line.startsWith('refused'))).toHaveLength(1)
+    expect(keeper.state()).toMatchObject({ songCount: 1, refused: [{ path: 'bad.mp3' }] })
+  })
+
+  it('a song that the services lost: is published again', async () => {
+    await put('a.mp3', 'a')
+    await look()
+    await close()
+    playable.clear()
+    await open()
+    await look()
+    expect(songs()).toEqual(['a'])
+  })
+
+  it('a file that is still being written: is read when two sightings agree, not before', async () => {
+    await put('a.mp3', 'a', false)
+    await look()
+    expect(readPaths).toEqual([])
+    await put('a.mp3', 'aa', false)
+    clock.advance(SETTLE_MS)
+    await settled()
+    expect(readPaths).toEqual([])
+    clock.advance(SETTLE_MS)
+    await settled()
+    expect(songs()).toEqual(['aa'])
+  })
+
+  it('a full disk: is told once and stops the work, until a later look', async () => {
+    for (const name of ['a', 'b', 'c', 'd', 'e']) await put(`${name}.mp3`, 'full')
+    await look()
+    expect(readPaths.length).toBeLessThan(5)
+    expect(said.filter(line => line.startsWith('refused'))).toHaveLength(1)
+  })
+})
+
+describe('library keeper: what is gone', () => {
+  beforeEach(async () => {
+    for (const name of ['a', 'b', 'c']) await put(`album/${name}.mp3`, name)
+    await put('d.mp3', 'd')
+    await look()
+  })
+
+  async function afterGrace(): Promise<void> {
+    await look()
+    clock.advance(GRACE_MS)
+    await settled()
+  }
+
+  it('a deleted file: its song goes after the grace time, not before', async () => {
+    await rm(join(folder, 'album/a.mp3'))
+    expect((await look()).missingCount).toBe(1)
+    clock.advance(GRACE_MS - 1)
+    await settled()
+    expect(songs()).toEqual(['a', 'b', 'c', 'd'])
+    clock.advance(1)
+    await settled()
+    expect(songs()).toEqual(['b', 'c', 'd'])
+    expect(said.at(-1)).toBe('removed album/a.mp3')
+  })
+
+  it('a file that comes back within the grace time: its song stays', async () => {
+    await rename(join(folder, 'd.mp3'), join(root, 'd.mp3'))
+    await look()
+    await rename(join(root, 'd.mp3'), join(folder, 'd.mp3'))
+    await look()
+    clock.advance(GRACE_MS)
+    await look()
+    expect(songs()).toEqual(['a', 'b', 'c', 'd'])
+  })
+
+  it('a vanished or emptied folder: deletes nothing, and says so once', async () => {
+    await rename(folder, join(root, 'elsewhere'))
+    await afterGrace()
+    await look()
+    expect(said.filter(line => line.startsWith('away'))).toEqual(['away : ENOENT'])
+    await mkdir(folder)
+    await afterGrace()
+    expect(songs()).toEqual(['a', 'b', 'c', 'd'])
+    expect(keeper.state().awayReason).toBe('it is empty')
+    await rm(folder, { recursive: true })
+    await rename(join(root, 'elsewhere'), folder)
+    expect(await look()).toMatchObject({ songCount: 4, missingCount: 0 })
+  })
+
+  it('a directory on a volume that went: deletes nothing; a directory deleted in its place: its songs go', async () => {
+    for (const file of [...record.files()]) if (file.path.startsWith('album/a')) record.put({ ...file, device: file.device + 1 })
+    await rm(join(folder, 'album'), { recursive: true })
+    await afterGrace()
+    expect(songs()).toEqual(['a', 'd'])
+  })
+
+  it('a moved file, or a copy that stays: the song stays', async () => {
+    await put('copy.mp3', 'a')
+    await rename(join(folder, 'd.mp3'), join(folder, 'moved.mp3'))
+    await look()
+    await rm(join(folder, 'album/a.mp3'))
+    await afterGrace()
+    expect(songs()).toEqual(['a', 'b', 'c', 'd'])
+  })
+
+  it('a changed file: its new song replaces the old one at once', async () => {
+    await put('d.mp3', 'other')
+    await look()
+    expect(songs()).toEqual(['a', 'b', 'c', 'other'])
+  })
+
+  it('a song that the operator deleted: is not published again from the same file; a changed file is', async () => {
+    await keeper.hide('d')
+    await look()
+    await close()
+    await open()
+    await look()
+    expect(songs()).toEqual(['a', 'b', 'c'])
+    await put('d.mp3', 'dd')
+    await look()
+    expect(songs()).toEqual(['a', 'b', 'c', 'dd'])
+  })
+
+  it('a song that was uploaded too: stays when its file goes', async () => {
+    keeper.adopt('d')
+    await rm(join(folder, 'd.mp3'))
+    await afterGrace()
+    expect(songs()).toContain('d')
+    await keeper.hide('d')
+    expect(songs()).not.toContain('d')
+  })
+})
