@@ -11,6 +11,8 @@ export interface ChunkFacts {
   readonly chunkIds: readonly ChunkId[]
   /** How many peers are known to hold the chunk; one that is receiving it counts half. */
   copiesOf(chunkId: ChunkId): number
+  /** How soon (ms) a free peer could bring a first batch of the chunk; 0 for what only the origin has. */
+  soonestMs(chunkId: ChunkId): number
   /** When the music needs the chunk; undefined if nobody listens towards it. */
   deadlineOf(chunkId: ChunkId): Millis | undefined
 }

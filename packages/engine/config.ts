@@ -8,6 +8,8 @@ import { BLOCK_SIZE_BYTES, KIB, MIB, MINUTE_MS, SECOND_MS } from '@evastream/cor
 export interface EngineConfig {
   /** Requests in flight, all sources and songs together. More fill more links at once; each costs a buffer and a share of the link. */
   readonly downloadsInFlightMax: number
+  /** Requests besides, that wait for blocks which their sources have not got yet. More fill more uplinks of a crowd that has just begun. */
+  readonly waitingRequestsMax: number
   /** Chunks being put together at once. More find more idle sources; each costs a chunk of memory and delays the chunks before it. */
   readonly chunksInProgressMax: number
   /** Share of the bounds above, and of the origin's, that only urgent chunks may use while somebody listens. More starts a seek sooner and idles more. */
@@ -61,7 +63,7 @@ export interface EngineConfig {
   /** While somebody listens to an incomplete song, the window is looked at this often (ms) without any other cause. */
   readonly readerTickMs: number
   /** How chunks outside the window are ordered. */
-  readonly prefetchOrder: 'rarest-first' | 'deadline-first'
+  readonly prefetchOrder: 'soonest-first' | 'rarest-first' | 'deadline-first'
 
   /** The next song is wanted whole when this much (ms) of the music remains, from peers; and from the origin too when this much does. */
   readonly queuePeersMs: number
@@ -85,6 +87,12 @@ export interface EngineConfig {
   readonly requestTimeoutMinMs: number
   readonly requestTimeoutMaxMs: number
   readonly timeoutDeviations: number
+  /**
+   * A peer that is receiving a chunk itself, and hands on nothing for this long (ms), or for `relayPatienceBlocks` times the time of a
+   * block at its rate, loses the request to one that is free. Less finds idle uplinks sooner and moves more.
+   */
+  readonly relayPatienceMs: number
+  readonly relayPatienceBlocks: number
   /** How often patience with a source may double while it times out: one that sends at least something, and one that sends nothing. */
   readonly patienceDoublingsMax: number
   readonly silentDoublingsMax: number
@@ -163,6 +171,7 @@ export interface EngineConfig {
 
 export const defaultEngineConfig: EngineConfig = Object.freeze({
   downloadsInFlightMax: 16,
+  waitingRequestsMax: 16,
   chunksInProgressMax: 12,
   urgentReserveRatio: 0.25,
   batchesPerPeerMax: 2,
@@ -193,7 +202,7 @@ export const defaultEngineConfig: EngineConfig = Object.freeze({
   firstSoundDelayMs: 50,
   urgentGraceMs: 250,
   readerTickMs: 500,
-  prefetchOrder: 'rarest-first',
+  prefetchOrder: 'soonest-first',
 
   queuePeersMs: 30 * SECOND_MS,
   queueOriginMs: 10 * SECOND_MS,
@@ -209,6 +218,8 @@ export const defaultEngineConfig: EngineConfig = Object.freeze({
   requestTimeoutMinMs: 500,
   requestTimeoutMaxMs: 10 * SECOND_MS,
   timeoutDeviations: 4,
+  relayPatienceMs: 150,
+  relayPatienceBlocks: 4,
   patienceDoublingsMax: 6,
   silentDoublingsMax: 2,
 

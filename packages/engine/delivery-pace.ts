@@ -77,6 +77,13 @@ export class DeliveryPace {
     if (this.#sampleBytes > 0) this.#closeSample(at)
   }
 
+  /** Something was asked of it and nothing came: as if half a block had. */
+  wasQuiet(at: Millis): void {
+    if (this.#sampleBytes > 0 || this.#openRequests === 0 || at <= this.#sampleSince) return
+    this.#sampleBytes = BLOCK_SIZE_BYTES / 2
+    this.#closeSample(at)
+  }
+
   #closeSample(at: Millis): void {
     const elapsedMs = Math.max(SAMPLE_MIN_MS, at - this.#sampleSince)
     const rate = (this.#sampleBytes * 1000) / elapsedMs

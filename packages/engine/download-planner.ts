@@ -16,6 +16,7 @@ import type { ParkingDesk } from './parking-desk.ts'
 import type { PeerLookup } from './peer-lookup.ts'
 import type { UrgentChunk } from './playback-window.ts'
 import type { QueueDesk, QueueSongs } from './queue-desk.ts'
+import type { RelayMoves } from './relay-moves.ts'
 import type { RequestDesk } from './request-desk.ts'
 import type { SongState } from './song-state.ts'
 import type { SourceSelection } from './source-selection.ts'
@@ -32,6 +33,7 @@ export interface DownloadPlannerDeps {
   readonly firstSound: FirstSound
   readonly parking: ParkingDesk
   readonly queue: QueueDesk
+  readonly moves: RelayMoves
   readonly urgentOrder: ChunkSelection
   readonly prefetchOrder: ChunkSelection
   readonly sourceSelection: SourceSelection
@@ -50,6 +52,7 @@ export class DownloadPlanner {
   #isListenedTo = false
   #chunksInProgress = 0
   #isHeldBack = false
+  #waitingCount = 0
   readonly #urgentChunks = new Map<SongState, Set<ChunkId>>()
   #sound: AwaitedSound = { until: 0, aloneUntil: 0, startUntil: 0 }
 
@@ -72,6 +75,7 @@ export class DownloadPlanner {
     const songs = [...state.songs.active()]
     this.#isListenedTo = songs.some(song => song.hasReaders)
     this.#chunksInProgress = songs.reduce((sum, song) => sum + song.progress.size, 0)
+    this.#waitingCount = Math.min(state.config.waitingRequestsMax, this.#deps.moves.waitingCount())
     const sound = firstSound.awaited()
     this.#sound = sound
     for (const song of songs) {
@@ -125,6 +129,7 @@ export class DownloadPlanner {
       const facts = {
         chunkIds: [...wanted.keys()],
         copiesOf: (chunkId: ChunkId) => copies[chunkId] ?? 0,
+        soonestMs: () => 0,
         deadlineOf: (chunkId: ChunkId) => wanted.get(chunkId)?.deadlineAt,
       }
       for (const chunkId of urgentOrder.order(facts, state.random, wanted.size)) {
@@ -184,6 +189,7 @@ export class DownloadPlanner {
     const facts = {
       chunkIds,
       copiesOf: (chunkId: ChunkId) => state.peers.copiesToComeOf(song.songId, chunkId),
+      soonestMs: startable.soonestOf(song),
       deadlineOf: (chunkId: ChunkId) => song.window.deadlineOfByte(chunkId * song.shape.chunkSize),
     }
     // What is soon to be played from its beginning is fetched from its beginning.
@@ -280,7 +286,9 @@ export class DownloadPlanner {
 
   #hasPlace(priority: PriorityClass): boolean {
     const { requests, config } = this.#deps.state
-    return requests.size < this.#boundFor(priority, config.downloadsInFlightMax) && this.#hasAllowance(priority)
+    // Who waits for a block that its source has not got yet takes nothing of our link.
+    const comingCount = requests.size - this.#waitingCount
+    return comingCount < this.#boundFor(priority, config.downloadsInFlightMax) && this.#hasAllowance(priority)
   }
 
   /** What is urgent need not wait for places held by requests of which nothing comes. */

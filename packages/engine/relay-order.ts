@@ -8,6 +8,9 @@ import type { ChunkId } from '@evastream/core/ids'
 import type { Millis } from '@evastream/core/units'
 import type { Holding } from './peer-table.ts'
 
+/** Who is receiving a chunk itself may have to be waited for: it counts as this much later. */
+export const PART_FACTOR = 1.1
+
 /** `whole`: it holds the chunk; `part`: it hands on what it has; undefined: it is not to be asked. */
 export type Offer = 'whole' | 'part' | undefined
 

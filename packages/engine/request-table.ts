@@ -39,6 +39,8 @@ export interface OpenRequest extends Omit<RequestOpening, 'hedgeOf'> {
   queueBytes: number
   /** When to consider a hedge (again). */
   hedgeAt: Millis
+  /** Before this it is not considered for a move. */
+  movesAfter: Millis
   hedgeOf: OpenRequest | undefined
   hedgedBy: OpenRequest | undefined
 }
@@ -107,6 +109,7 @@ export class RequestTable {
       quietSince: askedAt,
       queueBytes: 0,
       hedgeAt: Number.POSITIVE_INFINITY,
+      movesAfter: askedAt,
       hedgedBy: undefined,
     }
     this.#open.set(request.requestId, request)

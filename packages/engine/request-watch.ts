@@ -6,6 +6,7 @@ import { BLOCK_SIZE_BYTES, type Millis } from '@evastream/core/units'
 import type { BlameDesk } from './blame-desk.ts'
 import type { EngineState } from './engine-state.ts'
 import type { HedgeDesk } from './hedge-desk.ts'
+import type { RelayMoves } from './relay-moves.ts'
 import { giveUpAt } from './request-patience.ts'
 import type { OpenRequest } from './request-table.ts'
 
@@ -13,6 +14,7 @@ export interface RequestWatchDeps {
   readonly state: EngineState
   readonly blame: BlameDesk
   readonly hedging: HedgeDesk
+  readonly moves: RelayMoves
 }
 
 export class RequestWatch {
@@ -24,13 +26,14 @@ export class RequestWatch {
 
   nextCheckAt(): Millis {
     let next = Number.POSITIVE_INFINITY
-    for (const request of this.#deps.state.requests.all()) next = Math.min(next, this.#giveUpAt(request), request.hedgeAt)
+    const { state, moves } = this.#deps
+    for (const request of state.requests.all()) next = Math.min(next, this.#giveUpAt(request), request.hedgeAt, moves.dueAt(request))
     return next
   }
 
   /** @returns whether blocks became free, so that there is something to plan. */
   check(): boolean {
-    const { state, blame, hedging } = this.#deps
+    const { state, blame, hedging, moves } = this.#deps
     let isPlanDue = false
     for (const request of [...state.requests.all()]) {
       if (state.requests.get(request.requestId) === undefined) continue
@@ -38,6 +41,8 @@ export class RequestWatch {
         blame.requestTimedOut(request)
         isPlanDue = true
       } else if (state.now >= request.hedgeAt && hedging.consider(request)) isPlanDue = true
+      else if (state.requests.get(request.requestId) !== undefined && state.now >= moves.dueAt(request) && moves.consider(request))
+        isPlanDue = true
     }
     return isPlanDue
   }

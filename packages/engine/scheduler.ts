@@ -34,13 +34,17 @@ import { ParkingDesk } from './parking-desk.ts'
 import { PeerLookup } from './peer-lookup.ts'
 import { QueueDesk } from './queue-desk.ts'
 import { rarestFirst } from './rarest-first.ts'
+import { RelayMoves } from './relay-moves.ts'
 import { ReaderDesk } from './reader-desk.ts'
 import { RequestDesk } from './request-desk.ts'
 import { RequestWatch } from './request-watch.ts'
 import { type SchedulerSnapshot, snapshotOf } from './snapshot.ts'
+import { soonestFirst } from './soonest-first.ts'
 import { SongState } from './song-state.ts'
 import { SourceSurvey } from './source-survey.ts'
 import { StartableChunks } from './startable-chunks.ts'
+
+const PREFETCH_ORDERS = { 'soonest-first': soonestFirst, 'rarest-first': rarestFirst, 'deadline-first': deadlineFirst } as const
 
 export class Scheduler {
   readonly #state: EngineState
@@ -67,7 +71,7 @@ export class Scheduler {
     const blame = new BlameDesk({ state, desk })
     const lookup = new PeerLookup(state)
     const sourceSelection = originLast(config)
-    const prefetchOrder = config.prefetchOrder === 'rarest-first' ? rarestFirst : deadlineFirst
+    const moves = new RelayMoves({ state, survey, desk, blame })
     this.#state = state
     this.#survey = survey
     this.#desk = desk
@@ -75,7 +79,7 @@ export class Scheduler {
     this.#lookup = lookup
     this.#verdicts = new ChunkVerdicts({ state, desk, blame })
     const hedging = new HedgeDesk({ state, survey, desk, blame, sourceSelection })
-    this.#watch = new RequestWatch({ state, blame, hedging })
+    this.#watch = new RequestWatch({ state, blame, hedging, moves })
     const firstSound = new FirstSound(state)
     const parking = new ParkingDesk({ state, desk })
     const queue = new QueueDesk({ state, parking })
@@ -96,7 +100,8 @@ export class Scheduler {
       parking,
       queue,
       urgentOrder: deadlineFirst,
-      prefetchOrder,
+      moves,
+      prefetchOrder: PREFETCH_ORDERS[config.prefetchOrder],
       sourceSelection,
     })
   }

@@ -13,7 +13,7 @@ import type { EngineState } from './engine-state.ts'
 import { OriginPermits, type PermittedRun } from './origin-permits.ts'
 import { isHollow, type PeerRecord } from './peer-health.ts'
 import type { Holding } from './peer-table.ts'
-import { type Offer, offerOf } from './relay-order.ts'
+import { type Offer, offerOf, PART_FACTOR } from './relay-order.ts'
 import type { SongState } from './song-state.ts'
 import type { Candidate, OriginStanding, SourceFacts, SourceStanding, Standing } from './source-selection.ts'
 
@@ -29,8 +29,6 @@ export interface SurveyedRun {
   readonly except?: Source
 }
 
-/** Who is receiving a chunk itself may have to be waited for. */
-const PART_FACTOR = 1.1
 const NEVER = Number.POSITIVE_INFINITY
 
 export class SourceSurvey {
@@ -131,6 +129,24 @@ export class SourceSurvey {
   /** When a source should be done (ms from now) with this many more bytes, after what it has to send before. */
   finishMs(pace: DeliveryPace, rateBytesPerSecond: number, sizeBytes: number): number {
     return (pace.roundTripMs ?? this.#state.config.roundTripAssumedMs) + ((pace.openBytes + sizeBytes) * 1000) / rateBytesPerSecond
+  }
+
+  /** The free peer that could bring a run soonest; among equals the first. */
+  soonestFreePeer(wanted: SurveyedRun): Source | undefined {
+    let best: Candidate | undefined
+    for (const candidate of this.#candidates(wanted))
+      if (candidate.standing === 'free' && (best === undefined || candidate.finishMs < best.finishMs)) best = candidate
+    return best === undefined ? undefined : { kind: 'peer', peerId: best.peerId }
+  }
+
+  /** When a peer should be done (ms from now) with a batch more. */
+  batchFinishMs(peerId: PeerId): number {
+    const { health, config, now } = this.#state
+    const record = health.recordOf(peerId)
+    const rate = health.expectedRate(record, now)
+    const run = { firstBlock: 0, blockCount: config.batchBlocksMax }
+    const sizeBytes = this.#peerBatchBlocks(record, rate, { verify: 'blocks', run }) * BLOCK_SIZE_BYTES
+    return health.doubtMs(record) + this.finishMs(record.pace, rate, sizeBytes)
   }
 
   #candidates(wanted: SurveyedRun): Candidate[] {

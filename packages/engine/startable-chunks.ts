@@ -6,7 +6,7 @@ import type { ChunkId } from '@evastream/core/ids'
 import type { Millis } from '@evastream/core/units'
 import type { EngineState } from './engine-state.ts'
 import type { Holding } from './peer-table.ts'
-import { offerOf } from './relay-order.ts'
+import { offerOf, PART_FACTOR } from './relay-order.ts'
 import type { SongState } from './song-state.ts'
 import type { SourceSurvey } from './source-survey.ts'
 
@@ -51,6 +51,24 @@ export class StartableChunks {
         chunkIds.push(chunkId)
     }
     return { chunkIds, wakeAt }
+  }
+
+  /** How soon (ms) a free peer could bring a first batch of a chunk of the song; 0 when none offers any of it. */
+  soonestOf(song: SongState): (chunkId: ChunkId) => number {
+    const { now } = this.#state
+    const offers = this.#neighbours(song)
+      .free.map(holding => ({ holding, finishMs: this.#survey.batchFinishMs(holding.peerId) }))
+      .sort((a, b) => a.finishMs - b.finishMs)
+    return chunkId => {
+      let soonestMs = Number.POSITIVE_INFINITY
+      for (const { holding, finishMs } of offers) {
+        if (finishMs >= soonestMs) break
+        const offer = offerOf(holding, chunkId, song)
+        if (offer !== undefined && song.markOf(chunkId, holding.peerId) <= now)
+          soonestMs = Math.min(soonestMs, finishMs * (offer === 'part' ? PART_FACTOR : 1))
+      }
+      return Number.isFinite(soonestMs) ? soonestMs : 0
+    }
   }
 
   #neighbours(song: SongState): Neighbours {

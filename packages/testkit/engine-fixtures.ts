@@ -15,6 +15,7 @@ import type { SongAdded } from '@evastream/engine/events'
 import { HedgeDesk } from '@evastream/engine/hedge-desk'
 import { originLast } from '@evastream/engine/origin-last'
 import { PeerLookup } from '@evastream/engine/peer-lookup'
+import { RelayMoves } from '@evastream/engine/relay-moves'
 import { RequestDesk } from '@evastream/engine/request-desk'
 import type { OpenRequest } from '@evastream/engine/request-table'
 import { RequestWatch } from '@evastream/engine/request-watch'
@@ -57,6 +58,7 @@ export class EngineParts {
   readonly blame: BlameDesk
   readonly verdicts: ChunkVerdicts
   readonly lookup: PeerLookup
+  readonly moves: RelayMoves
   readonly watch: RequestWatch
 
   constructor(config: Partial<EngineConfig> = {}, seed = 1) {
@@ -70,7 +72,8 @@ export class EngineParts {
     this.lookup = new PeerLookup(state)
     const sourceSelection = originLast(state.config)
     const hedging = new HedgeDesk({ state, survey: this.survey, desk: this.desk, blame: this.blame, sourceSelection })
-    this.watch = new RequestWatch({ state, blame: this.blame, hedging })
+    this.moves = new RelayMoves({ state, survey: this.survey, desk: this.desk, blame: this.blame })
+    this.watch = new RequestWatch({ state, blame: this.blame, hedging, moves: this.moves })
   }
 
   addSong(changes: Partial<SongAdded> = {}): SongState {

@@ -263,7 +263,8 @@ export class SchedulerWitness {
     const mine = [...this.#open.keys()].join()
     const theirs = snapshot.requests.map(({ requestId }) => requestId).join()
     if (mine !== theirs) this.#note(`requests ${mine} are open and it thinks ${theirs} are`)
-    if (snapshot.requests.length > this.#config.downloadsInFlightMax) this.#note(`${snapshot.requests.length} requests are open`)
+    const { downloadsInFlightMax, waitingRequestsMax } = this.#config
+    if (snapshot.requests.length > downloadsInFlightMax + waitingRequestsMax) this.#note(`${snapshot.requests.length} requests are open`)
     const inProgress = snapshot.songs.reduce((sum, song) => sum + song.inProgress.length, 0)
     if (inProgress > this.#config.chunksInProgressMax) this.#note(`${inProgress} chunks are in progress`)
     for (const { peerId, openRequests } of snapshot.peers)
