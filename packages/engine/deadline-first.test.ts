@@ -6,7 +6,12 @@ import { deadlineFirst } from './deadline-first.ts'
 /** Chunks with their deadlines, in the order in which they are given to the policy. */
 function facts(deadlines: readonly (readonly [number, number | undefined])[]): ChunkFacts {
   const known = new Map(deadlines)
-  return { chunkIds: deadlines.map(([chunkId]) => chunkId), copiesOf: () => 1, deadlineOf: chunkId => known.get(chunkId) }
+  return {
+    chunkIds: deadlines.map(([chunkId]) => chunkId),
+    copiesOf: () => 1,
+    soonestMs: () => 0,
+    deadlineOf: chunkId => known.get(chunkId),
+  }
 }
 
 const random = seededRandom(1)

@@ -170,6 +170,7 @@ export class LeaseDesk {
     const facts = {
       chunkIds: song.unstarted().filter(chunkId => !song.leases.grants.has(chunkId)),
       copiesOf: (chunkId: ChunkId) => copies[chunkId] ?? 0,
+      soonestMs: () => 0,
       deadlineOf: () => undefined,
     }
     for (const chunkId of prefetchOrder.order(facts, random, 2 * config.leaseChunksPerCall)) wish(chunkId)

@@ -6,7 +6,12 @@ import { rarestFirst } from './rarest-first.ts'
 
 /** Chunk `i` is held by `copies[i]` peers. */
 function facts(copies: readonly number[]): ChunkFacts {
-  return { chunkIds: copies.map((_, chunkId) => chunkId), copiesOf: chunkId => copies[chunkId] ?? 0, deadlineOf: () => undefined }
+  return {
+    chunkIds: copies.map((_, chunkId) => chunkId),
+    copiesOf: chunkId => copies[chunkId] ?? 0,
+    soonestMs: () => 0,
+    deadlineOf: () => undefined,
+  }
 }
 
 describe('rarest first', () => {

@@ -45,7 +45,15 @@ export class RelayMoves {
     request.movesAfter = state.now + this.#patienceMs(request) / 2
     const rest = chunk.missingRunOf(request.requestId, request.run)
     if (rest === undefined || request.hedgedBy !== undefined || request.hedgeOf !== undefined) return false
-    const wanted = { song, chunkId: chunk.chunkId, run: rest, verify: chunk.verify, deadlineAt: undefined, isYielding: true, except: source }
+    const wanted = {
+      song,
+      chunkId: chunk.chunkId,
+      run: rest,
+      verify: chunk.verify,
+      deadlineAt: undefined,
+      isYielding: true,
+      except: source,
+    }
     const second = survey.soonestFreePeer(wanted)
     if (second === undefined) return false
     state.paceOf(source).wasQuiet(state.now)

@@ -34,13 +34,13 @@ import { ParkingDesk } from './parking-desk.ts'
 import { PeerLookup } from './peer-lookup.ts'
 import { QueueDesk } from './queue-desk.ts'
 import { rarestFirst } from './rarest-first.ts'
-import { RelayMoves } from './relay-moves.ts'
 import { ReaderDesk } from './reader-desk.ts'
+import { RelayMoves } from './relay-moves.ts'
 import { RequestDesk } from './request-desk.ts'
 import { RequestWatch } from './request-watch.ts'
 import { type SchedulerSnapshot, snapshotOf } from './snapshot.ts'
-import { soonestFirst } from './soonest-first.ts'
 import { SongState } from './song-state.ts'
+import { soonestFirst } from './soonest-first.ts'
 import { SourceSurvey } from './source-survey.ts'
 import { StartableChunks } from './startable-chunks.ts'
 
@@ -71,6 +71,7 @@ export class Scheduler {
     const blame = new BlameDesk({ state, desk })
     const lookup = new PeerLookup(state)
     const sourceSelection = originLast(config)
+    const prefetchOrder = PREFETCH_ORDERS[config.prefetchOrder]
     const moves = new RelayMoves({ state, survey, desk, blame })
     this.#state = state
     this.#survey = survey
@@ -101,7 +102,7 @@ export class Scheduler {
       queue,
       urgentOrder: deadlineFirst,
       moves,
-      prefetchOrder: PREFETCH_ORDERS[config.prefetchOrder],
+      prefetchOrder,
       sourceSelection,
     })
   }

@@ -103,18 +103,24 @@ function once(more: (request: RequestBlocks) => readonly SchedulerCommand[]): ()
   }
 }
 
-/** Asks whoever tells of a chunk that we have blocks of for the rest of it. */
+/** Asks whoever tells of a chunk that we have blocks of, and not all, for the rest of it. */
 function sendsToLaterComers(): Sabotage {
-  const begun = new Map<number, RequestBlocks>()
+  const asked = new Map<number, RequestBlocks>()
+  const receiving = new Map<number, RequestBlocks>()
   let isDone = false
   return (commands, event) => {
-    for (const command of commands) if (isRequest(command)) begun.set(command.requestId, command)
+    for (const command of commands) {
+      if (isRequest(command)) asked.set(command.requestId, command)
+      if (command.kind === 'complete-chunk') receiving.delete(command.chunkId)
+    }
+    const request = event.kind === 'block-verified' ? asked.get(event.requestId) : undefined
+    if (request !== undefined && !commands.some(({ kind }) => kind === 'complete-chunk')) receiving.set(request.chunkId, request)
     if (event.kind !== 'peer-arriving' || isDone) return commands
-    const own = [...begun.values()].find(({ chunkId }) => event.chunkIds.includes(chunkId))
+    const own = event.chunkIds.map(chunkId => receiving.get(chunkId)).find(known => known !== undefined)
     if (own === undefined) return commands
     isDone = true
     const source = { kind: 'peer', peerId: event.peerId } as const
-    return [...commands, { ...own, requestId: 999_999, source }]
+    return [...commands, { ...own, requestId: 999_999, firstBlock: 15, blockCount: 1, source }]
   }
 }
 
@@ -169,7 +175,7 @@ const canaries: readonly Canary[] = [
   {
     rule: 'requests and chunks in progress are bounded',
     world: calm,
-    options: () => ({ checkedConfig: engineConfig({ downloadsInFlightMax: 1 }) }),
+    options: () => ({ checkedConfig: engineConfig({ downloadsInFlightMax: 1, waitingRequestsMax: 0 }) }),
   },
   {
     rule: 'a banned peer is not asked',

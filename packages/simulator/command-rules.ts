@@ -92,9 +92,8 @@ const wholeChunks = onRequest('blocks are verified by their hashes, or the chunk
 
 const bounded = onRequest('requests and chunks in progress are bounded', (request, { books, world }) => {
   const { downloadsInFlightMax, waitingRequestsMax, chunksInProgressMax, batchesPerPeerMax, originRequestsMax } = world.config
-  const waitingCount = [...books.open.values()].filter(({ request: other }) => isOfReceiver(other, books)).length
-  const comingCount = books.open.size - Math.min(waitingCount, waitingRequestsMax)
-  if (comingCount >= downloadsInFlightMax) return `${comingCount} requests are open and ${downloadsInFlightMax} allowed`
+  const openMax = downloadsInFlightMax + waitingRequestsMax
+  if (books.open.size >= openMax) return `${books.open.size} requests are open and ${openMax} allowed`
   const name = sourceName(request.source)
   const sameSource = [...books.open.values()].filter(({ request: other }) => sourceName(other.source) === name).length
   const sameSourceMax = request.source.kind === 'peer' ? batchesPerPeerMax : originRequestsMax
@@ -102,11 +101,6 @@ const bounded = onRequest('requests and chunks in progress are bounded', (reques
   const chunks = books.chunksInProgress().add(`${request.songId}/${request.chunkId}`)
   return chunks.size > chunksInProgressMax ? `${chunks.size} chunks are in progress and ${chunksInProgressMax} allowed` : undefined
 })
-
-/** It may have to wait for blocks that its source has not got yet. */
-function isOfReceiver({ source, songId, chunkId }: RequestBlocks, books: Step['books']): boolean {
-  return source.kind === 'peer' && books.songs.get(songId)?.arrivingAt.get(source.peerId)?.has(chunkId) === true
-}
 
 const bansHold = onRequest('a banned peer is not asked', (request, { books, at }) => {
   if (request.source.kind !== 'peer') return undefined

@@ -11,7 +11,9 @@ const anna = peerNamed('anna')
 
 /** A Scheduler that a test puts words into the mouth of; its snapshot agrees with them unless told otherwise. */
 class Liar {
-  readonly witness = new SchedulerWitness(engineConfig({ downloadsInFlightMax: 3, chunksInProgressMax: 2, originRequestsMax: 2 }))
+  readonly witness = new SchedulerWitness(
+    engineConfig({ downloadsInFlightMax: 3, waitingRequestsMax: 0, chunksInProgressMax: 2, originRequestsMax: 2 }),
+  )
   claims: Partial<SchedulerSnapshot> = {}
   #now = 0
 

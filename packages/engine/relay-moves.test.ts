@@ -1,0 +1,65 @@
+// Requests that wait for blocks which their source has not got yet: when they move, and when they stay.
+
+import { EngineParts, fromOrigin, fromPeer } from '@evastream/testkit/engine-fixtures'
+import { describe, expect, test } from 'vitest'
+
+/** Anna is receiving chunk 0, and is asked for it at 1000. */
+function waiting() {
+  const parts = new EngineParts()
+  parts.state.now = 1000
+  const song = parts.addSong()
+  const anna = parts.addPeer('anna', song, [])
+  parts.state.peers.arriving(song.songId, anna, { chunkIds: [0], at: 900 })
+  const request = parts.ask(song, fromPeer('anna'), { blockCount: 8 })
+  parts.commands()
+  return { parts, song, anna, request }
+}
+
+describe('relay moves', () => {
+  test('a source that holds the chunk, or the origin: is never left for being slow', () => {
+    const { parts, song, anna, request } = waiting()
+    expect(parts.moves.dueAt(request)).toBe(1150)
+    parts.state.peers.has(song.songId, anna, [0])
+    expect(parts.moves.dueAt(request)).toBe(Number.POSITIVE_INFINITY)
+    expect(parts.moves.dueAt(parts.ask(song, fromOrigin, { chunkId: 1 }))).toBe(Number.POSITIVE_INFINITY)
+  })
+
+  test('a slow source is waited for as long as four blocks take it', () => {
+    const { parts, request } = waiting()
+    const pace = parts.state.paceOf(fromPeer('anna'))
+    pace.arrived(16_384, 1400)
+    pace.ended(0, 1400)
+    parts.state.now = 1400
+    expect(parts.moves.dueAt(request)).toBeGreaterThan(1000 + 4 * 400 - 1)
+  })
+
+  test('nobody else offers the chunk: it stays, and comes up again later', () => {
+    const { parts, request } = waiting()
+    parts.state.now = 1150
+    expect(parts.moves.consider(request)).toBe(false)
+    expect(parts.commands()).toEqual([])
+    expect(parts.moves.dueAt(request)).toBeGreaterThan(1150)
+  })
+
+  test('another is free: what is missing moves there, and the first is not blamed, but known to be slow', () => {
+    const { parts, song, anna, request } = waiting()
+    parts.addPeer('boris', song, [0])
+    parts.state.now = 1150
+    expect(parts.moves.consider(request)).toBe(true)
+    expect(parts.commands()).toMatchObject([
+      { kind: 'cancel-request', requestId: request.requestId, reason: 'superseded' },
+      { kind: 'request-blocks', chunkId: 0, firstBlock: 0, source: fromPeer('boris') },
+    ])
+    const record = parts.state.health.recordOf(anna)
+    expect(record.failures).toBe(0)
+    expect(parts.state.rateOf(fromPeer('anna'))).toBeLessThan(100_000)
+  })
+
+  test('only who has waited for some time counts as waiting', () => {
+    const { parts } = waiting()
+    parts.state.now = 1149
+    expect(parts.moves.waitingCount()).toBe(0)
+    parts.state.now = 1150
+    expect(parts.moves.waitingCount()).toBe(1)
+  })
+})
