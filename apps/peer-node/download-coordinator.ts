@@ -29,7 +29,7 @@ export interface CoordinatorDeps {
   readonly clock: Clock
   readonly origin: ChunkSource
   readonly network: Pick<PeerNetworkPort, 'sourceOf' | 'introduce' | 'ban'>
-  readonly tracker: Pick<TrackerPort, 'getPeers' | 'requestOriginLeases' | 'returnOriginLeases'>
+  readonly tracker: Pick<TrackerPort, 'getPeers' | 'requestOriginLeases' | 'returnOriginLeases' | 'reportPeer'>
   readonly store: Pick<ChunkStorePort, 'saveChunk' | 'saveVerified'>
   readonly ledger: TransferLedger
   readonly log: NodeLog
@@ -203,6 +203,9 @@ export class DownloadCoordinator {
         break
       case 'return-origin-leases':
         void this.#leases.giveBack(command)
+        break
+      case 'report-peer':
+        void this.#leases.report(command)
         break
       case 'report-trouble':
         this.#report(command)

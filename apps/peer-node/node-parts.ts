@@ -170,6 +170,7 @@ function makeCoordinator({
     tracker: {
       getPeers: (songId, signal) => scout.getPeers(songId, signal),
       requestOriginLeases: (songId, wanted, signal) => tracker.requestOriginLeases(songId, wanted, signal),
+      reportPeer: (peerId, reason, signal) => tracker.reportPeer(peerId, reason, signal),
       returnOriginLeases: (songId, returned, signal) => tracker.returnOriginLeases(songId, returned, signal),
     },
     lend: (songId, chunkId, chunk) => uploads.lend(songId, chunkId, chunk),

@@ -3,12 +3,12 @@
 // Invariant: every request for leases is answered by one event, also when the tracker fails; nothing is said after `stop`.
 
 import { EvaError, toEvaError } from '@evastream/core/errors'
-import type { RequestOriginLeases, ReturnOriginLeases } from '@evastream/engine/commands'
+import type { ReportPeer, RequestOriginLeases, ReturnOriginLeases } from '@evastream/engine/commands'
 import type { LeasesAnswered, LeasesUnavailable } from '@evastream/engine/events'
 import type { Clock, NodeLog, OriginLeaseAnswer, PeerNetworkPort, TrackerPort } from './ports.ts'
 
 export interface OriginLeasesDeps {
-  readonly tracker: Pick<TrackerPort, 'requestOriginLeases' | 'returnOriginLeases'>
+  readonly tracker: Pick<TrackerPort, 'requestOriginLeases' | 'returnOriginLeases' | 'reportPeer'>
   readonly network: Pick<PeerNetworkPort, 'introduce'>
   readonly clock: Clock
   readonly log: Pick<NodeLog, 'debug'>
@@ -38,6 +38,13 @@ export class OriginLeases {
       .returnOriginLeases(songId, { leaseIds, reason }, this.#abort.signal)
       .then(() => undefined, toEvaError)
     if (failure !== undefined) this.#deps.log.debug({ songId, code: failure.code }, 'Leases could not be given back; they will expire.')
+  }
+
+  /** A lease ends with the death of its holder, and the tracker hears of that from us. */
+  async report({ peerId, code }: ReportPeer): Promise<void> {
+    if (this.#abort.signal.aborted) return
+    const failure = await this.#deps.tracker.reportPeer(peerId, code, this.#abort.signal).then(() => undefined, toEvaError)
+    if (failure !== undefined) this.#deps.log.debug({ peerId, code: failure.code }, 'The tracker was not told that a peer is gone.')
   }
 
   stop(): void {

@@ -81,6 +81,7 @@ export interface TrackerPort {
     returned: { readonly leaseIds: readonly string[]; readonly reason: string },
     signal: AbortSignal,
   ): Promise<void>
+  reportPeer(peerId: PeerId, reason: string, signal: AbortSignal): Promise<void>
 }
 
 export interface MetadataPort {

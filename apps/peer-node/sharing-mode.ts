@@ -19,4 +19,5 @@ export const absentTracker: TrackerPort = Object.freeze({
   notifyChunkReleased: async () => undefined,
   requestOriginLeases: async () => ({ granted: [], waiting: [] }),
   returnOriginLeases: async () => undefined,
+  reportPeer: async () => undefined,
 })

@@ -126,6 +126,7 @@ function trackerPort(client: TrackerClient, { config, limits, scope, transfers, 
     notifyChunkReleased: (songId, chunkIds, signal) => client.notifyChunkReleased(songId, chunkIds, signal),
     requestOriginLeases: (songId, { chunkIds, expectedMs }, signal) =>
       client.requestOriginLeases(songId, { ...leasePace(), chunkIds, expectedMs: Math.min(EXPECTED_MAX_MS, expectedMs) }, signal),
+    reportPeer: (peerId, reason, signal) => client.reportPeer(peerId, reason, signal),
     returnOriginLeases: async (songId, returned, signal) => void (await client.returnOriginLeases(songId, returned, signal)),
   }
 }

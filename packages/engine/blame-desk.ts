@@ -71,6 +71,7 @@ export class BlameDesk {
     for (const request of requests.ofPeer(peerId)) this.#desk.failed(request)
     if (isBannable(code)) this.banPeer(peerId, code)
     else {
+      if (isSignOfDeath(code)) this.#report(peerId, code)
       health.failed(peerId, now)
       peers.remove(peerId)
     }
@@ -89,6 +90,15 @@ export class BlameDesk {
     const { now, origin } = this.#state
     origin.failed(now, now)
     song.pauseAtOrigin(chunkId, now)
+  }
+
+  /** The tracker goes on naming a peer that died until somebody says so. */
+  #report(peerId: PeerId, code: ErrorCode): void {
+    const { health, now, config } = this.#state
+    const record = health.recordOf(peerId)
+    if (!config.hasLeases || now < record.reportedAt + config.reportPauseMs) return
+    record.reportedAt = now
+    this.#state.emit({ kind: 'report-peer', peerId, code })
   }
 
   #originFailed(request: OpenRequest, code: ErrorCode, retryAfterMs: number | undefined): void {
@@ -133,6 +143,11 @@ export class BlameDesk {
 function isBannable(code: ErrorCode): boolean {
   const row = rowOf(code)
   return row?.blames === 'peer' && !row.retryable
+}
+
+/** Nobody is there: not just a connection that ended. */
+function isSignOfDeath(code: ErrorCode): boolean {
+  return code === 'EVA_PEER_UNREACHABLE' || code === 'EVA_PEER_TIMEOUT'
 }
 
 function isAboutBytes(code: ErrorCode): boolean {

@@ -89,6 +89,13 @@ export interface ReturnOriginLeases {
   readonly reason: 'unwanted' | 'origin-failed'
 }
 
+/** Tell the tracker that nobody answers where a peer should be, so that it is named to others no more. No answer is expected. */
+export interface ReportPeer {
+  readonly kind: 'report-peer'
+  readonly peerId: PeerId
+  readonly code: ErrorCode
+}
+
 /** Tell people something worth a log line. */
 export interface ReportTrouble {
   readonly kind: 'report-trouble'
@@ -106,4 +113,5 @@ export type SchedulerCommand =
   | FindPeers
   | RequestOriginLeases
   | ReturnOriginLeases
+  | ReportPeer
   | ReportTrouble

@@ -156,6 +156,9 @@ export interface EngineConfig {
   readonly crowdLookupMs: number
   readonly crowdNeighbours: number
 
+  /** A peer that is not there is reported to the tracker at the most this often (ms). */
+  readonly reportPauseMs: number
+
   /** The tracker is asked about an incomplete song this often (ms): while all chunks have holders, and while some have none. */
   readonly findPeersIntervalMs: number
   readonly findPeersStarvingIntervalMs: number
@@ -256,6 +259,7 @@ export const defaultEngineConfig: EngineConfig = Object.freeze({
   leaseAwayRetryMs: SECOND_MS,
   leasePatienceMs: 10 * SECOND_MS,
   overrideLeadMs: 2 * SECOND_MS,
+  reportPauseMs: 10 * SECOND_MS,
   crowdLookupMs: 200,
   crowdNeighbours: 12,
 

@@ -71,7 +71,8 @@ export class LeaseDesk {
       const known = leases.waits.get(chunkId)
       const isSame = known?.isElsewhere === isElsewhere
       const since = isSame ? known.since : now
-      leases.waits.set(chunkId, { holder, isElsewhere, since, askAgainAt: now + retryAfterMs, isInVain: isSame && known.isInVain })
+      const [isLeased, isInVain] = [reason === 'leased', isSame && known.isInVain]
+      leases.waits.set(chunkId, { holder, isElsewhere, isLeased, since, askAgainAt: now + retryAfterMs, isInVain })
       // Who may have no more just now is told so for every chunk.
       if (!isElsewhere) leases.askAgainAt = Math.max(leases.askAgainAt, now + retryAfterMs)
       if (reason === 'held' && holder !== undefined && !health.isBanned(holder, now)) peers.has(song.songId, holder, [chunkId])

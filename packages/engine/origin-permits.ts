@@ -52,11 +52,16 @@ export class OriginPermits {
     return { permit: opensAt <= now ? 'open' : 'none', blocksMax: ALL, opensAt }
   }
 
-  /** From when on what is urgent may be asked for without a permit: who waits for a first sound gives the swarm its budget. */
-  overrideFrom(song: SongState): Millis {
-    const { config, now } = this.#state
+  /**
+   * From when on what is urgent may be asked for without a permit: who waits for a first sound gives a swarm that is bringing it its
+   * budget. Those who have it and do not send it get none.
+   */
+  overrideFrom(song: SongState, chunkId: ChunkId): Millis {
+    const { config, now, peers } = this.#state
+    const { leases } = song
+    const isUnknown = peers.copiesOf(song.songId)[chunkId] === 0 && (leases.isPending || leases.askedAt < song.window.lastBeganAt)
     let from = 0
-    if (config.hasLeases)
+    if (config.hasLeases && (isUnknown || leases.waits.get(chunkId)?.isLeased === true))
       for (const { beganAt } of song.window.beginnersSince(now - config.startBudgetMs))
         from = Math.max(from, beganAt + config.startBudgetMs)
     return from
@@ -78,10 +83,16 @@ export class OriginPermits {
 
   /** The first asks at once, the k-th after k times `leaseRankMs`, so that a dead tracker does not become a copy for each. */
   #turnAt(song: SongState, chunkId: ChunkId, since: Millis): Millis {
-    const { peers, config, ownPeerId } = this.#state
-    const others = peers.holdingsOf(song.songId).keys()
+    const { config, ownPeerId } = this.#state
+    const others = this.#wantersOf(song, chunkId)
     const rank = ownPeerId === undefined ? 0 : rendezvousRank(ownPeerId, others, { songId: song.songId, chunkId })
     return rank === 0 ? (song.leases.awaySince ?? since) : since + rank * config.leaseRankMs
+  }
+
+  /** Who may have to fetch it as well: who holds it need not, or does not send it. */
+  *#wantersOf(song: SongState, chunkId: ChunkId): Iterable<PeerId> {
+    for (const { peerId, chunks } of this.#state.peers.holdingsOf(song.songId).values())
+      if (!chunks.has(chunkId) && this.#state.health.recordOf(peerId).failures === 0) yield peerId
   }
 
   /** Whoever was named has shown that we will not have it from there. */

@@ -30,6 +30,8 @@ export interface PeerRecord {
   isProven: boolean
   strikes: number
   bannedUntil: Millis
+  /** When the tracker was last told that it is dead. */
+  reportedAt: Millis
 }
 
 export class PeerHealth {
@@ -60,6 +62,7 @@ export class PeerHealth {
       isProven: false,
       strikes: 0,
       bannedUntil: 0,
+      reportedAt: Number.NEGATIVE_INFINITY,
     }
     this.#records.set(peerId, record)
     return record

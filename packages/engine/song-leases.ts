@@ -20,6 +20,8 @@ export interface LeaseWait {
   readonly holder: PeerId | undefined
   /** Somebody else has it, or is about to: not that we may not have one more. */
   readonly isElsewhere: boolean
+  /** Somebody brings it from the origin just now. */
+  readonly isLeased: boolean
   /** Since when it is waited for, however often it was asked for. */
   readonly since: Millis
   readonly askAgainAt: Millis

@@ -180,7 +180,7 @@ export class SourceSurvey {
 
   #originStanding(wanted: SurveyedRun): OriginStanding {
     const { permit, opensAt } = this.permitOf(wanted.song, wanted.chunkId, wanted.run.firstBlock)
-    return { ...this.#originState(wanted), permit, opensAt, overrideFrom: this.#permits.overrideFrom(wanted.song) }
+    return { ...this.#originState(wanted), permit, opensAt, overrideFrom: this.#permits.overrideFrom(wanted.song, wanted.chunkId) }
   }
 
   #originState(wanted: SurveyedRun): SourceStanding {

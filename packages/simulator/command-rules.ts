@@ -26,6 +26,7 @@ const knownNames: CommandRule = {
       case 'ban-peer':
       case 'discard-chunk':
       case 'return-origin-leases':
+      case 'report-peer':
       case 'report-trouble':
         return undefined
     }

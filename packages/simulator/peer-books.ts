@@ -143,6 +143,7 @@ export class PeerBooks {
         return
       case 'request-origin-leases':
       case 'find-peers':
+      case 'report-peer':
       case 'report-trouble':
         return
     }

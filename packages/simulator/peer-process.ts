@@ -223,6 +223,9 @@ export class PeerProcess {
       case 'return-origin-leases':
         this.#session.returnLeases(command.leaseIds)
         return
+      case 'report-peer':
+        this.#session.report(command.peerId)
+        return
       case 'report-trouble':
         this.#deps.observer.fact(this.#deps.clock.now(), this.#options.plan.peerId, { ...command, kind: 'trouble' })
         return

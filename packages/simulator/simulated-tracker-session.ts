@@ -108,6 +108,10 @@ export class SimulatedTrackerSession {
     this.#deps.tracker.returnLeases(this.#deps.host, this.#peerId, leaseIds)
   }
 
+  report(reportedPeerId: PeerId): void {
+    this.#deps.tracker.report(this.#deps.host, this.#peerId, reportedPeerId)
+  }
+
   #announceAgain(songId: SongId): void {
     if (this.#songs.has(songId)) this.announce(songId, this.#deps.store.heldChunks(songId))
   }

@@ -26,6 +26,8 @@ export interface TrackerDeps {
   readonly random: Random
   readonly network: SimulatedNetwork
   readonly host: Host
+  /** Whether somebody answers where the peer should be; always, when absent. */
+  isUp?(peerId: PeerId): boolean
 }
 
 export interface TrackerOptions {
@@ -37,10 +39,13 @@ export interface TrackerOptions {
 interface Entry {
   expiresAt: number
   readonly holdings: Map<SongId, Set<ChunkId>>
+  /** Who said, since its last sign of life, that it is dead. */
+  readonly witnesses: Set<PeerId | 'the tracker'>
 }
 
 export const HEARTBEAT_EVERY_MS = 10 * SECOND_MS
 const EXPIRES_AFTER_MS = 30 * SECOND_MS
+const DEAD_WITNESSES = 2
 const CALL_TIMEOUT_MS = 5 * SECOND_MS
 /** The default of GET /peers: so many, by chance. */
 const LISTED_MAX = 30
@@ -53,16 +58,18 @@ export class SimulatedTracker {
   readonly #network: SimulatedNetwork
   readonly #entries = new Map<PeerId, Entry>()
   readonly #leases: TrackerLeases
+  readonly #isUp: (peerId: PeerId) => boolean
 
   constructor(deps: TrackerDeps, { shapes, originCopies = 1 }: TrackerOptions) {
     this.#clock = deps.clock
     this.#random = deps.random
     this.#network = deps.network
     this.host = deps.host
+    this.#isUp = peerId => deps.isUp?.(peerId) ?? true
     const facts = {
       random: deps.random,
       membersOf: (songId: SongId) => this.#membersOf(songId),
-      isLiving: (peerId: PeerId) => this.#living(peerId) !== undefined,
+      isLiving: (peerId: PeerId) => this.#isHandedOut(peerId),
     }
     this.#leases = new TrackerLeases(facts, { shapes, originCopies })
   }
@@ -75,7 +82,7 @@ export class SimulatedTracker {
   register(from: Host, peerId: PeerId, listener: TrackerListener<undefined>): void {
     this.#call(from, listener, () => {
       this.#leases.peerFailed(peerId)
-      this.#entries.set(peerId, { expiresAt: this.#clock.now() + EXPIRES_AFTER_MS, holdings: new Map() })
+      this.#entries.set(peerId, { expiresAt: this.#clock.now() + EXPIRES_AFTER_MS, holdings: new Map(), witnesses: new Set() })
       return undefined
     })
   }
@@ -92,6 +99,7 @@ export class SimulatedTracker {
     this.#call(from, listener, () => {
       const entry = this.#living(peerId)
       if (entry !== undefined) entry.expiresAt = this.#clock.now() + EXPIRES_AFTER_MS
+      entry?.witnesses.clear()
       return entry !== undefined
     })
   }
@@ -134,14 +142,20 @@ export class SimulatedTracker {
     this.#call(from, { replied: () => {}, failed: () => {} }, () => this.#leases.returned(peerId, leaseIds, this.#clock.now()))
   }
 
+  /** Somebody dialled a peer in vain. */
+  report(from: Host, peerId: PeerId, reportedPeerId: PeerId): void {
+    this.#call(from, { replied: () => {}, failed: () => {} }, () => {
+      const witnesses = this.#living(reportedPeerId)?.witnesses.add(peerId)
+      if (!this.#isUp(reportedPeerId)) witnesses?.add('the tracker')
+    })
+  }
+
   /** Few hold anything of it: those who are about to are worth knowing. */
   #addAskers(listed: { readonly peerId: PeerId; readonly held: ReadonlySet<ChunkId> }[], asker: { peerId: PeerId; songId: SongId }): void {
     const spare = LISTED_MAX - listed.length
     if (spare <= 0) return
     const known = new Set(listed.map(({ peerId }) => peerId)).add(asker.peerId)
-    const others = this.#leases
-      .askersOf(asker.songId, this.#clock.now())
-      .filter(peerId => !known.has(peerId) && this.#living(peerId) !== undefined)
+    const others = this.#leases.askersOf(asker.songId, this.#clock.now()).filter(peerId => !known.has(peerId) && this.#isHandedOut(peerId))
     for (const peerId of this.#random.shuffled(others).slice(0, spare)) listed.push({ peerId, held: new Set() })
   }
 
@@ -149,9 +163,15 @@ export class SimulatedTracker {
     const members: (readonly [PeerId, ReadonlySet<ChunkId>])[] = []
     for (const [peerId, entry] of this.#entries) {
       const held = entry.holdings.get(songId)
-      if (held !== undefined && this.#living(peerId) !== undefined) members.push([peerId, held])
+      if (held !== undefined && this.#isHandedOut(peerId)) members.push([peerId, held])
     }
     return members
+  }
+
+  /** Alive, as far as the tracker knows, and not reported dead by two; it dials whom one reported, and is the second. */
+  #isHandedOut(peerId: PeerId): boolean {
+    const entry = this.#living(peerId)
+    return entry !== undefined && entry.witnesses.size < DEAD_WITNESSES
   }
 
   #living(peerId: PeerId): Entry | undefined {

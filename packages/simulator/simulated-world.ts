@@ -43,7 +43,7 @@ export class SimulatedWorld {
     const trackerHost = this.network.addHost('tracker', plan.tracker.link)
     const shapes = new Map(plan.songs.map(({ songId, shape }) => [songId, shape] as const))
     this.tracker = new SimulatedTracker(
-      { clock, random: deps.random.fork(), network: this.network, host: trackerHost },
+      { clock, random: deps.random.fork(), network: this.network, host: trackerHost, isUp: peerId => this.#isUp(peerId) },
       { shapes, originCopies: plan.tracker.originCopies },
     )
     const origin = this.network.addHost('origin', plan.origin.link)
@@ -70,6 +70,12 @@ export class SimulatedWorld {
   get isComplete(): boolean {
     for (const peer of this.peers.values()) if (peer.plan.joinsAt > this.clock.now() || !peer.isComplete) return false
     return true
+  }
+
+  /** Of an adversary nobody knows. */
+  #isUp(peerId: PeerId): boolean {
+    const peer = this.peers.get(peerId)
+    return peer === undefined || peer.process !== undefined
   }
 
   #startAdversary(plan: AdversaryPlan): void {

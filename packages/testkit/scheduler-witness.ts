@@ -175,7 +175,7 @@ export class SchedulerWitness {
     else if (command.kind === 'discard-chunk') this.#discardChunk(command)
     else if (command.kind === 'ban-peer') this.#banPeer(command)
     else if (command.kind === 'find-peers') this.#findPeers(command)
-    else if (!this.#songs.has(command.songId)) this.#note('trouble of a song that is not known')
+    else if (command.kind !== 'report-peer' && !this.#songs.has(command.songId)) this.#note('trouble of a song that is not known')
   }
 
   #requestBlocks(request: RequestBlocks): void {

@@ -19,7 +19,12 @@ interface StubCall {
   readonly port: number
   readonly songId: string
   readonly chunkIds: readonly number[]
+  readonly leaseIds?: readonly string[]
+  readonly reportedPeerId?: string
 }
+
+const LEASE_LIFE_MS = 10_000
+const LEASE_RETRY_MS = 100
 
 export class StubTracker extends StoppableHttp {
   readonly #peers = new Map<string, StubPeer>()
@@ -31,9 +36,13 @@ export class StubTracker extends StoppableHttp {
   /** Of every call: its path and, where it speaks for a peer, who. */
   readonly calls: { readonly path: string; readonly peerId: string; readonly body: Record<string, unknown> }[] = []
 
+  /** Who may fetch which chunk (`songId/chunkId`) from the origin. */
+  readonly leases = new Map<string, string>()
+
   /** As a restart does: another life, and nobody is known. */
   forgetAll(): void {
     this.#life++
+    this.leases.clear()
     this.#peers.clear()
   }
 
@@ -83,11 +92,14 @@ export class StubTracker extends StoppableHttp {
     return { peerId, token, bootId: `life-${this.#life}`, ...times, observedHost: '127.0.0.1' }
   }
 
-  #speak(path: string, { peerId, songId, chunkIds }: StubCall, token: string | undefined): object | string {
+  #speak(path: string, { peerId, songId, chunkIds, leaseIds = [], reportedPeerId }: StubCall, token: string | undefined): object | string {
     const peer = this.#peers.get(peerId)
     if (peer === undefined) return 'EVA_PEER_UNKNOWN'
     if (peer.token !== token) return 'EVA_TOKEN_REJECTED'
     if (path === '/heartbeat') return { bootId: `life-${this.#life}` }
+    if (path === '/origin-lease') return this.#lease(peer, songId, chunkIds)
+    if (path === '/origin-lease-returned') return this.#takeBack(peer, songId, leaseIds)
+    if (path === '/peer-report') return { reportedPeerId }
     if (path === '/deregister') {
       this.#peers.delete(peerId)
       return { peerId }
@@ -95,10 +107,44 @@ export class StubTracker extends StoppableHttp {
     const held = peer.songs.get(songId) ?? new Set<number>()
     peer.songs.set(songId, held)
     for (const chunkId of chunkIds) {
+      if (this.leases.get(`${songId}/${chunkId}`) === peerId) this.leases.delete(`${songId}/${chunkId}`)
       if (path === '/chunk-acquired') held.add(chunkId)
       else held.delete(chunkId)
     }
     return { songId, chunksHeld: held.size }
+  }
+
+  /** One lease for each chunk that nobody else holds or has leased; it lasts until it is given back or the chunk is announced. */
+  #lease(peer: StubPeer, songId: string, chunkIds: readonly number[]): object {
+    const granted: object[] = []
+    const waiting: object[] = []
+    for (const chunkId of chunkIds) {
+      const key = `${songId}/${chunkId}`
+      const holder = this.#holderOf(songId, chunkId, peer)
+      const leaseholder = this.#peers.get(this.leases.get(key) ?? peer.peerId) ?? peer
+      const other = holder ?? (leaseholder === peer ? undefined : leaseholder)
+      if (other === undefined) {
+        this.leases.set(key, peer.peerId)
+        granted.push({ chunkId, leaseId: `${peer.peerId}:${key}`, expiresInMs: LEASE_LIFE_MS })
+      } else {
+        const named = { peerId: other.peerId, host: '127.0.0.1', port: other.port }
+        waiting.push({ chunkId, reason: holder === undefined ? 'leased' : 'held', holder: named, retryAfterMs: LEASE_RETRY_MS })
+      }
+    }
+    return { songId, granted, waiting }
+  }
+
+  #takeBack({ peerId }: StubPeer, songId: string, leaseIds: readonly string[]): object {
+    let returned = 0
+    for (const leaseId of leaseIds) {
+      const key = leaseId.slice(peerId.length + 1)
+      if (this.leases.get(key) === peerId && this.leases.delete(key)) returned++
+    }
+    return { songId, returned }
+  }
+
+  #holderOf(songId: string, chunkId: number, asker: StubPeer): StubPeer | undefined {
+    return [...this.#peers.values()].find(peer => peer !== asker && peer.songs.get(songId)?.has(chunkId) === true)
   }
 
   #list(url: URL, response: ServerResponse): void {
