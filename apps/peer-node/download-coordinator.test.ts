@@ -97,6 +97,7 @@ class Stage {
         getPeers: (_songId, signal) => this.answerSearch(signal),
         requestOriginLeases: async () => ({ granted: [], waiting: [] }),
         returnOriginLeases: async () => undefined,
+        reportPeer: async () => undefined,
       },
       store: { saveChunk: save, saveVerified: save },
       ledger: this.ledger,

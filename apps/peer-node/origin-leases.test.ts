@@ -30,6 +30,10 @@ function aDesk(answer: () => Promise<OriginLeaseAnswer>) {
         calls.push(returned)
         await answer()
       },
+      reportPeer: async (peerId, reason) => {
+        calls.push({ peerId, reason })
+        await answer()
+      },
     },
     network: { introduce: peer => peer.host !== FORBIDDEN_HOST && introduced.push(peer) > 0 },
     clock: fakeClock(7),
@@ -74,6 +78,15 @@ describe('origin leases', () => {
     })
     await leases.giveBack(giveBack)
     expect(calls).toEqual([{ leaseIds: ['life-1'], reason: 'unwanted' }])
+    expect([events, log.lines.map(({ level }) => level)]).toEqual([[], ['debug']])
+  })
+
+  it('a peer that is gone: the tracker hears of it; one that fails is no matter', async () => {
+    const { leases, calls, events, log } = aDesk(async () => {
+      throw new EvaError('EVA_SERVICE_TIMEOUT')
+    })
+    await leases.report({ kind: 'report-peer', peerId: PEER, code: 'EVA_PEER_UNREACHABLE' })
+    expect(calls).toEqual([{ peerId: PEER, reason: 'EVA_PEER_UNREACHABLE' }])
     expect([events, log.lines.map(({ level }) => level)]).toEqual([[], ['debug']])
   })
 

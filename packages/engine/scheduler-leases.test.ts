@@ -206,4 +206,32 @@ describe('scheduler: origin leases', () => {
     expect(node.take('request-origin-leases')).toEqual([])
     expect(first?.chunkIds.length).toBeLessThanOrEqual((16 * MIB) / (256 * 1024))
   })
+
+  test('a peer that is not there: the tracker hears of it once in a while; of one that hung up it does not', () => {
+    const node = new Node()
+    node.tell({ kind: 'peer-lost', peerId: ANNA, code: 'EVA_PEER_CLOSED' })
+    expect(node.take('report-peer')).toEqual([])
+    node.tell({ kind: 'peer-lost', peerId: ANNA, code: 'EVA_PEER_UNREACHABLE' })
+    node.tell({ kind: 'peer-lost', peerId: ANNA, code: 'EVA_PEER_UNREACHABLE' })
+    expect(node.take('report-peer')).toEqual([{ kind: 'report-peer', peerId: ANNA, code: 'EVA_PEER_UNREACHABLE' }])
+    node.now += 10_000
+    node.tell({ kind: 'peer-lost', peerId: ANNA, code: 'EVA_PEER_TIMEOUT' })
+    expect(node.take('report-peer')).toHaveLength(1)
+  })
+
+  test('a first sound that a crowd is bringing is waited for; one that those who have it do not send is not', () => {
+    const asksWithin = (reason: string): number => {
+      const node = new Node('idle')
+      node.findNobody()
+      node.press()
+      node.take('request-origin-leases')
+      node.answer([], [elsewhere(0, reason), elsewhere(1, reason)])
+      node.tell({ kind: 'request-failed', requestId: 1, code: 'EVA_PEER_UNREACHABLE' })
+      node.tell({ kind: 'peer-lost', peerId: ANNA, code: 'EVA_PEER_UNREACHABLE' })
+      node.passTo(1900)
+      return node.takeOriginRequests().length
+    }
+    expect(asksWithin('leased')).toBe(0)
+    expect(asksWithin('held')).toBeGreaterThan(0)
+  })
 })
