@@ -151,6 +151,11 @@ export class ChunkDownloads implements ChunkArrivals {
     return song.assemblies.get(chunkId)?.verifiedBytes(offsetInChunk, lengthMaxBytes) ?? new Uint8Array(0)
   }
 
+  /** Those of which something was asked for and that are not stored yet. */
+  chunksInFlight(songId: SongId): readonly ChunkId[] {
+    return [...(this.#songs.get(songId)?.assemblies.keys() ?? [])]
+  }
+
   arrivingChunks(songId: SongId): readonly ChunkId[] {
     return [...(this.#songs.get(songId)?.arriving ?? [])]
   }

@@ -111,6 +111,11 @@ export class DownloadCoordinator {
     return this.#downloads.verifiedBytes(songId, offsetBytes, lengthMaxBytes)
   }
 
+  /** Chunks of which something was asked for and that are not stored yet. */
+  chunksInFlight(songId: SongId): readonly number[] {
+    return this.#downloads.chunksInFlight(songId)
+  }
+
   /** What can be handed on of chunks that are not stored yet. */
   get arrivals(): ChunkArrivals {
     return this.#downloads

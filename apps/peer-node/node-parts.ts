@@ -36,6 +36,7 @@ import type { TrackerPort } from './ports.ts'
 import { makeSharingParts } from './sharing-parts.ts'
 import { SongFinder } from './song-finder.ts'
 import { SongLibrary } from './song-library.ts'
+import { SongMaps } from './song-map.ts'
 import { makeStorageParts } from './storage-parts.ts'
 import { TransferLedger } from './transfer-ledger.ts'
 import type { TransferNews } from './transfer-news.ts'
@@ -86,7 +87,7 @@ export async function makeNodeParts(deps: PeerNodeDeps, { config, identity, peer
   const { tracker, uploads, network, holdings } = sharing
   const events = makeEvents({ timers, ledger, network, uploads })
   const scout = new PeerScout({ tracker, clock, log, introduce: peer => void network.introduce(peer) })
-  const told = { news: () => news, plays: () => plays, audio: () => audio }
+  const told = { news: () => news, plays: () => plays, maps: () => maps, audio: () => audio }
   const sources = { ...sharing, origin: clients.origin, scout, store, ledger, buffers }
   const coordinator = makeCoordinator({ ...deps, ...told, ...sources, ...identity, config })
   const playbackDeps = { ...deps, registry, store, coordinator, playStarted: (songId: SongId) => queue.playStarted(songId) }
@@ -106,6 +107,7 @@ export async function makeNodeParts(deps: PeerNodeDeps, { config, identity, peer
     opened: (manifest, heldChunkIds) => news.songOpened(manifest, heldChunkIds),
   })
   const news = new ChunkNews({ library, coordinator, uploads, announcer: holdings, events, log })
+  const maps = new SongMaps({ library, store, coordinator })
   const queue = new PlayQueueDesk({ library, coordinator })
   return {
     registry,
@@ -115,6 +117,7 @@ export async function makeNodeParts(deps: PeerNodeDeps, { config, identity, peer
     ...sharing,
     events,
     topics: new EventTopics({ timers }),
+    maps,
     scout,
     coordinator,
     library,
@@ -144,6 +147,7 @@ interface CoordinatorPartsDeps extends PeerNodeDeps {
   /** Made later. */
   news(): ChunkNews
   plays(): PlayLog
+  maps(): SongMaps
   audio(): VerifiedAudio
 }
 
@@ -159,6 +163,7 @@ function makeCoordinator({
   uploads,
   news,
   plays,
+  maps,
   audio,
   transfers,
   ...parts
@@ -179,6 +184,7 @@ function makeCoordinator({
     chunkStored: stored => news().chunkStored(stored),
     chunkVerified: verified => {
       plays().chunkVerified(verified)
+      maps().chunkVerified(verified)
       transfers.note(verified)
     },
     chunkArriving: (songId, chunkId) => news().chunkArriving(songId, chunkId),

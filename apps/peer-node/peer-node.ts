@@ -28,6 +28,8 @@ interface MadeNode {
 type Stop = readonly [name: string, stop: () => Promise<void> | undefined]
 
 const STATUS_INTERVAL_MS = SECOND_MS
+/** Quick enough for a map to look alive. */
+const SONG_INTERVAL_MS = SECOND_MS / 4
 
 export class PeerNode implements RunningService {
   readonly service = 'peer'
@@ -173,9 +175,10 @@ export class PeerNode implements RunningService {
   }
 
   #startPlayer(): Promise<PlayerServer> {
-    const { topics } = this.#parts
+    const { topics, maps } = this.#parts
     const { host = {} } = this.#deps
     topics.add({ name: 'status', intervalMs: STATUS_INTERVAL_MS, read: () => [summaryOf(this.status())] })
+    topics.add({ name: 'song', intervalMs: SONG_INTERVAL_MS, read: ({ songIds }) => songIds.flatMap(songId => maps.mapOf(songId) ?? []) })
     return startPlayerServer(
       {
         ...this.#deps,

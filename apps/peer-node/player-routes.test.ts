@@ -157,6 +157,7 @@ describe('player routes: /api', () => {
         ['/api/songs/my.song/pin', 'PUT'],
         ['/api/songs/my.song/pin', 'DELETE'],
         ['/api/events', 'GET'],
+        ['/api/events?topics=song&songId=my.song', 'GET'],
         ['/metrics', 'GET'],
       ] as const)
         expect((await get(url, headers as Record<string, string>, method)).json()).toMatchObject({

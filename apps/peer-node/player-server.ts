@@ -17,6 +17,7 @@ import { addPageRoutes, type PageRoutesDeps } from './page-routes.ts'
 import { addPlayerRoutes, type PlayerRoutesDeps } from './player-routes.ts'
 import { addPlaylistRoutes, type PlaylistRoutesDeps } from './playlist-routes.ts'
 import { addQueueRoutes, type QueueRoutesDeps } from './queue-routes.ts'
+import { addSongMapRoutes, type SongMapRoutesDeps } from './song-map-routes.ts'
 import { addStreamRoutes, type StreamRoutesDeps } from './stream-routes.ts'
 
 export interface PlayerServerDeps
@@ -26,10 +27,11 @@ export interface PlayerServerDeps
     PageRoutesDeps,
     PlaylistRoutesDeps,
     QueueRoutesDeps,
+    SongMapRoutesDeps,
     StreamRoutesDeps {
   readonly topics: EventTopics
   readonly host: PageHost
-  readonly library: PlayerRoutesDeps['library'] & PlaylistRoutesDeps['library'] & StreamRoutesDeps['library']
+  readonly library: PlayerRoutesDeps['library'] & PlaylistRoutesDeps['library'] & SongMapRoutesDeps['library'] & StreamRoutesDeps['library']
   readonly playback: PlayerRoutesDeps['playback'] & StreamRoutesDeps['playback']
   readonly logger: Logger
   readonly registry: Registry
@@ -60,6 +62,7 @@ export async function startPlayerServer(deps: PlayerServerDeps, options: PlayerS
   addLibraryRoutes(app, deps)
   addPlaylistRoutes(app, deps)
   addQueueRoutes(app, deps)
+  addSongMapRoutes(app, deps)
   addEventRoutes(app, deps)
   await addPageRoutes(app, deps)
   await deps.host.addRoutes?.(app, deps)

@@ -7,9 +7,12 @@ import { signal } from '@preact/signals'
 import { render } from 'preact'
 import { EventHub } from './api/event-hub.ts'
 import { PageApi } from './api/page-api.ts'
+import { pressed } from './player/keyboard.ts'
+import { showInSession } from './player/media-session.ts'
+import { Player } from './player/player.ts'
 import { AppShell } from './shell/app-shell.tsx'
-import { routeOf } from './shell/hash-route.ts'
-import { ServicesProvider } from './shell/page-services.ts'
+import { hashOf, routeOf } from './shell/hash-route.ts'
+import { type PageServices, ServicesProvider } from './shell/page-services.ts'
 import { makeTheme } from './shell/theme.ts'
 
 const api = new PageApi({ fetch: (path, init) => window.fetch(path, init) })
@@ -23,12 +26,31 @@ const route = signal(routeOf(location.hash))
 window.addEventListener('hashchange', () => {
   route.value = routeOf(location.hash)
 })
+const go: PageServices['go'] = (next, { replace = false } = {}) => {
+  if (replace) {
+    history.replaceState(null, '', hashOf(next))
+    route.value = next
+  } else location.hash = hashOf(next)
+}
+const isHelpOpen = signal(false)
+const player = new Player({
+  audio: new Audio(),
+  storage: window.localStorage,
+  orderAhead: songIds => {
+    // Only a wish: without it the next song begins a little later.
+    api.call('/api/queue', { method: 'PUT', body: { songIds } }).catch(() => null)
+  },
+  after: (delayMs, task) => void window.setTimeout(task, delayMs),
+  chance: () => Math.random(),
+})
+showInSession(player, navigator.mediaSession)
+document.addEventListener('keydown', event => pressed(event, { player, isHelpOpen }))
 const about = signal<PageAbout | undefined>(undefined)
 
 const root = document.getElementById('page')
 if (root !== null)
   render(
-    <ServicesProvider value={{ api, events, theme, route, about }}>
+    <ServicesProvider value={{ api, events, player, isHelpOpen, go, theme, route, about }}>
       <AppShell />
     </ServicesProvider>,
     root,

@@ -24,6 +24,22 @@ export const PageAbout = Type.Object({
 })
 export type PageAbout = Static<typeof PageAbout>
 
+const ByteCount = Type.Integer({ minimum: 0 })
+
+/** `GET /api/songs/{songId}/map`, and the event `song` */
+export const SongMap = Type.Object({
+  songId: Type.String({ pattern: ID_PATTERN }),
+  chunkCount: Type.Integer({ minimum: 1 }),
+  chunks: Type.String({
+    description: 'One character a chunk: o here from the origin, p here from a peer, s here from before, f on its way, . missing',
+  }),
+  sources: Type.Object(
+    { originBytes: ByteCount, peerBytes: ByteCount, peerCount: Type.Integer({ minimum: 0 }) },
+    { description: 'What came of it since the process started, and from how many peers' },
+  ),
+})
+export type SongMap = Static<typeof SongMap>
+
 /** The query of `GET /api/events`: without topics every event of the node; with them only these, as their newest value. */
 export const EventsQuery = Type.Object(
   {

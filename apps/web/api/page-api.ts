@@ -22,6 +22,14 @@ export interface CallOptions {
 
 export type Fetch = (path: string, init: RequestInit) => Promise<Response>
 
+/** A path below this page's server, with its query; undefined and empty values are left out. */
+export function pathWith(path: string, query: Readonly<Record<string, string | number | undefined>>): string {
+  const search = new URLSearchParams()
+  for (const [name, value] of Object.entries(query)) if (value !== undefined && value !== '') search.set(name, String(value))
+  const text = search.toString()
+  return text === '' ? path : `${path}?${text}`
+}
+
 export class PageApi {
   readonly #fetch: Fetch
 

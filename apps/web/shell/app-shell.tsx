@@ -5,6 +5,8 @@
 import type { ComponentChildren } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
 import { LibraryPlace } from '../library/library-place.tsx'
+import { HelpSheet } from '../player/help-sheet.tsx'
+import { PlayerBar } from '../player/player-bar.tsx'
 import { NowPlace } from '../queue/now-place.tsx'
 import { SwarmPlace } from '../swarm/swarm-place.tsx'
 import { hashOf, libraryRoute, type Place, type Route } from './hash-route.ts'
@@ -50,13 +52,23 @@ export function AppShell() {
             ))}
           </ul>
         </nav>
+        <ServedBy />
         <ThemeSwitch />
       </header>
       <main class="shell-main" tabIndex={-1} ref={main}>
         {placeOf(route.value)}
       </main>
+      <PlayerBar />
+      <HelpSheet />
     </div>
   )
+}
+
+function ServedBy() {
+  const { about } = useServices()
+  if (about.value === undefined) return null
+  const isGateway = about.value.servedBy === 'gateway'
+  return <p class="shell-served">{isGateway ? "Played through the operator's gateway" : 'Played by your own peer'}</p>
 }
 
 function Way({ way, isHere }: { readonly way: WayTo; readonly isHere: boolean }) {

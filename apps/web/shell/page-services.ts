@@ -8,12 +8,18 @@ import { createContext } from 'preact'
 import { useContext } from 'preact/hooks'
 import type { EventHub } from '../api/event-hub.ts'
 import { ApiFailure, type PageApi } from '../api/page-api.ts'
+import type { Player } from '../player/player.ts'
 import type { Route } from './hash-route.ts'
 import type { ThemeChoice } from './theme.ts'
 
 export interface PageServices {
   readonly api: PageApi
   readonly events: EventHub
+  readonly player: Player
+  /** Whether the sheet of keys is open. */
+  readonly isHelpOpen: Signal<boolean>
+  /** Puts another place behind the #; `replace` leaves no trace to go back to. */
+  go(route: Route, options?: { readonly replace?: boolean }): void
   readonly theme: Signal<ThemeChoice>
   readonly route: ReadonlySignal<Route>
   /** Undefined until the server has answered. */

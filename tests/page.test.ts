@@ -1,0 +1,239 @@
+// The listener's page in a real browser, served by a real peer: it is used as people use it, and looked at.
+// Not its parts one by one: those have tests of their own in apps/web.
+// Invariant: sound is heard, not assumed; pictures of every place lie in tests/artefacts afterwards.
+
+/// <reference lib="dom" />
+
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { eventually } from '@evastream/testkit/eventually'
+import { type BrowserContext, chromium, type Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { taggedMp3, taggedSongs } from './cover-art.ts'
+import { missingReason, pathOf } from './installed-program.ts'
+import { LoopbackTown } from './loopback-town.ts'
+
+const FLAGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+]
+const PICTURES = process.env.EVASTREAM_SCREENSHOTS ?? 'tests/artefacts'
+const AXE_PATH = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
+const HOSTILE = '<img src=x onerror="document.title=1">'
+const CHUNK_SIZE_BYTES = 64 * 1024
+/** Gzipped. */
+const SCRIPTS_MAX_BYTES = 120 * 1024
+
+/** What the page's one audio element does. */
+interface Heard {
+  readonly currentTime: number
+  readonly isPaused: boolean
+  readonly peak: number
+}
+
+const missing = missingReason('chromium')
+describe.skipIf(missing !== undefined)("the listener's page", () => {
+  let town: LoopbackTown
+  let profile: string
+  let browser: BrowserContext
+  let page: Page
+  const troubles: string[] = []
+
+  beforeAll(async () => {
+    town = await LoopbackTown.open()
+    await mkdir(PICTURES, { recursive: true })
+    const songs = [...taggedSongs(), { songId: 'hostile', title: HOSTILE, artist: '"><script>alert(1)</script>', album: 'Zz' }]
+    for (const song of songs) {
+      const path = town.path(`${song.songId}.mp3`)
+      await writeFile(path, await taggedMp3(song))
+      await town.publishFile({ songId: song.songId, path, chunkSize: CHUNK_SIZE_BYTES })
+    }
+    await town.startPeer('ann')
+    await town.startPeer('listener')
+    await town.download('ann', 'slow-tide')
+    await town.whenComplete('ann', 'slow-tide')
+    profile = await mkdtemp(join(tmpdir(), 'evastream-page-'))
+    browser = await chromium.launchPersistentContext(profile, { executablePath: pathOf('chromium') ?? 'chromium', args: FLAGS })
+    await browser.addInitScript(keepAudio)
+    page = await openPage(town.url('listener'))
+  })
+
+  afterAll(async () => {
+    await browser.close()
+    await town.close()
+    await rm(profile, { recursive: true, force: true })
+  })
+
+  async function openPage(url: string): Promise<Page> {
+    const opened = await browser.newPage()
+    await opened.setViewportSize({ width: 1440, height: 900 })
+    opened.on('pageerror', error => troubles.push(String(error)))
+    opened.on(
+      'console',
+      message => message.type() === 'error' && !message.text().startsWith('Failed to load') && troubles.push(message.text()),
+    )
+    await opened.goto(url)
+    return opened
+  }
+
+  const heardOn = (on: Page) => on.evaluate(listen)
+  const sounds = (on: Page) =>
+    eventually('it sounds', async () => {
+      const first = await heardOn(on)
+      const second = await heardOn(on)
+      return second.currentTime > first.currentTime && Math.max(first.peak, second.peak) > 0.01
+    })
+
+  test('a song is searched for, pressed, and heard, with its cover and an honest line', async () => {
+    await page.goto(`${town.url('listener')}/#/albums`)
+    await page.getByText('Harbour Lights').waitFor()
+    await page.keyboard.press('/')
+    await page.keyboard.type('slow')
+    await page.getByRole('button', { name: /Slow Tide.*Mira Voss/ }).click()
+    await sounds(page)
+    await page.getByRole('link', { name: /Slow Tide/ }).click()
+    await page.getByRole('heading', { level: 1, name: 'Slow Tide' }).waitFor()
+    const honest = page.locator('.now-honest')
+    await eventually('the line is honest', async () => /% from one listener|first one here/.test((await honest.textContent()) ?? ''))
+    const { title, artist, artwork } = await page.evaluate(() => sessionOf(navigator.mediaSession.metadata))
+    expect([title, artist, artwork]).toEqual(['Slow Tide', 'Mira Voss', '/covers/slow-tide'])
+  })
+
+  test('keys: space stops and goes on, l and arrows seek, ? shows the keys', async () => {
+    await page.locator('main').focus()
+    await page.keyboard.press(' ')
+    expect((await heardOn(page)).isPaused).toBe(true)
+    const before = (await heardOn(page)).currentTime
+    await page.keyboard.press('l')
+    await page.keyboard.press('ArrowRight')
+    expect((await heardOn(page)).currentTime).toBeCloseTo(before + 15, 0)
+    await page.keyboard.press('?')
+    await page.getByRole('heading', { name: 'Keys' }).waitFor()
+    await page.keyboard.press('Escape')
+    await page.locator('main').focus()
+    await page.keyboard.press('k')
+    await sounds(page)
+  })
+
+  test('two pages play at once, at different places', async () => {
+    const other = await openPage(`${town.url('listener')}/#/songs?query=orbit`)
+    await other.getByRole('button', { name: /Orbit.*Quiet Engines/ }).click()
+    await Promise.all([sounds(page), sounds(other)])
+    await other.close()
+  })
+
+  test('the origin stops and the peer starts anew while it plays: the music goes on, and a page opened again is where it was', async () => {
+    const port = Number(new URL(town.url('listener')).port)
+    const before = (await heardOn(page)).currentTime
+    await town.process('origin').kill()
+    await sounds(page)
+    await town.endPeer('listener')
+    await town.startPeer('listener', [`--http.port=${port}`])
+    await sounds(page)
+    await page.reload()
+    await page.getByText('Slow Tide').first().waitFor()
+    await page.getByRole('button', { name: 'Play', exact: true }).click()
+    await sounds(page)
+    expect((await heardOn(page)).currentTime).toBeGreaterThan(before - 5)
+  })
+
+  test('hostile titles are text', async () => {
+    await page.goto(`${town.url('listener')}/#/songs?query=onerror`)
+    await page.getByText(HOSTILE).first().waitFor()
+    expect(await page.title()).toBe('EvaStream')
+  })
+
+  test.each(['light', 'dark'] as const)('%s: looks right at every width, and axe finds nothing serious', async theme => {
+    await page.emulateMedia({ colorScheme: theme })
+    for (const [name, hash] of [
+      ['albums', '#/albums'],
+      ['songs', '#/songs'],
+      ['now', '#/now'],
+      ['swarm', '#/swarm'],
+    ] as const) {
+      await page.goto(`${town.url('listener')}/${hash}`)
+      await page.locator('h1').waitFor()
+      for (const width of [360, 768, 1440]) {
+        await page.setViewportSize({ width, height: width === 360 ? 740 : 900 })
+        expect(
+          await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth),
+          `${name} at ${width}`,
+        ).toBeLessThanOrEqual(0)
+        await page.waitForFunction(() => [...document.images].every(image => image.complete))
+        await page.screenshot({ path: join(PICTURES, `${name}-${theme}-${width}.png`) })
+      }
+      await page.evaluate(await readFile(AXE_PATH, 'utf8'))
+      expect(await page.evaluate(seriousFaults), `${name} ${theme}`).toEqual([])
+    }
+  })
+
+  test('nothing went wrong in the page, and its scripts are small', async () => {
+    expect(troubles).toEqual([])
+    const text = await (await fetch(`${town.url('listener')}/`)).text()
+    const scripts = [...text.matchAll(/src="\.(\/assets\/[^"]+\.js)"/g)].map(([, path]) => path ?? '')
+    const sizes = await Promise.all(
+      scripts.map(async path => gzipSync(await (await fetch(town.url('listener') + path)).arrayBuffer()).length),
+    )
+    expect(scripts.length).toBeGreaterThan(0)
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThanOrEqual(SCRIPTS_MAX_BYTES)
+  })
+})
+
+function keepAudio(): void {
+  const Native = window.Audio
+  window.Audio = class extends Native {
+    constructor() {
+      super()
+      Object.assign(window, { heardAudio: this })
+    }
+  } as typeof Audio
+  Object.assign(window, {
+    sessionOf: (metadata: MediaMetadata) => ({
+      title: metadata.title,
+      artist: metadata.artist,
+      artwork: new URL(metadata.artwork[0]?.src ?? '').pathname,
+    }),
+  })
+}
+
+declare function sessionOf(metadata: MediaMetadata | null): { title: string; artist: string; artwork: string }
+
+/** Runs in the page: listens to its audio element for a moment. */
+async function listen(): Promise<Heard> {
+  const held = window as unknown as { heardAudio: HTMLAudioElement; analyser?: AnalyserNode }
+  const audio = held.heardAudio
+  if (held.analyser === undefined) {
+    const context = new AudioContext()
+    await context.resume()
+    held.analyser = context.createAnalyser()
+    context.createMediaElementSource(audio).connect(held.analyser)
+    held.analyser.connect(context.destination)
+  }
+  const samples = new Float32Array(held.analyser.fftSize)
+  let peak = 0
+  for (let turn = 0; turn < 6 && !audio.paused; turn++) {
+    await new Promise(resolve => setTimeout(resolve, 50))
+    held.analyser.getFloatTimeDomainData(samples)
+    for (const sample of samples) peak = Math.max(peak, Math.abs(sample))
+  }
+  return { currentTime: audio.currentTime, isPaused: audio.paused, peak }
+}
+
+/** Runs in the page, after axe. */
+async function seriousFaults(): Promise<string[]> {
+  const { axe } = window as unknown as {
+    axe: { run(): Promise<{ violations: { id: string; impact: string; nodes: { html: string }[] }[] }> }
+  }
+  const { violations } = await axe.run()
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(' | ')}`)
+}
