@@ -4,12 +4,12 @@
 
 /// <reference lib="dom" />
 
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { eventually } from '@evastream/testkit/eventually'
+import axe from 'axe-core'
 import { type BrowserContext, chromium, type Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { taggedMp3, taggedSongs } from './cover-art.ts'
@@ -26,7 +26,6 @@ const FLAGS = [
   '--disable-sync',
 ]
 const PICTURES = process.env.EVASTREAM_SCREENSHOTS ?? 'tests/artefacts'
-const AXE_PATH = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
 const HOSTILE = '<img src=x onerror="document.title=1">'
 const CHUNK_SIZE_BYTES = 64 * 1024
 /** Gzipped. */
@@ -170,7 +169,7 @@ describe.skipIf(missing !== undefined)("the listener's page", () => {
         await page.waitForFunction(() => [...document.images].every(image => image.complete))
         await page.screenshot({ path: join(PICTURES, `${name}-${theme}-${width}.png`) })
       }
-      await page.evaluate(await readFile(AXE_PATH, 'utf8'))
+      await page.evaluate(axe.source)
       expect(await page.evaluate(seriousFaults), `${name} ${theme}`).toEqual([])
     }
   })
@@ -229,10 +228,10 @@ async function listen(): Promise<Heard> {
 
 /** Runs in the page, after axe. */
 async function seriousFaults(): Promise<string[]> {
-  const { axe } = window as unknown as {
+  const { axe: judge } = window as unknown as {
     axe: { run(): Promise<{ violations: { id: string; impact: string; nodes: { html: string }[] }[] }> }
   }
-  const { violations } = await axe.run()
+  const { violations } = await judge.run()
   return violations
     .filter(({ impact }) => impact === 'serious' || impact === 'critical')
     .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(' | ')}`)

@@ -5,7 +5,7 @@
 import type { ComponentChildren } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
 
-export interface Page<Entry> {
+interface Page<Entry> {
   readonly total: number
   readonly entries: readonly Entry[]
 }

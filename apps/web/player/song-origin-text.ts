@@ -17,7 +17,7 @@ export interface ChunkRun {
 /** Neighbours of one kind as one run. */
 export function runsOf(chunks: string): ChunkRun[] {
   const runs: { mark: ChunkMark; first: number; count: number }[] = []
-  for (const [at, character] of [...chunks].entries()) {
+  for (const [at, character] of chunks.split('').entries()) {
     const mark = character in WORDS ? (character as ChunkMark) : '.'
     const last = runs.at(-1)
     if (last?.mark === mark) last.count++
