@@ -1,9 +1,9 @@
-// The command line's flags and positionals as text, by yargs, with the traps of its parser closed.
+// The command line's flags and positionals as text, by Node's own parser; their help, by yargs, which only help loads.
 // Not their values: config-value.ts reads those, and config.ts puts flags above the other sources.
 // Invariant: whatever was typed is either understood whole or refused with one sentence that names it.
 
+import { type ParseArgsConfig, parseArgs } from 'node:util'
 import { EvaError } from '@evastream/core/errors'
-import makeYargs, { type Argv } from 'yargs'
 import { nearestName } from './near-name.ts'
 
 export interface FlagSpec {
@@ -24,19 +24,6 @@ export interface TypedFlags {
   readonly rest: readonly string[]
 }
 
-const PARSER_SETTINGS = {
-  'dot-notation': false,
-  'camel-case-expansion': false,
-  'parse-numbers': false,
-  'parse-positional-numbers': false,
-  'duplicate-arguments-array': true,
-  'greedy-arrays': false,
-  'boolean-negation': true,
-  'short-option-groups': true,
-  'populate--': true,
-  'strip-aliased': true,
-} as const
-
 /**
  * @param positionals names of the words that are no flags, in order; one that ends in `?` may be left out, a last one that ends in `...`
  * takes every further word, or none
@@ -44,51 +31,60 @@ const PARSER_SETTINGS = {
  */
 export function readFlags(table: FlagTable, argv: readonly string[], positionals: readonly string[]): TypedFlags {
   refuseOddWords(table, argv)
-  const parsed = parserOf(table).parseSync([...argv])
+  const { tokens } = parseArgs({ args: [...argv], options: parserOptions(table), strict: false, allowPositionals: true, tokens: true })
   const flags = new Map<string, string>()
-  for (const [key, raw] of Object.entries(parsed as Record<string, unknown>)) {
-    if (key === '_' || key === '--' || key === '$0' || raw === undefined) continue
+  const words: string[] = []
+  for (const token of tokens) {
+    if (token.kind === 'positional') words.push(token.value)
+    if (token.kind !== 'option') continue
+    const isNegation = token.name.startsWith('no-') && !Object.hasOwn(table, token.name)
+    const key = isNegation ? token.name.slice('no-'.length) : token.name
     const spec = Object.hasOwn(table, key) ? table[key] : undefined
     if (spec === undefined) throw unknownFlag(key, table, argv)
-    flags.set(key, textOf(key, spec, raw))
+    const text = spec.type === 'boolean' ? String(token.value ?? !isNegation) : givenText(key, spec, { ...token, isNegation })
+    const before = flags.get(key)
+    if (before !== undefined && spec.type !== 'list') throw repeated(key)
+    flags.set(key, before === undefined ? text : `${before},${text}`)
   }
-  const words = [...((parsed._ ?? []) as unknown[]), ...((parsed['--'] ?? []) as unknown[])].map(String)
   return { flags, ...takePositionals(words, positionals) }
 }
 
 /** The help text of a verb, as wide as the terminal. */
 export async function describeFlags(table: FlagTable, usage: string): Promise<string> {
-  return await parserOf(table).usage(usage).getHelp()
-}
-
-function parserOf(table: FlagTable): Argv {
-  const parser = makeYargs([])
-    .parserConfiguration(PARSER_SETTINGS)
-    .detectLocale(false)
-    .help(false)
-    .version(false)
-    .exitProcess(false)
-    .fail(false)
-    .showHelpOnFail(false)
-  for (const [key, { type, describe, alias }] of Object.entries(table)) {
-    // Everything but a boolean is text to yargs: numbers are ours to read, and lists must not swallow what follows.
+  const { default: makeYargs } = await import('yargs')
+  const parser = makeYargs([]).parserConfiguration({ 'dot-notation': false, 'camel-case-expansion': false })
+  parser.detectLocale(false).help(false).version(false).exitProcess(false)
+  for (const [key, { type, describe, alias }] of Object.entries(table))
     parser.option(key, { type: type === 'boolean' ? 'boolean' : 'string', describe, ...(alias === undefined ? {} : { alias }) })
-  }
-  return parser
+  return await parser.usage(usage).getHelp()
 }
 
-function textOf(key: string, spec: FlagSpec, raw: unknown): string {
-  if (Array.isArray(raw) && spec.type !== 'list') throw repeated(key)
-  if (typeof raw === 'boolean' && spec.type !== 'boolean') throw usage(`The flag --no-${key} is not known; --${key} takes a value`)
-  const texts = (Array.isArray(raw) ? raw : [raw]).map(String)
-  if (texts.includes('')) {
-    const example = spec.choices?.[0] ?? 'VALUE'
-    throw usage(`The flag --${key} needs a value; write --${key}=${example}`)
-  }
-  return texts.join(',')
+function parserOptions(table: FlagTable): NonNullable<ParseArgsConfig['options']> {
+  return Object.fromEntries(
+    Object.entries(table).map(([key, { type, alias }]) => [
+      key,
+      { type: type === 'boolean' ? ('boolean' as const) : ('string' as const), ...(alias === undefined ? {} : { short: alias }) },
+    ]),
+  )
 }
 
-/** What yargs would pass over in silence (`--json=maybe` is false to it, the second `--json` nothing) or break on. */
+interface ReadToken {
+  readonly rawName: string
+  readonly value: string | undefined
+  readonly inlineValue: boolean | undefined
+  readonly isNegation: boolean
+}
+
+/** A word that looks like a flag is no value unless it stands right behind an equals sign; a negative number is one. */
+function givenText(key: string, spec: FlagSpec, { rawName, value, inlineValue, isNegation }: ReadToken): string {
+  if (isNegation) throw usage(`The flag --no-${key} is not known; --${key} takes a value`)
+  const isAlias = !rawName.startsWith('--')
+  const text = isAlias && inlineValue === true ? value?.replace(/^=/, '') : value
+  if (text !== undefined && text !== '' && (inlineValue === true || !/^-[^\d.]/.test(text))) return text
+  throw usage(`The flag --${key} needs a value; write --${key}=${spec.choices?.[0] ?? 'VALUE'}`)
+}
+
+/** What the parser would pass over in silence: `--json=maybe`, the second `--json`, a flag that nobody knows. */
 function refuseOddWords(table: FlagTable, argv: readonly string[]): void {
   const seen = new Set<string>()
   for (const word of argv) {
@@ -110,7 +106,7 @@ function repeated(key: string): EvaError {
 }
 
 function unknownFlag(key: string, table: FlagTable, argv: readonly string[]): EvaError {
-  // Of `-port` yargs makes -p -o -r -t: the word that was typed says more.
+  // Of `-port` the parser makes -p -o -r -t: the word that was typed says more.
   const typed = key.length === 1 ? argv.find(word => /^-[^-]/.test(word) && word.includes(key)) : undefined
   const name = typed ?? (key.length === 1 ? `-${key}` : `--${key}`)
   const near = nearestName(name.replace(/^-+/, '').split('=', 1)[0] ?? '', Object.keys(table))

@@ -2,8 +2,8 @@
 // Not the data a command prints: that goes to stdout by its own hand.
 // Invariant: no character from a stranger can command the reader's terminal or forge a line.
 
+import { createRequire } from 'node:module'
 import { pino } from 'pino'
-import { isColorSupported, prettyFactory } from 'pino-pretty'
 import { printable, printableJson, printableLines } from './printable-text.ts'
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
@@ -29,7 +29,9 @@ export interface LogStreams {
   readonly stderr: TextStream
 }
 
-const PRETTY_SETTINGS = { colorize: isColorSupported, ignore: 'service,pid,hostname', translateTime: 'SYS:HH:MM:ss' }
+const PRETTY_SETTINGS = { ignore: 'service,pid,hostname', translateTime: 'SYS:HH:MM:ss' }
+
+const require = createRequire(import.meta.url)
 
 const destinations = new WeakMap<Logger, LogDestination>()
 
@@ -65,7 +67,7 @@ class LogDestination {
     this.#json = json
     this.#streams = streams
     this.#target = streams.stderr
-    this.#pretty = !json && streams.stderr.isTTY === true ? prettyFactory(PRETTY_SETTINGS) : undefined
+    this.#pretty = !json && streams.stderr.isTTY === true ? prettyPrinter() : undefined
   }
 
   write(line: string): void {
@@ -75,6 +77,12 @@ class LogDestination {
   moveToStdout(): void {
     if (this.#json) this.#target = this.#streams.stdout
   }
+}
+
+/** Loaded on a terminal only. */
+function prettyPrinter(): (line: string) => string {
+  const { isColorSupported, prettyFactory } = require('pino-pretty') as typeof import('pino-pretty')
+  return prettyFactory({ ...PRETTY_SETTINGS, colorize: isColorSupported })
 }
 
 /** The pretty printer decodes JSON escapes, so what is hostile is made visible before it sees the line. */
