@@ -25,7 +25,7 @@ export function benchTable(rows: readonly BenchRow[]): string {
 }
 
 /** Lines whose columns begin below one another; the last column may be of any width. */
-function linedUp(lines: readonly (readonly string[])[]): string {
+export function linedUp(lines: readonly (readonly string[])[]): string {
   const count = Math.max(...lines.map(line => line.length)) - 1
   const widths = Array.from({ length: count }, (_, column) => Math.max(...lines.map(line => line[column]?.length ?? 0)))
   return lines

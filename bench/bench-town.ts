@@ -71,8 +71,12 @@ export class BenchTown {
     return join(this.#directory, 'logs', `${name}.log`)
   }
 
+  get originUrl(): string {
+    return this.#services.origin.url
+  }
+
   get originPort(): number {
-    return Number(new URL(this.#services.origin.url).port)
+    return Number(new URL(this.originUrl).port)
   }
 
   /** @returns its id */

@@ -20,3 +20,18 @@ export function hostPlansOf({ originMbit, peers }: CrowdLinks) {
   const origin = { name: 'origin', upMbit: originMbit, downMbit: originMbit }
   return [origin, ...peers.map((link, index) => ({ name: `p${index + 1}`, ...link }))]
 }
+
+export interface CrowdFigures {
+  /** From the word to the last byte of the last peer. */
+  readonly seconds: number
+  /** By the origin's own count of what it sent, in songs. */
+  readonly originCopies: number
+  /** Until the median peer had something to play; undefined where the system does not tell. */
+  readonly firstSeconds?: number | undefined
+  /** Of all processes from the word to the end, for each 1e9 bytes wanted. */
+  readonly cpuSecondsPerGb?: number | undefined
+  /** Bytes received and not kept, for each byte wanted. */
+  readonly wastedRatio?: number | undefined
+  /** Of the peer process that had most. */
+  readonly peakPeerBytes?: number | undefined
+}
