@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs'
 import { setFlagsFromString } from 'node:v8'
 
-// A peer shares its machine with whoever listens: its young generation stays at 2 MB instead of growing to 48 (docs/decisions/0019).
+// A peer shares its machine with whoever listens: its young generation stays at 2 MB instead of growing to 48 (docs/decisions/0020).
 if (process.argv[2] === 'peer') setFlagsFromString('--semi-space-growth-factor=1')
 
 const build = new URL('../apps/evastream/dist/main.js', import.meta.url)
