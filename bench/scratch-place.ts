@@ -13,9 +13,9 @@ export function atExit(act: () => void): () => void {
   return () => void process.off('exit', act)
 }
 
-/** A signal ends this process by the way on which acts of `atExit` run. */
+/** A signal ends this process by the way on which acts of `atExit` run, however often it comes: a shell and a runner may both pass it on. */
 export function endOnSignals(): void {
-  for (const [signal, number] of [['SIGINT', 2] as const, ['SIGTERM', 15] as const]) process.once(signal, () => process.exit(128 + number))
+  for (const [signal, number] of [['SIGINT', 2] as const, ['SIGTERM', 15] as const]) process.on(signal, () => process.exit(128 + number))
 }
 
 /** @returns what `use` made of a directory that is gone afterwards. */
