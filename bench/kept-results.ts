@@ -8,6 +8,7 @@ import { cpus, release } from 'node:os'
 import { join } from 'node:path'
 import type { Comparison } from './against/side-by-side.ts'
 import { type BenchRow, barWords, format, isMet } from './bench-row.ts'
+import { machineLoad } from './transfer/process-figures.ts'
 
 export interface GroupOfRows {
   readonly name: string
@@ -24,6 +25,8 @@ interface Circumstances {
   readonly day: string
   readonly commit: string
   readonly machine: string
+  /** Processes that ran or waited to over the last minute, ours included: beyond the processors, times say little. */
+  readonly load: number
   readonly runCount: number
 }
 
@@ -70,20 +73,20 @@ export class ResultsDirectory implements BenchResults {
 function circumstances(runCount: number): Circumstances {
   const machine = `${cpus().length} x ${cpus()[0]?.model.trim()}, Linux ${release()}, Node ${process.versions.node}`
   const commit = execFileSync('git', ['describe', '--always', '--dirty'], { encoding: 'utf8', cwd: import.meta.dirname }).trim()
-  return { day: new Date().toISOString().slice(0, 10), commit, machine, runCount }
+  return { day: new Date().toISOString().slice(0, 10), commit, machine, load: machineLoad(), runCount }
 }
 
 function markdownOf({ rows, against }: KeptFile): string {
   const rowLines = Object.values(rows).flatMap(group =>
     group.rows.map(row => {
       const figure = `${format(row.figure)} ${row.unit}`
-      return tableLine([row.what, figure, barWords(row), isMet(row) ? 'met' : '**missed**', row.detail, `${group.commit}, ${group.day}`])
+      return tableLine([row.what, figure, barWords(row), isMet(row) ? 'met' : '**missed**', row.detail, placeOf(group)])
     }),
   )
-  const againstLines = Object.values(against).flatMap(({ compared, commit, day }) =>
-    compared.map(({ what, system, middle, obstacle }) => {
+  const againstLines = Object.values(against).flatMap(group =>
+    group.compared.map(({ what, system, middle, obstacle }) => {
       const figures = [middle?.originCopies, middle?.seconds, middle?.firstSeconds, middle?.cpuSecondsPerGb]
-      return tableLine([what, system, ...figures.map(figure => figure?.toFixed(2) ?? '–'), obstacle ?? '', `${commit}, ${day}`])
+      return tableLine([what, system, ...figures.map(figure => figure?.toFixed(2) ?? '–'), obstacle ?? '', placeOf(group)])
     }),
   )
   return [
@@ -94,6 +97,10 @@ function markdownOf({ rows, against }: KeptFile): string {
     [tableLine(['crowd', 'system', 'copies', 'seconds', 'first s', 'CPU-s/GB', '', 'measured']), ruleOf(8), ...againstLines].join('\n'),
     '',
   ].join('\n\n')
+}
+
+function placeOf({ commit, day, load, runCount }: Circumstances): string {
+  return `${commit}, ${day}, ${runCount} runs, load ${load}`
 }
 
 function ruleOf(columns: number): string {
