@@ -47,10 +47,12 @@ showInSession(player, navigator.mediaSession)
 document.addEventListener('keydown', event => pressed(event, { player, isHelpOpen }))
 const about = signal<PageAbout | undefined>(undefined)
 
+const after: PageServices['after'] = (delayMs, task) => void window.setTimeout(task, delayMs)
+
 const root = document.getElementById('page')
 if (root !== null)
   render(
-    <ServicesProvider value={{ api, events, player, isHelpOpen, go, theme, route, about }}>
+    <ServicesProvider value={{ api, events, player, isHelpOpen, go, theme, route, about, after }}>
       <AppShell />
     </ServicesProvider>,
     root,

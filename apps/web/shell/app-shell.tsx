@@ -5,6 +5,7 @@
 import type { ComponentChildren } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
 import { LibraryPlace } from '../library/library-place.tsx'
+import { OperatorPlace } from '../operator/operator-place.tsx'
 import { HelpSheet } from '../player/help-sheet.tsx'
 import { PlayerBar } from '../player/player-bar.tsx'
 import { NowPlace } from '../queue/now-place.tsx'
@@ -27,8 +28,11 @@ const WAYS: readonly WayTo[] = [
   { place: 'swarm', label: 'Swarm', icon: 'swarm', route: { place: 'swarm' } },
 ]
 
+/** Where the page is served with a library to manage. */
+const MANAGE: WayTo = { place: 'manage', label: 'Manage', icon: 'manage', route: { place: 'manage' } }
+
 export function AppShell() {
-  const { route } = useServices()
+  const { route, about } = useServices()
   const main = useRef<HTMLElement>(null)
   const { place } = route.value
   const isFirst = useRef(true)
@@ -47,7 +51,7 @@ export function AppShell() {
         <p class="shell-name">EvaStream</p>
         <nav aria-label="Places">
           <ul class="shell-ways">
-            {WAYS.map(way => (
+            {(about.value?.operator == null ? WAYS : [...WAYS, MANAGE]).map(way => (
               <Way key={way.place} way={way} isHere={way.place === place} />
             ))}
           </ul>
@@ -91,7 +95,7 @@ function placeOf(route: Route): ComponentChildren {
     case 'swarm':
       return <SwarmPlace />
     case 'manage':
-      return <LibraryPlace />
+      return <OperatorPlace />
   }
 }
 

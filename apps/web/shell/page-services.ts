@@ -22,6 +22,7 @@ export interface PageServices {
   go(route: Route, options?: { readonly replace?: boolean }): void
   readonly theme: Signal<ThemeChoice>
   readonly route: ReadonlySignal<Route>
+  after(delayMs: number, task: () => void): void
   /** Undefined until the server has answered. */
   readonly about: ReadonlySignal<PageAbout | undefined>
 }

@@ -1,0 +1,61 @@
+// The place "Manage": the token where one is needed, uploads, the folder, and the songs to edit and delete.
+// Not the acts (operator-desk.ts).
+// Invariant: nothing is shown that could not be done: without an operator behind this page it says so.
+
+import { useMemo, useState } from 'preact/hooks'
+import { useServices } from '../shell/page-services.ts'
+import { FolderCard } from './folder-card.tsx'
+import { OperatorDesk } from './operator-desk.ts'
+import { SongManager } from './song-manager.tsx'
+import { UploadCard } from './upload-card.tsx'
+
+export function OperatorPlace() {
+  const { about, api } = useServices()
+  const desk = useMemo(() => new OperatorDesk({ api }), [api])
+  const operator = about.value?.operator ?? null
+  return (
+    <>
+      <header class="place-head">
+        <h1>Manage</h1>
+      </header>
+      {operator === null && <p>This page is served by a listener's own peer: there is no library to manage here.</p>}
+      {operator?.needsToken === true && desk.token.value === '' && <TokenForm desk={desk} />}
+      {operator !== null && (!operator.needsToken || desk.token.value !== '') && (
+        <>
+          <UploadCard desk={desk} />
+          <FolderCard desk={desk} />
+          <SongManager desk={desk} />
+        </>
+      )}
+    </>
+  )
+}
+
+function TokenForm({ desk }: { readonly desk: OperatorDesk }) {
+  const [token, setToken] = useState('')
+  return (
+    <form
+      class="card manage-form"
+      onSubmit={event => {
+        event.preventDefault()
+        desk.useToken(token.trim())
+      }}
+    >
+      <label for="operator-token">Operator token</label>
+      <input
+        id="operator-token"
+        type="password"
+        autocomplete="current-password"
+        required
+        value={token}
+        onInput={({ currentTarget }) => setToken(currentTarget.value)}
+      />
+      <p>
+        It was shown at the first start, and is kept in <code>metadata/operator-token</code> of the data directory.
+      </p>
+      <button type="submit" class="manage-button">
+        Go on
+      </button>
+    </form>
+  )
+}

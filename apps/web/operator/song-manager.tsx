@@ -1,0 +1,103 @@
+// The songs as their operator edits and deletes them: found by search, one open at a time.
+// Not the listener's list (library/song-list.tsx).
+// Invariant: nothing is deleted by one press alone, and what failed is said where it was tried.
+
+import type { LibrarySongs } from '@evastream/protocol/library-http'
+import { useEffect, useState } from 'preact/hooks'
+import { pathWith } from '../api/page-api.ts'
+import { useServices } from '../shell/page-services.ts'
+import type { OperatorDesk } from './operator-desk.ts'
+
+type Song = LibrarySongs['songs'][number]
+
+const SHOWN_MAX = 50
+const FIELDS = [
+  ['title', 'Title'],
+  ['artist', 'Artist'],
+  ['album', 'Album'],
+] as const
+
+export function SongManager({ desk }: { readonly desk: OperatorDesk }) {
+  const { api } = useServices()
+  const [query, setQuery] = useState('')
+  const [found, setFound] = useState<LibrarySongs>()
+  const [openId, setOpenId] = useState<string>()
+  const changes = desk.changes.value
+  useEffect(() => {
+    const stop = new AbortController()
+    const path = pathWith('/api/library/songs', { query, limit: SHOWN_MAX })
+    api.call<LibrarySongs>(path, { signal: stop.signal }).then(setFound, () => setFound(undefined))
+    return () => stop.abort()
+  }, [api, query, changes])
+  return (
+    <section class="card" aria-label="Songs">
+      <h2>Songs</h2>
+      <label for="manage-query">Find a song to edit or delete</label>
+      <input id="manage-query" type="search" value={query} onInput={({ currentTarget }) => setQuery(currentTarget.value)} />
+      <p aria-live="polite">{found === undefined ? '' : `${found.total} found`}</p>
+      <ul class="manage-songs">
+        {found?.songs.map(song => (
+          <li key={song.songId}>
+            <button
+              type="button"
+              class="manage-song"
+              aria-expanded={openId === song.songId}
+              onClick={() => setOpenId(openId === song.songId ? undefined : song.songId)}
+            >
+              <bdi>{song.title}</bdi> <bdi class="manage-soft">{song.artist ?? ''}</bdi>
+            </button>
+            {openId === song.songId && <SongEditor desk={desk} song={song} />}
+          </li>
+        ))}
+      </ul>
+    </section>
+  )
+}
+
+function SongEditor({ desk, song }: { readonly desk: OperatorDesk; readonly song: Song }) {
+  const [words, setWords] = useState('')
+  const [isAsking, setAsking] = useState(false)
+  const path = `/songs/${encodeURIComponent(song.songId)}`
+  const tell = (text: string) => () => setWords(text)
+  const fail = (thrown: unknown) => setWords(thrown instanceof Error ? thrown.message : 'It did not work.')
+  const save = (form: HTMLFormElement) => {
+    const data = new FormData(form)
+    const entries = FIELDS.map(([name]) => [name, String(data.get(name) ?? '').trim() || null] as const)
+    const edit = Object.fromEntries(entries.filter(([name, value]) => name !== 'title' || value !== null))
+    void desk.call(path, { method: 'PATCH', body: edit }).then(tell('Saved.'), fail)
+  }
+  return (
+    <form
+      class="manage-form"
+      onSubmit={event => {
+        event.preventDefault()
+        save(event.currentTarget)
+      }}
+    >
+      {FIELDS.map(([name, label]) => (
+        <label key={name}>
+          {label}
+          <input name={name} defaultValue={song[name] ?? ''} required={name === 'title'} maxLength={512} />
+        </label>
+      ))}
+      <p role="status">{words}</p>
+      <button type="submit" class="manage-button">
+        Save
+      </button>
+      {!isAsking && (
+        <button type="button" class="manage-button is-danger" onClick={() => setAsking(true)}>
+          Delete…
+        </button>
+      )}
+      {isAsking && (
+        <button
+          type="button"
+          class="manage-button is-danger"
+          onClick={() => void desk.call(path, { method: 'DELETE' }).then(tell('Deleted.'), fail)}
+        >
+          Delete for every listener
+        </button>
+      )}
+    </form>
+  )
+}
