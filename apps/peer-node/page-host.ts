@@ -7,6 +7,7 @@ import type { PageAbout } from '@evastream/protocol/page-http'
 import type { HttpApp } from '@evastream/service-kit/http-app'
 import { PROGRAM_VERSION } from '@evastream/service-kit/program-version'
 import type { EventTopics } from './event-topics.ts'
+import type { SwarmHost } from './swarm-page.ts'
 
 export interface PageHost {
   /** Undefined: loopback, as for everybody who listens alone. */
@@ -18,10 +19,12 @@ export interface PageHost {
     readonly portFlag: string
   }
   readonly about?: Partial<Omit<PageAbout, 'version' | 'peerId'>>
+  /** Only the operator's own gateway. */
+  readonly swarm?: SwarmHost
   addRoutes?(app: HttpApp, parts: { readonly topics: EventTopics }): void | Promise<void>
 }
 
-export function pageAbout(peerId: PeerId, { about }: PageHost): PageAbout {
-  const own = { servedBy: 'peer', isDemo: false, operator: null, pricePerGb: null, hasHistory: false } as const
+export function pageAbout(peerId: PeerId, { about, swarm }: PageHost): PageAbout {
+  const own = { servedBy: 'peer', isDemo: false, operator: null, pricePerGb: null, hasHistory: swarm !== undefined } as const
   return { ...own, ...about, version: PROGRAM_VERSION, peerId }
 }

@@ -17,6 +17,7 @@ import { PeerTokenFile } from './peer-token-file.ts'
 import { type PlayerServer, startPlayerServer } from './player-server.ts'
 import { SHARING_NOTICE } from './sharing-mode.ts'
 import { exportSong } from './song-export.ts'
+import { openSwarmBoard } from './swarm-page.ts'
 import { TrackerSession } from './tracker-session.ts'
 
 interface MadeNode {
@@ -39,6 +40,7 @@ export class PeerNode implements RunningService {
   readonly #config: PeerNodeConfig
   #player: PlayerServer | undefined
   #session: TrackerSession | undefined
+  #swarm: Awaited<ReturnType<typeof openSwarmBoard>> | undefined
   #isStopping = false
 
   private constructor(deps: PeerNodeDeps, made: MadeNode) {
@@ -131,6 +133,7 @@ export class PeerNode implements RunningService {
     scout.stop()
     await this.#stopAll([
       ['player server', () => this.#player?.close()],
+      ['swarm board', () => this.#swarm?.close()],
       ['tracker session', () => this.#session?.stop()],
       ['downloads', () => coordinator.stop()],
       ['metadata client', () => clients.metadata.close()],
@@ -174,15 +177,24 @@ export class PeerNode implements RunningService {
     for (const songId of config.songIds) library.seed(songId)
   }
 
-  #startPlayer(): Promise<PlayerServer> {
+  async #startPlayer(): Promise<PlayerServer> {
     const { topics, maps } = this.#parts
     const { host = {} } = this.#deps
+    const { peerId, directory } = this.#identity
+    const { pricePerGb } = pageAbout(peerId, host)
+    const swarm = await openSwarmBoard(
+      { ...this.#deps, ...this.#parts },
+      { config: this.#config, peerId, directory, pricePerGb, host: host.swarm },
+    )
+    this.#swarm = swarm
+    topics.add({ name: 'swarm', intervalMs: SECOND_MS, read: () => [swarm.board.latest()] })
     topics.add({ name: 'status', intervalMs: STATUS_INTERVAL_MS, read: () => [summaryOf(this.status())] })
     topics.add({ name: 'song', intervalMs: SONG_INTERVAL_MS, read: ({ songIds }) => songIds.flatMap(songId => maps.mapOf(songId) ?? []) })
     return startPlayerServer(
       {
         ...this.#deps,
         ...this.#parts,
+        swarm,
         isReady: () => (this.#isStopping ? 'it is shutting down' : undefined),
         status: () => this.status(),
         about: () => pageAbout(this.peerId, host),

@@ -7,6 +7,7 @@ import { createHttpService } from '@evastream/service-kit/http-service'
 import { type ListeningAddress, listen } from '@evastream/service-kit/listen'
 import type { Logger } from '@evastream/service-kit/logger'
 import { PROGRAM_VERSION } from '@evastream/service-kit/program-version'
+import { addSwarmRoutes, type SwarmRoutesDeps } from '@evastream/swarm-board/swarm-routes'
 import type { Registry } from 'prom-client'
 import { DEFAULT_HTTP_PORT } from './config.ts'
 import { addEventRoutes, type EventRoutesDeps } from './event-routes.ts'
@@ -30,6 +31,7 @@ export interface PlayerServerDeps
     SongMapRoutesDeps,
     StreamRoutesDeps {
   readonly topics: EventTopics
+  readonly swarm: SwarmRoutesDeps
   readonly host: PageHost
   readonly library: PlayerRoutesDeps['library'] & PlaylistRoutesDeps['library'] & SongMapRoutesDeps['library'] & StreamRoutesDeps['library']
   readonly playback: PlayerRoutesDeps['playback'] & StreamRoutesDeps['playback']
@@ -64,6 +66,7 @@ export async function startPlayerServer(deps: PlayerServerDeps, options: PlayerS
   addQueueRoutes(app, deps)
   addSongMapRoutes(app, deps)
   addEventRoutes(app, deps)
+  addSwarmRoutes(app, deps.swarm)
   await addPageRoutes(app, deps)
   await deps.host.addRoutes?.(app, deps)
   const first = options.httpPort ?? DEFAULT_HTTP_PORT

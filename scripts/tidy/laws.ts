@@ -23,6 +23,7 @@ const FLOORS: Readonly<Record<string, number>> = {
   'packages/protocol': 2,
   'packages/service-kit': 3,
   'packages/clients': 4,
+  'packages/swarm-board': 5,
   'packages/simulator': 4,
   'packages/testkit': 5,
   'apps/metadata-service': 6,

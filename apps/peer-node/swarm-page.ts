@@ -1,0 +1,66 @@
+// The swarm page's board in this node: a live one for a listener, and one with a history and prices for the operator's gateway.
+// Not the figures (packages/swarm-board) and not what the page shows of them.
+// Invariant: a listener's own page never gets anybody's id or address.
+
+import type { MetadataClient } from '@evastream/clients/metadata-client'
+import { OriginFigures } from '@evastream/clients/origin-figures'
+import type { TrackerClient } from '@evastream/clients/tracker-client'
+import type { PeerId } from '@evastream/core/ids'
+import { SECOND_MS } from '@evastream/core/units'
+import type { Clock, Timers, WallClock } from '@evastream/service-kit/system-clock'
+import { SwarmBoard } from '@evastream/swarm-board/swarm-board'
+import type { SwarmRoutesDeps } from '@evastream/swarm-board/swarm-routes'
+import { TrafficHistory } from '@evastream/swarm-board/traffic-history'
+import type { PeerNodeConfig } from './config.ts'
+import type { TransferLedger } from './transfer-ledger.ts'
+
+/** What makes this node the operator's own: its traffic is the server's, and its page remembers. */
+export interface SwarmHost {
+  /** A SQLite file. */
+  readonly historyPath: string
+  readonly isOperator: SwarmRoutesDeps['isOperator']
+}
+
+export interface SwarmPageDeps {
+  readonly clock: Clock
+  readonly wallClock: WallClock
+  readonly timers: Timers
+  readonly clients: { readonly metadata: Pick<MetadataClient, 'getManifest'>; readonly tracker: TrackerClient }
+  readonly ledger: Pick<TransferLedger, 'totals'>
+}
+
+export interface SwarmPageOptions {
+  readonly config: Pick<PeerNodeConfig, 'originUrl' | 'sharing'>
+  readonly peerId: PeerId
+  /** Known to nobody else. */
+  readonly directory: string
+  readonly pricePerGb: number | null
+  readonly host: SwarmHost | undefined
+}
+
+const ORIGIN_TIMEOUT_MS = SECOND_MS
+const TITLE_TIMEOUT_MS = 2 * SECOND_MS
+
+/** @throws EvaError `EVA_STORAGE_FAILED` for a history that cannot be opened */
+export async function openSwarmBoard(deps: SwarmPageDeps, { config, peerId, directory, pricePerGb, host }: SwarmPageOptions) {
+  const { clients, ledger } = deps
+  const history = host === undefined ? undefined : await TrafficHistory.open(host.historyPath)
+  const origin = new OriginFigures({ baseUrl: config.originUrl, timeoutMs: ORIGIN_TIMEOUT_MS })
+  const secret = `${directory} ${peerId}`
+  const board = new SwarmBoard(
+    {
+      ...deps,
+      tracker: clients.tracker,
+      origin: () => origin.stats(),
+      titleOf: async songId => (await clients.metadata.getManifest(songId, AbortSignal.timeout(TITLE_TIMEOUT_MS))).title,
+      history,
+      house: host === undefined ? undefined : () => ({ ...ledger.totals(), peerId, isListed: config.sharing === 'on' }),
+    },
+    { pricePerGb, secret: history?.fact('secret', secret) ?? secret },
+  )
+  const close = async () => {
+    board.close()
+    await origin.close()
+  }
+  return { board, isOperator: host?.isOperator ?? (() => false), close }
+}
