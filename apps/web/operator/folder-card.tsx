@@ -24,9 +24,12 @@ export function FolderCard({ desk }: { readonly desk: OperatorDesk }) {
   const changes = desk.changes.value
   useEffect(() => {
     let isShown = true
+    const show = (next: FolderState) => {
+      if (isShown) setState(next)
+    }
     const ask = () => {
       if (!isShown) return
-      void desk.call<FolderState>('/scan').then(next => isShown && setState(next), forget)
+      void desk.call<FolderState>('/scan').then(show, forget)
       after(ASK_AGAIN_MS, ask)
     }
     ask()

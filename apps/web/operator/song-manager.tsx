@@ -62,7 +62,7 @@ function SongEditor({ desk, song }: { readonly desk: OperatorDesk; readonly song
   const fail = (thrown: unknown) => setWords(thrown instanceof Error ? thrown.message : 'It did not work.')
   const save = (form: HTMLFormElement) => {
     const data = new FormData(form)
-    const entries = FIELDS.map(([name]) => [name, String(data.get(name) ?? '').trim() || null] as const)
+    const entries = FIELDS.map(([name]) => [name, textOf(data.get(name)) || null] as const)
     const edit = Object.fromEntries(entries.filter(([name, value]) => name !== 'title' || value !== null))
     void desk.call(path, { method: 'PATCH', body: edit }).then(tell('Saved.'), fail)
   }
@@ -100,4 +100,8 @@ function SongEditor({ desk, song }: { readonly desk: OperatorDesk; readonly song
       )}
     </form>
   )
+}
+
+function textOf(value: FormDataEntryValue | null): string {
+  return typeof value === 'string' ? value.trim() : ''
 }
