@@ -25,7 +25,7 @@ const FLAGS = [
   '--disable-component-update',
   '--disable-sync',
 ]
-const PICTURES = process.env.EVASTREAM_SCREENSHOTS ?? 'tests/artefacts'
+const PICTURES = 'tests/artefacts'
 const HOSTILE = '<img src=x onerror="document.title=1">'
 const CHUNK_SIZE_BYTES = 64 * 1024
 /** Gzipped. */
@@ -94,14 +94,18 @@ describe.skipIf(missing !== undefined)("the listener's page", () => {
   test('a song is searched for, pressed, and heard, with its cover and an honest line', async () => {
     await page.goto(`${town.url('listener')}/#/albums`)
     await page.getByText('Harbour Lights').waitFor()
+    await page.getByRole('button', { name: 'Understood' }).click()
     await page.keyboard.press('/')
-    await page.keyboard.type('slow')
+    await page.keyboard.type('mira')
     await page.getByRole('button', { name: /Slow Tide.*Mira Voss/ }).click()
     await sounds(page)
     await page.getByRole('link', { name: /Slow Tide/ }).click()
     await page.getByRole('heading', { level: 1, name: 'Slow Tide' }).waitFor()
     const honest = page.locator('.now-honest')
     await eventually('the line is honest', async () => /% from one listener|first one here/.test((await honest.textContent()) ?? ''))
+    await page.getByRole('button', { name: 'Take out Two Cups' }).waitFor()
+    await page.emulateMedia({ colorScheme: 'dark' })
+    await page.screenshot({ path: join(PICTURES, 'playing-dark-1440.png') })
     const { title, artist, artwork } = await page.evaluate(() => sessionOf(navigator.mediaSession.metadata))
     expect([title, artist, artwork]).toEqual(['Slow Tide', 'Mira Voss', '/covers/slow-tide'])
   })

@@ -52,7 +52,7 @@ const after: PageServices['after'] = (delayMs, task) => void window.setTimeout(t
 const root = document.getElementById('page')
 if (root !== null)
   render(
-    <ServicesProvider value={{ api, events, player, isHelpOpen, go, theme, route, about, after }}>
+    <ServicesProvider value={{ api, events, player, isHelpOpen, go, storage: window.localStorage, theme, route, about, after }}>
       <AppShell />
     </ServicesProvider>,
     root,

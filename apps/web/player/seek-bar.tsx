@@ -8,7 +8,7 @@ import { type ChunkMark, mapText, runsOf } from './song-origin-text.ts'
 import { clockText } from './time-text.ts'
 
 /** Of 100. */
-const HEIGHTS: Readonly<Record<ChunkMark, number>> = { p: 100, o: 66, s: 40, f: 22, '.': 8 }
+const HEIGHTS: Readonly<Record<ChunkMark, number>> = { p: 100, o: 70, s: 48, f: 26, '.': 8 }
 
 export function SeekBar({ map }: { readonly map: SongMap | undefined }) {
   const { player } = useServices()

@@ -9,6 +9,7 @@ import { OperatorPlace } from '../operator/operator-place.tsx'
 import { HelpSheet } from '../player/help-sheet.tsx'
 import { PlayerBar } from '../player/player-bar.tsx'
 import { NowPlace } from '../queue/now-place.tsx'
+import { SharingNotice } from '../queue/sharing-notice.tsx'
 import { SwarmPlace } from '../swarm/swarm-place.tsx'
 import { hashOf, libraryRoute, type Place, type Route } from './hash-route.ts'
 import { Icon, type IconName } from './icon.tsx'
@@ -60,6 +61,7 @@ export function AppShell() {
         <ThemeSwitch />
       </header>
       <main class="shell-main" tabIndex={-1} ref={main}>
+        <SharingNotice />
         {placeOf(route.value)}
       </main>
       <PlayerBar />

@@ -20,6 +20,8 @@ export interface PageServices {
   readonly isHelpOpen: Signal<boolean>
   /** Puts another place behind the #; `replace` leaves no trace to go back to. */
   go(route: Route, options?: { readonly replace?: boolean }): void
+  /** What this browser keeps for the page. */
+  readonly storage: Pick<Storage, 'getItem' | 'setItem'>
   readonly theme: Signal<ThemeChoice>
   readonly route: ReadonlySignal<Route>
   after(delayMs: number, task: () => void): void
