@@ -104,7 +104,9 @@ describe.skipIf(missing !== undefined)("the listener's page", () => {
     const honest = page.locator('.now-honest')
     await eventually('the line is honest', async () => /% from one listener|first one here/.test((await honest.textContent()) ?? ''))
     await page.getByRole('button', { name: 'Take out Two Cups' }).waitFor()
-    await page.emulateMedia({ colorScheme: 'dark' })
+    await page.emulateMedia({ colorScheme: 'dark', reducedMotion: 'reduce' })
+    await eventually('it has gone on for a while', async () => (await heardOn(page)).currentTime > 4)
+    await page.mouse.move(700, 890)
     await page.screenshot({ path: join(PICTURES, 'playing-dark-1440.png') })
     const { title, artist, artwork } = await page.evaluate(() => sessionOf(navigator.mediaSession.metadata))
     expect([title, artist, artwork]).toEqual(['Slow Tide', 'Mira Voss', '/covers/slow-tide'])
@@ -155,7 +157,7 @@ describe.skipIf(missing !== undefined)("the listener's page", () => {
   })
 
   test.each(['light', 'dark'] as const)('%s: looks right at every width, and axe finds nothing serious', async theme => {
-    await page.emulateMedia({ colorScheme: theme })
+    await page.emulateMedia({ colorScheme: theme, reducedMotion: 'reduce' })
     for (const [name, hash] of [
       ['albums', '#/albums'],
       ['songs', '#/songs'],
