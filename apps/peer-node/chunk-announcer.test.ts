@@ -55,6 +55,21 @@ class Stage {
 }
 
 describe('chunk announcer', () => {
+  it('hurried: what is new of the song is told at once and once, and nothing when there is nothing, or no registration', async () => {
+    const stage = new Stage()
+    stage.announcer.acquired(songA, [1])
+    stage.announcer.hurry(songA)
+    expect(stage.calls).toEqual([])
+    stage.announcer.announceAgain([[songA, [2]]])
+    stage.announcer.hurry(songB)
+    expect(stage.calls).toEqual([])
+    stage.announcer.hurry(songA)
+    expect(stage.calls).toEqual(['a+2'])
+    stage.announcer.hurry(songA)
+    await stage.pass(500)
+    expect(stage.calls).toEqual(['a+2'])
+  })
+
   it('chunks stored in quick succession: are told in one call a song', async () => {
     const stage = new Stage()
     stage.announcer.announceAgain([])

@@ -67,6 +67,14 @@ export class ChunkAnnouncer {
     this.#isRegistered = false
   }
 
+  /** Sends what is new of a song now: leases end with it, and more are about to be asked for. */
+  hurry(songId: SongId): void {
+    if (!this.#news.has(songId) || this.#cancelTimer === undefined) return
+    this.#cancelTimer()
+    this.#cancelTimer = undefined
+    void this.#send()
+  }
+
   /** Nothing is sent any more. */
   stop(): void {
     this.#abort.abort()

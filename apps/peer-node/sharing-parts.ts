@@ -88,7 +88,7 @@ export async function makeSharingParts(deps: SharingPartsDeps, { config, identit
   )
   const transfers = new TransferNews({ ledger })
   const leasePace = () => leasePaceOf(uplink, { owedBytes: uploads.owedBytes, at: deps.clock.now() })
-  const tracker = trackerPort(deps.tracker, { config, limits, scope, transfers, leasePace })
+  const tracker = trackerPort(deps.tracker, { config, limits, scope, transfers, leasePace, hurry: songId => announcer.hurry(songId) })
   const announcer = new ChunkAnnouncer({ ...deps, tracker, random: deps.random.fork() })
   const heldOf = ({ songId }: { readonly songId: SongId }) => [songId, store.heldChunks(songId)] as const
   const holdings = new TrackerHoldings({ announcer, held: () => library().list().map(heldOf) })
@@ -101,6 +101,8 @@ interface TrackerPortOptions {
   readonly scope: TrackerScope
   readonly transfers: TransferNews
   readonly leasePace: () => LeasePace
+  /** Tells the tracker at once what is new of a song. */
+  readonly hurry: (songId: SongId) => void
 }
 
 type LeasePace = Pick<OriginLeasePace, 'backlogMs' | 'uplinkBytesPerSecond'>
@@ -112,7 +114,7 @@ function leasePaceOf(uplink: UplinkMeter, { owedBytes, at }: { readonly owedByte
   return { backlogMs: Math.min(BACKLOG_MAX_MS, Math.round(uplink.backlogMs(owedBytes, at))), uplinkBytesPerSecond: Math.round(rate) }
 }
 
-function trackerPort(client: TrackerClient, { config, limits, scope, transfers, leasePace }: TrackerPortOptions): TrackerPort {
+function trackerPort(client: TrackerClient, { config, limits, scope, transfers, leasePace, hurry }: TrackerPortOptions): TrackerPort {
   if (config.sharing === 'off') return absentTracker
   const limit = Math.min(LISTED_PEERS_MAX, limits.dialledMax)
   return {
@@ -124,8 +126,10 @@ function trackerPort(client: TrackerClient, { config, limits, scope, transfers, 
     notifyChunkAcquired: (songId, chunkIds, signal) =>
       client.notifyChunkAcquired(songId, chunkIds, signal, transfers.take(songId, chunkIds)),
     notifyChunkReleased: (songId, chunkIds, signal) => client.notifyChunkReleased(songId, chunkIds, signal),
-    requestOriginLeases: (songId, { chunkIds, expectedMs }, signal) =>
-      client.requestOriginLeases(songId, { ...leasePace(), chunkIds, expectedMs: Math.min(EXPECTED_MAX_MS, expectedMs) }, signal),
+    requestOriginLeases: (songId, { chunkIds, expectedMs }, signal) => {
+      hurry(songId)
+      return client.requestOriginLeases(songId, { ...leasePace(), chunkIds, expectedMs: Math.min(EXPECTED_MAX_MS, expectedMs) }, signal)
+    },
     reportPeer: (peerId, reason, signal) => client.reportPeer(peerId, reason, signal),
     returnOriginLeases: async (songId, returned, signal) => void (await client.returnOriginLeases(songId, returned, signal)),
   }
