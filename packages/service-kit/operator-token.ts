@@ -66,6 +66,12 @@ export function requireToken(token: string): (request: { readonly headers: Incom
   }
 }
 
+/** Whether the request presents the token, for what is shown to the operator and to others without it. */
+export function hasToken(request: { readonly headers: IncomingHttpHeaders }, token: string): boolean {
+  const presented = bearerTokenOf(request)
+  return presented !== undefined && isSameToken(presented, token)
+}
+
 async function givenToken(places: TokenPlaces): Promise<string | undefined> {
   if (places.token !== undefined) return checked(places.token, '--token')
   const fromEnvironment = places.env[OPERATOR_TOKEN_VARIABLE]

@@ -2,6 +2,7 @@
 // Not the figures (swarm-board.ts) and not the guard: whose server it is guards it, and says who is the operator.
 // Invariant: peer ids and addresses leave only for the operator.
 
+import type { IncomingHttpHeaders } from 'node:http'
 import { parseSongId } from '@evastream/core/ids'
 import { Type } from '@evastream/protocol/json-schema'
 import { HistoryQuery, SwarmHistory, SwarmNow, SwarmSong } from '@evastream/protocol/swarm-http'
@@ -10,7 +11,7 @@ import type { SwarmBoard } from './swarm-board.ts'
 
 export interface SwarmRoutesDeps {
   readonly board: SwarmBoard
-  isOperator(request: { readonly headers: Readonly<Record<string, string | string[] | undefined>> }): boolean
+  isOperator(request: { readonly headers: IncomingHttpHeaders }): boolean
 }
 
 const SongParams = Type.Object({ songId: Type.String({ maxLength: 1024 }) }, { additionalProperties: false })

@@ -21,7 +21,7 @@ import { startPeerNode } from '@evastream/peer-node/main'
 import { type ConfigValues, loadConfig, type OptionTable } from '@evastream/service-kit/config'
 import { ensureWritableDirectory, errnoOf } from '@evastream/service-kit/data-directories'
 import type { Logger } from '@evastream/service-kit/logger'
-import { findOperatorToken } from '@evastream/service-kit/operator-token'
+import { findOperatorToken, hasToken } from '@evastream/service-kit/operator-token'
 import type { RunningService } from '@evastream/service-kit/run-service'
 import { systemClock, systemTimers, systemWallClock } from '@evastream/service-kit/system-clock'
 import { trackerOptions } from '@evastream/tracker-service/config'
@@ -101,6 +101,10 @@ async function build(deps: HouseDeps, wish: HouseWish, { stops, close }: { stops
   const gateway = await startPeerNode(gatewayValues(wish, dataDir, services), childLogger(deps.logger, 'peer'), {
     listen: { host: wish.host, allowedHosts: [wish.host], portFlag: '--port' },
     about: { servedBy: 'gateway', operator: { needsToken: token !== undefined }, pricePerGb: wish.pricePerGb ?? null },
+    swarm: {
+      historyPath: join(dataDir, 'swarm.sqlite'),
+      isOperator: request => token === undefined || hasToken(request, token),
+    },
     addRoutes: app => addOperatorRoutes(app, { desk, keeper, uploads }, { token }),
   })
   stops.push(() => gateway.close())

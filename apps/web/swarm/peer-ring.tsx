@@ -1,0 +1,102 @@
+// The ring: the server in the middle, listeners around it, and a line for whoever sent chunks to whom in the last seconds.
+// Not a map of the network: places on the ring mean nothing. The table beside the map tells the same.
+// Invariant: who wants less motion sees the lines without anything moving along them.
+
+import type { SwarmSong } from '@evastream/protocol/swarm-http'
+
+const SIZE = 320
+const CENTRE = SIZE / 2
+const RADIUS = 122
+const PEER_RADIUS = 11
+const LINES_MAX = 24
+
+interface Line {
+  readonly id: string
+  readonly from: string | null
+  readonly to: string
+  readonly count: number
+}
+
+export function PeerRing({ song }: { readonly song: SwarmSong }) {
+  const placeOf = new Map(song.peers.map(({ key }, index) => [key, placeAt(index, song.peers.length)]))
+  const lines = linesOf(song).filter(({ from, to }) => placeOf.has(to) && (from === null || placeOf.has(from)))
+  return (
+    <figure class="swarm-ring">
+      <svg viewBox={`0 0 ${SIZE} ${SIZE}`} role="img" aria-label={wordsOf(song, lines)}>
+        <circle class="swarm-ring-line" cx={CENTRE} cy={CENTRE} r={RADIUS} />
+        {lines.map(line => (
+          <Flow
+            key={line.id}
+            line={line}
+            start={line.from === null ? [CENTRE, CENTRE] : placeOf.get(line.from)}
+            end={placeOf.get(line.to)}
+          />
+        ))}
+        <rect class="swarm-ring-server" x={CENTRE - 24} y={CENTRE - 15} width={48} height={30} rx={7} />
+        <text class="swarm-ring-label" x={CENTRE} y={CENTRE + 4}>
+          server
+        </text>
+        {song.peers.map(peer => {
+          const [x, y] = placeOf.get(peer.key) ?? [CENTRE, CENTRE]
+          return (
+            <g key={peer.key}>
+              <circle class={peer.isHouse ? 'swarm-ring-house' : 'swarm-ring-peer'} cx={x} cy={y} r={PEER_RADIUS} />
+              {song.peers.length <= 12 && (
+                <text class="swarm-ring-name" x={x} y={y + (y < CENTRE ? -16 : 24)}>
+                  {peer.isHouse ? 'house' : peer.name}
+                </text>
+              )}
+            </g>
+          )
+        })}
+      </svg>
+      <figcaption>{wordsOf(song, lines)}</figcaption>
+    </figure>
+  )
+}
+
+interface FlowProps {
+  readonly line: Line
+  readonly start: readonly [number, number] | undefined
+  readonly end: readonly [number, number] | undefined
+}
+
+function Flow({ line, start, end }: FlowProps) {
+  if (start === undefined || end === undefined) return null
+  // Bent towards the middle, so that lines between neighbours do not lie on the ring.
+  const path = `M${start[0]} ${start[1]} Q${bent(start[0], end[0])} ${bent(start[1], end[1])} ${end[0]} ${end[1]}`
+  const kind = line.from === null ? 'is-server' : 'is-listener'
+  return (
+    <g class={`swarm-flow ${kind}`}>
+      <path d={path} stroke-width={1.5 + Math.min(4, Math.log2(1 + line.count))} />
+      <circle class="swarm-flow-dot" r={4}>
+        <animateMotion dur="1.4s" repeatCount="indefinite" {...{ path }} />
+      </circle>
+    </g>
+  )
+}
+
+function bent(start: number, end: number): number {
+  return CENTRE + ((start + end) / 2 - CENTRE) * 0.45
+}
+
+function placeAt(index: number, count: number): readonly [number, number] {
+  const angle = (index / Math.max(1, count)) * 2 * Math.PI - Math.PI / 2
+  return [CENTRE + RADIUS * Math.cos(angle), CENTRE + RADIUS * Math.sin(angle)]
+}
+
+function linesOf({ moves }: SwarmSong): Line[] {
+  const counts = new Map<string, Line>()
+  for (const { from, to } of moves) {
+    const id = `${from ?? 'server'} ${to}`
+    counts.set(id, { id, from, to, count: (counts.get(id)?.count ?? 0) + 1 })
+  }
+  return [...counts.values()].sort((one, other) => other.count - one.count).slice(0, LINES_MAX)
+}
+
+function wordsOf({ listeners, moves }: SwarmSong, lines: readonly Line[]): string {
+  const people = listeners === 1 ? '1 listener' : `${listeners} listeners`
+  if (lines.length === 0) return `${people}; nothing moves just now.`
+  const fromServer = moves.filter(({ from }) => from === null).length
+  return `${people}; in the last seconds ${moves.length - fromServer} chunks from listeners and ${fromServer} from the server.`
+}

@@ -1,0 +1,67 @@
+// One song's swarm: the ring of its listeners, and the map of who holds which chunk.
+// Not the choosing of the figures: the server says who holds what.
+// Invariant: one call in flight at a time, and what is shown is of the song that is chosen.
+
+import type { SwarmNow, SwarmSong } from '@evastream/protocol/swarm-http'
+import { useSignal } from '@preact/signals'
+import { useEffect } from 'preact/hooks'
+import { useServices } from '../shell/page-services.ts'
+import { ChunkMap } from './chunk-map.tsx'
+import { PeerRing } from './peer-ring.tsx'
+
+export interface SongSwarmProps {
+  readonly songId: string
+  readonly swarms: SwarmNow['swarms']
+  onChoose(songId: string): void
+}
+
+const ASK_EVERY_MS = 1500
+
+export function SongSwarm({ songId, swarms, onChoose }: SongSwarmProps) {
+  const { api } = useServices()
+  const song = useSignal<SwarmSong | undefined>(undefined)
+  useEffect(() => {
+    const abort = new AbortController()
+    let isAsking = false
+    const ask = async () => {
+      if (isAsking || document.visibilityState !== 'visible') return
+      isAsking = true
+      // A song whose last listener has gone is simply not there any more.
+      const answer = await api.call<SwarmSong>(`/api/swarm/songs/${encodeURIComponent(songId)}`, { signal: abort.signal }).catch(() => null)
+      isAsking = false
+      if (!abort.signal.aborted) song.value = answer ?? undefined
+    }
+    void ask()
+    const timer = setInterval(() => void ask(), ASK_EVERY_MS)
+    return () => {
+      abort.abort()
+      clearInterval(timer)
+    }
+  }, [songId])
+  const shown = song.value?.songId === songId ? song.value : undefined
+  return (
+    <section class="swarm-card" aria-labelledby="swarm-song">
+      <div class="swarm-card-head">
+        <h2 id="swarm-song">Who holds what</h2>
+        <label class="swarm-choice">
+          <span>Song</span>
+          <select value={songId} onChange={event => onChoose(event.currentTarget.value)}>
+            {swarms.map(each => (
+              <option key={each.songId} value={each.songId}>
+                {each.title} ({each.listeners})
+              </option>
+            ))}
+          </select>
+        </label>
+      </div>
+      {shown === undefined ? (
+        <p class="swarm-note">Nobody holds a part of this song now. Play it, and its first listener appears.</p>
+      ) : (
+        <div class="swarm-pictures">
+          <PeerRing song={shown} />
+          <ChunkMap song={shown} />
+        </div>
+      )}
+    </section>
+  )
+}
