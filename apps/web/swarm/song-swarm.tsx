@@ -3,6 +3,7 @@
 // Invariant: one call in flight at a time, and what is shown is of the song that is chosen.
 
 import type { SwarmNow, SwarmSong } from '@evastream/protocol/swarm-http'
+import { systemTimers } from '@evastream/service-kit/system-clock'
 import { useSignal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
 import { useServices } from '../shell/page-services.ts'
@@ -32,10 +33,10 @@ export function SongSwarm({ songId, swarms, onChoose }: SongSwarmProps) {
       if (!abort.signal.aborted) song.value = answer ?? undefined
     }
     void ask()
-    const timer = setInterval(() => void ask(), ASK_EVERY_MS)
+    const stop = systemTimers.every(ASK_EVERY_MS, () => void ask())
     return () => {
       abort.abort()
-      clearInterval(timer)
+      stop()
     }
   }, [songId])
   const shown = song.value?.songId === songId ? song.value : undefined

@@ -3,6 +3,7 @@
 // Invariant: the table under the chart holds the same points, and the moment is said in words too.
 
 import type { HistorySpan, SwarmHistory } from '@evastream/protocol/swarm-http'
+import { systemTimers } from '@evastream/service-kit/system-clock'
 import { useSignal } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
 import { useServices } from '../shell/page-services.ts'
@@ -30,10 +31,10 @@ export function TrafficChart() {
       if (answer !== null && !abort.signal.aborted) history.value = answer
     }
     void ask()
-    const timer = setInterval(() => void ask(), ASK_EVERY_MS)
+    const stop = systemTimers.every(ASK_EVERY_MS, () => void ask())
     return () => {
       abort.abort()
-      clearInterval(timer)
+      stop()
     }
   }, [span.value])
   const shown = history.value
