@@ -5,7 +5,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { type BenchRow, barWords, benchTable, isMet } from '../bench-row.ts'
-import { callRows, memoryRow, sweepRow } from './tracker-rows.ts'
+import { callRows, deadPeerRow, memoryRow, sweepRow } from './tracker-rows.ts'
 
 const only = process.argv[2] ?? ''
 const rows: BenchRow[] = []
@@ -13,6 +13,7 @@ const rows: BenchRow[] = []
 if ('calls'.includes(only)) rows.push(...(await callRows()))
 if ('memory'.includes(only)) rows.push(await memoryRow())
 if ('sweep'.includes(only)) rows.push(await sweepRow())
+if ('dead'.includes(only)) rows.push(await deadPeerRow())
 
 process.stdout.write(`${benchTable(rows)}\n`)
 if (only === '') await keep()

@@ -1,4 +1,5 @@
-// The tracker's rows: its hottest calls beside a bare server, what a tracked peer takes of memory, and how long a sweep holds everybody up.
+// The tracker's rows: its hottest calls beside a bare server, what a tracked peer takes of memory, how long a sweep holds everybody up,
+// and how long a dead peer is named.
 // Not the printing (main.ts).
 // Invariant: each row is the median of its rounds.
 
@@ -7,6 +8,7 @@ import { median } from '../median.ts'
 import { compareCalls } from './call-measurement.ts'
 import { BenchProcess } from './child-process.ts'
 import { CrowdedTracker } from './crowded-tracker.ts'
+import { measureDeadPeers } from './dead-peer-measurement.ts'
 import type { RegistryAnswer, RegistryQuestion } from './registry/main.ts'
 import type { SweepFigures } from './registry-measurement.ts'
 
@@ -64,4 +66,12 @@ async function inRegistry(question: RegistryQuestion): Promise<RegistryAnswer> {
   } finally {
     registry.close()
   }
+}
+
+/** Every peer that was killed in every round counts as one. */
+export async function deadPeerRow(): Promise<BenchRow> {
+  const namedMs: number[] = []
+  for (let round = 0; round < ROUNDS; round++) namedMs.push(...(await measureDeadPeers()))
+  const detail = `real peers, two of four holders killed while two download; longest ${format(Math.max(...namedMs) / 1000)} s`
+  return { what: 'dead: how long a killed peer is handed out', figure: median(namedMs) / 1000, unit: 's', bar: { atMost: 5 }, detail }
 }
