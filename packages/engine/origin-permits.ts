@@ -28,6 +28,7 @@ export interface HolderOpinion {
 
 const ALL = Number.POSITIVE_INFINITY
 const NEVER = Number.POSITIVE_INFINITY
+const CLOSED: PermittedRun = Object.freeze({ permit: 'none', blocksMax: ALL, opensAt: NEVER })
 
 export class OriginPermits {
   readonly #state: EngineState
@@ -47,6 +48,7 @@ export class OriginPermits {
       if (blocksMax > 0) return { permit: 'leased', blocksMax, opensAt: 0 }
     }
     const opensAt = this.#opensAt(song, chunkId)
+    if (opensAt === NEVER) return CLOSED
     const wait = song.leases.waits.get(chunkId)
     if (wait !== undefined && opensAt <= now) wait.isInVain = true
     return { permit: opensAt <= now ? 'open' : 'none', blocksMax: ALL, opensAt }

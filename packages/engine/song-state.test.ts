@@ -60,6 +60,8 @@ describe('song state: what is wanted', () => {
     expect(song.wantedCount).toBe(1)
     song.chunkHeld(7)
     expect(song.wantedCount).toBe(0)
+    song.chunkHeld(7)
+    expect(song.wantedCount).toBe(0)
     song.chunkLost(2)
     expect(wanted(song)).toEqual([2])
   })

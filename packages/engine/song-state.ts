@@ -141,13 +141,14 @@ export class SongState {
 
   /** A chunk is stored: whatever was held against anybody for its sake is forgotten. */
   chunkHeld(chunkId: ChunkId): void {
+    // Counted on, not anew: a song of many chunks is not walked for each of them.
+    if (this.#wantedCount !== undefined && this.isWanted(chunkId)) this.#wantedCount--
     this.held.add(chunkId)
     this.progress.delete(chunkId)
     this.#marks.delete(chunkId)
     this.#originPauses.delete(chunkId)
     this.#chunkPauses.delete(chunkId)
     this.#evicted.delete(chunkId)
-    this.#wantedCount = undefined
   }
 
   chunkLost(chunkId: ChunkId): void {

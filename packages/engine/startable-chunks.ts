@@ -40,6 +40,8 @@ export class StartableChunks {
     if (origin.retryAt > now) wakeAt = Math.min(wakeAt, origin.retryAt)
     const isOriginFree = this.#survey.isOriginFree(isListenedTo)
     const chunkIds: ChunkId[] = []
+    // Whoever becomes free is told of by an event, or by a moment that is known already: until then no chunk need be looked at.
+    if (neighbours.free.length === 0 && !isOriginFree) return { chunkIds, wakeAt }
     for (const chunkId of song.unstarted()) {
       const pausedUntil = song.chunkPauseOf(chunkId)
       if (pausedUntil > now) wakeAt = Math.min(wakeAt, pausedUntil)
