@@ -7,7 +7,7 @@ describe('evastream config', () => {
       env: { EVASTREAM_ADMIN_TOKEN: 'hush', EVASTREAM_PEER__PORT: '9001' },
     })
     const listings = JSON.parse(stdout) as Record<string, { key: string; value: unknown; from: string }[]>
-    expect(Object.keys(listings)).toEqual(['demo', 'metadata', 'tracker', 'origin', 'preprocess', 'peer', 'get', 'play', 'status'])
+    expect(Object.keys(listings)).toEqual(['demo', 'serve', 'metadata', 'tracker', 'origin', 'preprocess', 'peer', 'get', 'play', 'status'])
     expect(listings.metadata).toContainEqual({ key: 'token', value: '(secret)', from: 'environment' })
     expect(listings.peer).toContainEqual({ key: 'peer.port', value: 9001, from: 'environment' })
     expect(stdout).not.toContain('hush')

@@ -2,7 +2,7 @@
 // Not a retry policy: a failed call is thrown once and its caller decides.
 // Invariant: whatever happens, the outcome is a value that fits the schema or an EvaError; a stranger's text in one is cut short.
 
-import type { IncomingMessage } from 'node:http'
+import type { ClientRequest, IncomingMessage } from 'node:http'
 import { ERROR_TABLE } from '@evastream/core/error-table'
 import { type ErrorDetails, EvaError, isErrorCode } from '@evastream/core/errors'
 import { MIB, SECOND_MS } from '@evastream/core/units'
@@ -90,8 +90,23 @@ export class ServiceCaller {
     }
   }
 
-  async #exchange({ method, path, body, ...request }: ServiceRequest, signal: AbortSignal): Promise<ServiceReply> {
-    const call = this.#line.request({ method, path, headers: headersOf({ body, ...request }), signal })
+  /** A kept connection may have ended with the service's last life: then the call, which may be made twice, is made over another. */
+  async #exchange(request: ServiceRequest, signal: AbortSignal): Promise<ServiceReply> {
+    for (;;) {
+      const call = this.#call(request, signal)
+      try {
+        return await this.#answerOf(call, request)
+      } catch (thrown) {
+        if (!call.reusedSocket || signal.aborted || (thrown as NodeJS.ErrnoException).code !== 'ECONNRESET') throw thrown
+      }
+    }
+  }
+
+  #call({ method, path, body, ...request }: ServiceRequest, signal: AbortSignal): ClientRequest {
+    return this.#line.request({ method, path, headers: headersOf({ body, ...request }), signal })
+  }
+
+  async #answerOf(call: ClientRequest, { body }: ServiceRequest): Promise<ServiceReply> {
     const head = new Promise<IncomingMessage>((resolve, reject) => call.once('response', resolve).on('error', reject))
     call.end(body === undefined ? undefined : JSON.stringify(body))
     const reply = await head

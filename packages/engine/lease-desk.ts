@@ -75,7 +75,10 @@ export class LeaseDesk {
       leases.waits.set(chunkId, { holder, isElsewhere, isLeased, since, askAgainAt: now + retryAfterMs, isInVain })
       // Who may have no more just now is told so for every chunk.
       if (!isElsewhere) leases.askAgainAt = Math.max(leases.askAgainAt, now + retryAfterMs)
-      if (reason === 'held' && holder !== undefined && !health.isBanned(holder, now)) peers.has(song.songId, holder, [chunkId])
+      // What a peer said itself on an open connection is newer than what the tracker knows of it.
+      const isKnownBetter = holder !== undefined && peers.holdingsOf(song.songId).get(holder)?.isToldByPeer === true
+      if (reason === 'held' && holder !== undefined && !isKnownBetter && !health.isBanned(holder, now))
+        peers.has(song.songId, holder, [chunkId])
     }
   }
 

@@ -113,6 +113,20 @@ describe('scheduler: origin leases', () => {
     expect(requests.every(({ permit }) => permit === 'open')).toBe(true)
   })
 
+  test('the tracker says that somebody holds it who has told us otherwise: it is not asked of that peer, and the tracker is asked again', () => {
+    const node = new Node()
+    node.findNobody()
+    node.tell({ kind: 'peer-listed', songId, peerId: ANNA, chunkIds: [], told: 'peer' })
+    node.answer(
+      [],
+      allChunks.map(chunkId => elsewhere(chunkId, 'held')),
+    )
+    expect(node.take('request-blocks')).toEqual([])
+    node.take('request-origin-leases')
+    node.passTo(2100)
+    expect(node.take('request-origin-leases').length).toBeGreaterThan(0)
+  })
+
   test('a lease that has expired: is not used, and is asked for again', () => {
     const node = new Node()
     node.findNobody()
