@@ -12,19 +12,12 @@ import { join } from 'node:path'
 import { type BrowserContext, chromium, type Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { DEMO_SONG_PATH } from '../apps/evastream/repository-path.ts'
+import { BROWSER_FLAGS } from './browser-flags.ts'
 import { missingReason, pathOf } from './installed-program.ts'
 import { LoopbackTown } from './loopback-town.ts'
 
-const BROWSER_FLAGS = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-  '--autoplay-policy=no-user-gesture-required',
-]
+/** This page begins to play without a click. */
+const AUTOPLAY = '--autoplay-policy=no-user-gesture-required'
 
 /** What a page says of its player after something was done with it. */
 interface Heard {
@@ -50,7 +43,10 @@ describe.skipIf(missing !== undefined)('<audio> in Chromium', () => {
     profile = await mkdtemp(join(tmpdir(), 'evastream-browser-'))
     town = await LoopbackTown.open()
     await town.publishFile({ songId: 'song-1', path: DEMO_SONG_PATH, chunkSize: 256 * 1024 })
-    browser = await chromium.launchPersistentContext(profile, { executablePath: pathOf('chromium') ?? 'chromium', args: BROWSER_FLAGS })
+    browser = await chromium.launchPersistentContext(profile, {
+      executablePath: pathOf('chromium') ?? 'chromium',
+      args: [...BROWSER_FLAGS, AUTOPLAY],
+    })
   })
 
   afterAll(async () => {

@@ -8,16 +8,9 @@ import { ServiceProcess } from '@evastream/cli/demo/service-process'
 import { mp3Bytes } from '@evastream/testkit/audio-fixtures'
 import { type BrowserContext, chromium } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { BROWSER_FLAGS } from './browser-flags.ts'
 import { missingReason, pathOf } from './installed-program.ts'
 
-const FLAGS = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-]
 const TIMEOUT_MS = 20_000
 
 const missing = missingReason('chromium')
@@ -35,7 +28,7 @@ describe.skipIf(missing !== undefined)("the operator's place", () => {
     house = await ServiceProcess.start({ name: 'serve', verb: 'serve', args, logDirectory: root })
     browser = await chromium.launchPersistentContext(join(root, 'profile'), {
       executablePath: pathOf('chromium') ?? 'chromium',
-      args: FLAGS,
+      args: [...BROWSER_FLAGS],
     })
   })
   afterAll(async () => {

@@ -12,19 +12,11 @@ import { eventually } from '@evastream/testkit/eventually'
 import axe from 'axe-core'
 import { type BrowserContext, chromium, type Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { BROWSER_FLAGS } from './browser-flags.ts'
 import { taggedMp3, taggedSongs } from './cover-art.ts'
 import { missingReason, pathOf } from './installed-program.ts'
 import { LoopbackTown } from './loopback-town.ts'
 
-const FLAGS = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-]
 const PICTURES = 'tests/artefacts'
 const HOSTILE = '<img src=x onerror="document.title=1">'
 const CHUNK_SIZE_BYTES = 64 * 1024
@@ -60,7 +52,10 @@ describe.skipIf(missing !== undefined)("the listener's page", () => {
     await town.download('ann', 'slow-tide')
     await town.whenComplete('ann', 'slow-tide')
     profile = await mkdtemp(join(tmpdir(), 'evastream-page-'))
-    browser = await chromium.launchPersistentContext(profile, { executablePath: pathOf('chromium') ?? 'chromium', args: FLAGS })
+    browser = await chromium.launchPersistentContext(profile, {
+      executablePath: pathOf('chromium') ?? 'chromium',
+      args: [...BROWSER_FLAGS],
+    })
     await browser.addInitScript(keepAudio)
     page = await openPage(town.url('listener'))
   })

@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { scheduler } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { assert } from '@evastream/core/assert'
 import { seededBytes } from '@evastream/testkit/audio-fixtures'
@@ -90,7 +91,7 @@ async function runOn(hosts: readonly BenchHost[], run: OutsideRun): Promise<Omit
   )
   processes.push(...leeches)
   for (const each of processes.slice(1)) await each.says('READY', READY_TIMEOUT_MS)
-  await new Promise(resolve => setTimeout(resolve, SETTLE_MS))
+  await scheduler.wait(SETTLE_MS)
   const before = processes.map(cpuSecondsOf)
   const startedAtMs = performance.now()
   for (const leech of leeches) leech.go()

@@ -6,7 +6,6 @@ import type { SwarmNow } from '@evastream/protocol/swarm-http'
 import { useSignal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
 import { useServices } from '../shell/page-services.ts'
-import { DemoActs } from './demo-acts.tsx'
 import { FourNumbers } from './four-numbers.tsx'
 import { SongSwarm } from './song-swarm.tsx'
 import { TrafficChart } from './traffic-chart.tsx'
@@ -31,7 +30,6 @@ export function SwarmPlace() {
         <h1>Swarm</h1>
       </header>
       {swarm === undefined ? <p class="swarm-note">Asking the tracker …</p> : <FourNumbers now={swarm} />}
-      {facts?.isDemo === true && <DemoActs />}
       {facts?.hasHistory === true && <TrafficChart />}
       {swarm !== undefined && swarm.swarms.length === 0 && <NobodyYet isReachable={swarm.isReachable} />}
       {swarm !== undefined && songId !== undefined && (
