@@ -203,9 +203,15 @@ export class LoopbackTown {
     return new Map(peers.map(({ peerId, chunks }) => [peerId, chunks]))
   }
 
-  async originSentBytes(): Promise<number> {
-    const text = await (await fetch(`${this.url('origin')}/metrics`)).text()
-    return Number(/^evastream_origin_sent_bytes_total(?:\{[^}]*\})? (\S+)$/m.exec(text)?.[1] ?? Number.NaN)
+  originSentBytes(): Promise<number> {
+    return this.metric('origin', 'evastream_origin_sent_bytes_total')
+  }
+
+  /** What a process tells Prometheus: one series (`labels` as `name="value"`), 0 if it was not counted yet. */
+  async metric(name: string, series: string, labels = ''): Promise<number> {
+    const text = await (await fetch(`${this.url(name)}/metrics`)).text()
+    const line = text.split('\n').find(each => (each.startsWith(`${series}{`) ? each.includes(labels) : each.startsWith(`${series} `)))
+    return Number(line?.split(' ').at(-1) ?? 0)
   }
 
   /** Where a peer keeps a song's audio. */

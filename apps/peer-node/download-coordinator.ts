@@ -185,7 +185,7 @@ export class DownloadCoordinator {
   #carryOut(command: SchedulerCommand): void {
     switch (command.kind) {
       case 'request-blocks':
-        if (command.permit === 'override') this.#deps.ledger.overrode()
+        if (command.permit !== undefined) this.#deps.ledger.askedOrigin(command.permit)
         this.#downloads.request(command)
         break
       case 'cancel-request':

@@ -13,7 +13,8 @@ describe('transfer ledger', () => {
     ledger.wasted(5, 'late')
     ledger.wasted(0, 'duplicate')
     ledger.sent(7)
-    ledger.overrode()
+    ledger.askedOrigin('override')
+    ledger.askedOrigin('leased')
     const lines = (await registry.metrics()).split('\n').filter(line => line !== '' && !line.startsWith('#'))
     expect(lines).toEqual([
       'evastream_peer_received_bytes_total{source="origin"} 0',
@@ -22,7 +23,8 @@ describe('transfer ledger', () => {
       'evastream_peer_chunks_total{source="mixed",result="rejected"} 1',
       'evastream_peer_wasted_bytes_total{reason="late"} 5',
       'evastream_peer_sent_bytes_total 7',
-      'evastream_peer_origin_overrides_total 1',
+      'evastream_peer_origin_requests_total{permit="override"} 1',
+      'evastream_peer_origin_requests_total{permit="leased"} 1',
     ])
     expect(ledger.totals()).toEqual({ originBytes: 0, peerBytes: 65_536, sentBytes: 7, wastedBytes: 5, overrides: 1 })
   })

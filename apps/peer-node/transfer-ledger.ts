@@ -7,6 +7,8 @@ import type { SourceKind, SourceSplit } from './chunk-assembly.ts'
 
 /** `bad`: a hash did not fit. `duplicate`: it was here already. `cut-short`: its request ended early. `thrown-away`: it verified, and its chunk was given up. `late`: its fetch had been cancelled. */
 export type WasteReason = 'bad' | 'duplicate' | 'cut-short' | 'thrown-away' | 'late'
+/** With what right the origin was asked: a `leased` chunk, an `open` one of which nobody said whose it is, or an `override` to be in time. */
+export type OriginPermit = 'leased' | 'open' | 'override'
 export type ChunkResult = 'stored' | 'rejected' | 'unstored'
 
 /** Bytes since this process started. */
@@ -22,7 +24,7 @@ export class TransferLedger {
   readonly #chunks: Counter<'source' | 'result'>
   readonly #wasted: Counter<'reason'>
   readonly #sent: Counter
-  readonly #overrides: Counter
+  readonly #originRequests: Counter<'permit'>
   readonly #totals = { originBytes: 0, peerBytes: 0, sentBytes: 0, wastedBytes: 0, overrides: 0 }
 
   constructor(deps: { readonly registry: Registry }) {
@@ -46,9 +48,10 @@ export class TransferLedger {
       registers,
     })
     this.#sent = new Counter({ name: 'evastream_peer_sent_bytes_total', help: 'Bytes of blocks sent to other peers', registers })
-    this.#overrides = new Counter({
-      name: 'evastream_peer_origin_overrides_total',
-      help: 'Requests to the origin without a lease, to be in time',
+    this.#originRequests = new Counter({
+      name: 'evastream_peer_origin_requests_total',
+      help: 'Requests to the origin: with a lease, for what nobody brings (open), or without one to be in time (override)',
+      labelNames: ['permit'],
       registers,
     })
     for (const source of ['origin', 'peer'] satisfies SourceKind[]) this.#received.inc({ source }, 0)
@@ -77,9 +80,9 @@ export class TransferLedger {
     this.#wasted.inc({ reason }, sizeBytes)
   }
 
-  overrode(): void {
-    this.#totals.overrides++
-    this.#overrides.inc()
+  askedOrigin(permit: OriginPermit): void {
+    if (permit === 'override') this.#totals.overrides++
+    this.#originRequests.inc({ permit })
   }
 
   sent(sizeBytes: number): void {
