@@ -9,9 +9,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { eventually } from '@evastream/testkit/eventually'
-import axe from 'axe-core'
 import { type BrowserContext, chromium, type Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { seriousFaults } from './axe-check.ts'
 import { BROWSER_FLAGS } from './browser-flags.ts'
 import { taggedMp3, taggedSongs } from './cover-art.ts'
 import { missingReason, pathOf } from './installed-program.ts'
@@ -170,8 +170,7 @@ describe.skipIf(missing !== undefined)("the listener's page", () => {
         await page.waitForFunction(() => [...document.images].every(image => image.complete))
         await page.screenshot({ path: join(PICTURES, `${name}-${theme}-${width}.png`) })
       }
-      await page.evaluate(axe.source)
-      expect(await page.evaluate(seriousFaults), `${name} ${theme}`).toEqual([])
+      expect(await seriousFaults(page), `${name} ${theme}`).toEqual([])
     }
   })
 
@@ -225,15 +224,4 @@ async function listen(): Promise<Heard> {
     for (const sample of samples) peak = Math.max(peak, Math.abs(sample))
   }
   return { currentTime: audio.currentTime, isPaused: audio.paused, peak }
-}
-
-/** Runs in the page, after axe. */
-async function seriousFaults(): Promise<string[]> {
-  const { axe: judge } = window as unknown as {
-    axe: { run(): Promise<{ violations: { id: string; impact: string; nodes: { html: string }[] }[] }> }
-  }
-  const { violations } = await judge.run()
-  return violations
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(' | ')}`)
 }

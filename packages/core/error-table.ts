@@ -253,6 +253,7 @@ export const ERROR_TABLE = Object.freeze({
     'The demo could not go on: {reason}.',
     'Run it again with --keep, and look into the logs of the directory that it names.',
   ),
+  EVA_DEMO_BUSY: row('caller', 409, true, 'The demo cannot do that now: {reason}.', 'Press again when the page says that it can.'),
   EVA_CHUNKS_CONFLICT: row(
     'caller',
     409,

@@ -14,6 +14,7 @@ const traffic = { serverBytes: Bytes, listenerBytes: Bytes }
 /** `GET /api/swarm`, and the topic `swarm` of `GET /api/events`. */
 export const SwarmNow = Type.Object({
   isReachable: Type.Boolean({ description: 'Whether the tracker answers; if not, these are its last figures' }),
+  isOriginAway: Type.Boolean({ description: 'Whether the origin was asked and did not answer' }),
   listeners: Count,
   songs: Count,
   serverBytesPerSecond: Bytes,

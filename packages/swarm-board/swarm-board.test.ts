@@ -18,7 +18,7 @@ afterEach(async () => {
 async function aBoard({ hasHistory = true, isOperator = false } = {}) {
   const clock = fakeClock()
   const told = { bootId: 'a', upMs: 1, peers: 3, songs: 1, announcements: 0, originBytes: 0, peerBytes: 0, sentBytes: 0 }
-  const state = { isDown: false, sentBytes: 0, calls: 0 }
+  const state = { isDown: false, isOriginDown: false, sentBytes: 0, calls: 0 }
   const member = { host: '10.1.2.3', port: 9001, bitmap: 'wA==', originBytes: 1, peerBytes: 2, sentBytes: 3 }
   const counts = { songId, chunkCount: 2, peers: 2, completePeers: 1 }
   const tracker = {
@@ -44,7 +44,10 @@ async function aBoard({ hasHistory = true, isOperator = false } = {}) {
   const board = new SwarmBoard(
     {
       tracker,
-      origin: async () => ({ sentBytes: state.sentBytes, requests: 0 }),
+      origin: async () => {
+        if (state.isOriginDown) throw new TypeError('down')
+        return { sentBytes: state.sentBytes, requests: 0 }
+      },
       clock,
       wallClock: { epochMs: () => START + clock.now() },
       timers: clock,
@@ -90,6 +93,14 @@ describe('swarm board: figures', () => {
     await get('/api/swarm')
     state.isDown = true
     expect(await get('/api/swarm')).toMatchObject({ isReachable: false, listeners: 2 })
+  })
+
+  it('an origin that is down: is away, and back when it answers', async () => {
+    const { state, get } = await aBoard()
+    state.isOriginDown = true
+    expect(await get('/api/swarm')).toMatchObject({ isReachable: true, isOriginAway: true })
+    state.isOriginDown = false
+    expect(await get('/api/swarm')).toMatchObject({ isOriginAway: false })
   })
 
   it('nobody looks and no history is kept: nobody is asked', async () => {

@@ -51,6 +51,7 @@ const MEMBERS_MAX = 32
 const TITLES_MAX = 500
 const STILL: SwarmNow = {
   isReachable: false,
+  isOriginAway: false,
   listeners: 0,
   songs: 0,
   serverBytesPerSecond: 0,
@@ -195,6 +196,7 @@ export class SwarmBoard {
     )
     this.#now = {
       isReachable: true,
+      isOriginAway: this.#deps.origin !== undefined && sentBytes === undefined,
       listeners: Math.max(0, stats.peers - (house?.isListed === true ? 1 : 0)),
       songs: stats.songs,
       ...this.#rates(at),

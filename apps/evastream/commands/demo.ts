@@ -15,6 +15,7 @@ import { closingTable } from '../demo/closing-table.ts'
 import { type DemoResult, judge } from '../demo/demo-result.ts'
 import { openStage } from '../demo/demo-stage.ts'
 import { DemoStory } from '../demo/demo-story.ts'
+import { DemoWeb } from '../demo/demo-web.ts'
 import { PeerWatch } from '../demo/peer-watch.ts'
 import { type PublishedSong, Town } from '../demo/town.ts'
 import { DEMO_SONG_PATH } from '../repository-path.ts'
@@ -38,17 +39,21 @@ export const demoCommand = defineCommand({
       check: wholeNumber(PEERS_MIN, PEERS_MAX),
     },
     input: { type: 'string', default: DEMO_SONG_PATH, describe: 'The audio file to publish' },
+    web: { type: 'boolean', default: false, describe: 'Show the swarm page meanwhile, and stay until Ctrl-C' },
     keep: { type: 'boolean', default: false, describe: 'Leave the services and peers running' },
     json: { type: 'boolean', default: false, describe: 'Print the result as one JSON object on stdout' },
   },
-  run: async ({ values: { peers, input, keep, json } }, host) => {
+  run: async ({ values: { peers, input, web, keep, json } }, host) => {
     await (await openInputFile(input)).close()
     const town = new Town({ directory: await mkdtemp(join(tmpdir(), 'evastream-demo-')), keep })
+    const page = web ? new DemoWeb({ town, host }) : undefined
     try {
-      const result = await Promise.race([perform({ town, input, peerCount: peers }, host), interrupted(host.signal)])
+      const result = await Promise.race([perform({ town, input, peerCount: peers, page }, host), interrupted(host.signal)])
       host.stdout.write(json ? `${JSON.stringify(result)}\n` : closingTable(result, host.stdout.isTTY))
+      await page?.untilSeen()
       return result.ok ? 0 : 1
     } finally {
+      await page?.close()
       if (keep) host.stderr.write(keptWords(town))
       await town.close()
     }
@@ -59,11 +64,13 @@ interface Performance {
   readonly town: Town
   readonly input: string
   readonly peerCount: number
+  readonly page: DemoWeb | undefined
 }
 
-async function perform({ town, input, peerCount }: Performance, { stderr, signal }: CommandHost): Promise<DemoResult> {
+async function perform({ town, input, peerCount, page }: Performance, { stderr, signal }: CommandHost): Promise<DemoResult> {
   stderr.write('Starting the metadata service, the tracker and the origin …\n')
   await town.open()
+  await page?.open()
   const song = await town.publish(input, await chunkSizeFor(input))
   stderr.write(`Published ${songWords(song)}\n`)
   const stage = openStage({ stream: stderr, songBytes: song.fileSize })
@@ -71,7 +78,9 @@ async function perform({ town, input, peerCount }: Performance, { stderr, signal
   signal.addEventListener('abort', () => watch.stop())
   watch.onLook(() => stage.show(watch.samples))
   try {
-    return judge(await new DemoStory({ town, watch, stage }, { song, peerCount }).play())
+    const result = judge(await new DemoStory({ town, watch, stage }, { song, peerCount }).play())
+    page?.storyTold(song)
+    return result
   } finally {
     watch.stop()
     stage.close()

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import { EvaError } from '@evastream/core/errors'
 import type { Measurements, PeerResult } from './demo-result.ts'
 import type { PeerSample, PeerWatch } from './peer-watch.ts'
-import type { PublishedSong, Town } from './town.ts'
+import { type PublishedSong, type Town, uploadLimitOf } from './town.ts'
 
 /** What the audience is told while it happens. */
 export interface Stage {
@@ -28,8 +28,6 @@ export interface StoryOptions {
 const DOWNLOAD_TIMEOUT_MS = 40_000
 /** The last peer has this share of the song when the busiest sender is killed. */
 const KILL_AT_RATIO = 0.25
-/** A lone sender needs about this long for the song, so that the eye can follow and a kill hits the middle of a transfer. */
-const LONE_SENDER_SECONDS = 4
 
 export class DemoStory {
   readonly #parts: StoryParts
@@ -67,8 +65,8 @@ export class DemoStory {
 
   async #arrive(peerId: string): Promise<void> {
     const { town, watch } = this.#parts
-    const { songId, fileSize } = this.#options.song
-    const peer = await town.startPeer(peerId, songId, Math.ceil(fileSize / LONE_SENDER_SECONDS))
+    const { song } = this.#options
+    const peer = await town.startPeer(peerId, song.songId, uploadLimitOf(song))
     watch.add(peerId, peer.url)
   }
 

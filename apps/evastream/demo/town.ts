@@ -25,6 +25,14 @@ export interface PublishedSong {
   readonly sha256: string
 }
 
+/** A lone sender needs about this long for the song, so that the eye can follow and a kill hits the middle of a transfer. */
+const LONE_SENDER_SECONDS = 4
+
+/** Bytes a second that each peer of the demo may give. */
+export function uploadLimitOf({ fileSize }: PublishedSong): number {
+  return Math.ceil(fileSize / LONE_SENDER_SECONDS)
+}
+
 interface Services {
   readonly metadata: ServiceProcess
   readonly tracker: ServiceProcess
@@ -37,6 +45,7 @@ export class Town {
   readonly #starts = new Set<Promise<ServiceProcess>>()
   readonly #started: ServiceProcess[] = []
   #isClosed = false
+  #originReturns = 0
   #services: Services | undefined
 
   constructor(options: TownOptions) {
@@ -49,6 +58,11 @@ export class Town {
 
   get originUrl(): string {
     return this.#running.origin.url
+  }
+
+  get serviceUrls(): { readonly metadata: string; readonly tracker: string; readonly origin: string } {
+    const { metadata, tracker, origin } = this.#running
+    return { metadata: metadata.url, tracker: tracker.url, origin: origin.url }
   }
 
   /** What it started and what still runs, in the order of the starts. */
@@ -111,7 +125,8 @@ export class Town {
   /** Starts the origin again where it was, on the same port and directory. */
   async restartOrigin(): Promise<void> {
     const { port } = new URL(this.#running.origin.url)
-    this.#running.origin = await this.#start('origin-again', 'origin', [`--port=${port}`, `--storage=${this.#storage}`])
+    const name = ++this.#originReturns === 1 ? 'origin-again' : `origin-again-${this.#originReturns}`
+    this.#running.origin = await this.#start(name, 'origin', [`--port=${port}`, `--storage=${this.#storage}`])
   }
 
   /** Stops what runs and what is just starting, and removes the directory; or, with `keep`, leaves everything. */

@@ -16,9 +16,19 @@ export function FourNumbers({ now }: { readonly now: SwarmNow }) {
           The tracker does not answer: these are its last figures.
         </p>
       )}
+      {now.isReachable && now.isOriginAway && (
+        <p class="swarm-warning" role="status">
+          The origin does not answer: listeners carry on with what they hold.
+        </p>
+      )}
       <dl class="swarm-numbers">
         <Figure name="Listeners" value={String(listeners)} note={now.songs === 1 ? 'of 1 song' : `of ${now.songs} songs`} />
-        <Figure name="From the server now" value={rateText(server)} note={noteOfRate(server, server + peers)} kind="server" />
+        <Figure
+          name="From the server now"
+          value={now.isOriginAway && server === 0 ? 'away' : rateText(server)}
+          note={noteOfRate(server, server + peers)}
+          kind="server"
+        />
         <Figure name="From listeners now" value={rateText(peers)} note={noteOfRate(peers, server + peers)} kind="listeners" />
         <Figure
           name={today === null ? 'Saved while you look' : 'Saved today'}

@@ -17,12 +17,18 @@ interface Line {
   readonly count: number
 }
 
-export function PeerRing({ song }: { readonly song: SwarmSong }) {
+export interface PeerRingProps {
+  readonly song: SwarmSong
+  readonly isOriginAway: boolean
+}
+
+export function PeerRing({ song, isOriginAway }: PeerRingProps) {
   const placeOf = new Map(song.peers.map(({ key }, index) => [key, placeAt(index, song.peers.length)]))
   const lines = linesOf(song).filter(({ from, to }) => placeOf.has(to) && (from === null || placeOf.has(from)))
+  const words = `${wordsOf(song, lines)}${isOriginAway ? ' The server is away.' : ''}`
   return (
     <figure class="swarm-ring">
-      <svg viewBox={`0 0 ${SIZE} ${SIZE}`} role="img" aria-label={wordsOf(song, lines)}>
+      <svg viewBox={`0 0 ${SIZE} ${SIZE}`} role="img" aria-label={words}>
         <circle class="swarm-ring-line" cx={CENTRE} cy={CENTRE} r={RADIUS} />
         {lines.map(line => (
           <Flow
@@ -32,9 +38,9 @@ export function PeerRing({ song }: { readonly song: SwarmSong }) {
             end={placeOf.get(line.to)}
           />
         ))}
-        <rect class="swarm-ring-server" x={CENTRE - 24} y={CENTRE - 15} width={48} height={30} rx={7} />
+        <rect class={`swarm-ring-server${isOriginAway ? ' is-away' : ''}`} x={CENTRE - 24} y={CENTRE - 15} width={48} height={30} rx={7} />
         <text class="swarm-ring-label" x={CENTRE} y={CENTRE + 4}>
-          server
+          {isOriginAway ? 'away' : 'server'}
         </text>
         {song.peers.map(peer => {
           const [x, y] = placeOf.get(peer.key) ?? [CENTRE, CENTRE]
@@ -50,7 +56,7 @@ export function PeerRing({ song }: { readonly song: SwarmSong }) {
           )
         })}
       </svg>
-      <figcaption>{wordsOf(song, lines)}</figcaption>
+      <figcaption>{words}</figcaption>
     </figure>
   )
 }

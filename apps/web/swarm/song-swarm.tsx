@@ -12,13 +12,13 @@ import { PeerRing } from './peer-ring.tsx'
 
 export interface SongSwarmProps {
   readonly songId: string
-  readonly swarms: SwarmNow['swarms']
+  readonly now: Pick<SwarmNow, 'swarms' | 'isOriginAway'>
   onChoose(songId: string): void
 }
 
 const ASK_EVERY_MS = 1500
 
-export function SongSwarm({ songId, swarms, onChoose }: SongSwarmProps) {
+export function SongSwarm({ songId, now, onChoose }: SongSwarmProps) {
   const { api } = useServices()
   const song = useSignal<SwarmSong | undefined>(undefined)
   useEffect(() => {
@@ -47,7 +47,7 @@ export function SongSwarm({ songId, swarms, onChoose }: SongSwarmProps) {
         <label class="swarm-choice">
           <span>Song</span>
           <select value={songId} onChange={event => onChoose(event.currentTarget.value)}>
-            {swarms.map(each => (
+            {now.swarms.map(each => (
               <option key={each.songId} value={each.songId}>
                 {each.title} ({each.listeners})
               </option>
@@ -59,7 +59,7 @@ export function SongSwarm({ songId, swarms, onChoose }: SongSwarmProps) {
         <p class="swarm-note">Nobody holds a part of this song now. Play it, and its first listener appears.</p>
       ) : (
         <div class="swarm-pictures">
-          <PeerRing song={shown} />
+          <PeerRing song={shown} isOriginAway={now.isOriginAway} />
           <ChunkMap song={shown} />
         </div>
       )}

@@ -6,6 +6,7 @@ import type { SwarmNow } from '@evastream/protocol/swarm-http'
 import { useSignal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
 import { useServices } from '../shell/page-services.ts'
+import { DemoCard } from './demo-card.tsx'
 import { FourNumbers } from './four-numbers.tsx'
 import { SongSwarm } from './song-swarm.tsx'
 import { TrafficChart } from './traffic-chart.tsx'
@@ -30,12 +31,13 @@ export function SwarmPlace() {
         <h1>Swarm</h1>
       </header>
       {swarm === undefined ? <p class="swarm-note">Asking the tracker …</p> : <FourNumbers now={swarm} />}
+      {facts?.isDemo === true && <DemoCard />}
       {facts?.hasHistory === true && <TrafficChart />}
       {swarm !== undefined && swarm.swarms.length === 0 && <NobodyYet isReachable={swarm.isReachable} />}
       {swarm !== undefined && songId !== undefined && (
         <SongSwarm
           songId={songId}
-          swarms={swarm.swarms}
+          now={swarm}
           onChoose={id => {
             chosen.value = id
           }}
