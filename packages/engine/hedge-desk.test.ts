@@ -1,5 +1,5 @@
 import { BLOCK_SIZE_BYTES } from '@evastream/core/units'
-import { EngineParts, fromPeer } from '@evastream/testkit/engine-fixtures'
+import { EngineParts, fromOrigin, fromPeer } from '@evastream/testkit/engine-fixtures'
 import { peerNamed } from '@evastream/testkit/scheduler-driver'
 import { describe, expect, test } from 'vitest'
 import type { OpenRequest } from './request-table.ts'
@@ -106,6 +106,24 @@ describe('hedge desk: a second source for what is about to be heard', () => {
     const borisId = peerNamed('boris')
     while (health.recordOf(borisId).failures < 2) health.failed(borisId, health.recordOf(borisId).pausedUntil)
     expect(checkAt(parts, 950)[0]).toMatchObject({ kind: 'request-blocks', source: { kind: 'origin' } })
+  })
+
+  test('no peer could, and as much as may be is on its way from the origin: it is asked all the same, as long as it has places', () => {
+    const { parts, song } = listening({ originRequestsMax: 4 })
+    parts.state.peers.remove(peerNamed('boris'))
+    for (const chunkId of [5, 6, 7]) parts.ask(song, fromOrigin, { chunkId })
+    expect(parts.survey.isOriginFree(false)).toBe(false)
+    parts.ask(song, anna, { blockCount: 2, deadlineAt: 1000 })
+    const asked = checkAt(parts, 950).find(({ kind }) => kind === 'request-blocks')
+    expect(asked).toMatchObject({ source: { kind: 'origin' }, chunkId: 0, firstBlock: 0, blockCount: 2 })
+  })
+
+  test('the same, and all places of the origin are taken: nobody', () => {
+    const { parts, song } = listening({ originRequestsMax: 3 })
+    parts.state.peers.remove(peerNamed('boris'))
+    for (const chunkId of [5, 6, 7]) parts.ask(song, fromOrigin, { chunkId })
+    parts.ask(song, anna, { blockCount: 2, deadlineAt: 1000 })
+    expect(checkAt(parts, 950).filter(({ kind }) => kind === 'request-blocks')).toEqual([])
   })
 
   test('judged as a whole and more than may be asked for twice: nobody', () => {

@@ -104,7 +104,8 @@ export class HedgeDesk {
     const due = song.window.deadlineOfByte(chunk.chunkId * song.shape.chunkSize + rest.firstBlock * BLOCK_SIZE_BYTES)
     const deadlineAt = due !== undefined && due < now + config.windowMs ? due : undefined
     if (deadlineAt === undefined && !isLastOfSong(song)) return undefined
-    return { song, chunkId: chunk.chunkId, run: rest, verify: chunk.verify, deadlineAt, isYielding: false, except: request.source }
+    const isLate = deadlineAt !== undefined
+    return { song, chunkId: chunk.chunkId, run: rest, verify: chunk.verify, deadlineAt, isYielding: false, isLate, except: request.source }
   }
 
   /** For the end of a song alone the origin is not asked, nor a peer that failed lately: each try in vain costs bytes. */

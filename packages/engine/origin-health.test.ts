@@ -45,6 +45,7 @@ describe('origin health: room', () => {
     expect(origin.hasRoom(0)).toBe(true)
     ask(origin, 1, 4_000_000)
     expect(origin.hasRoom(0)).toBe(false)
+    expect(origin.hasPlace(0)).toBe(true)
     origin.pace.arrived(7_400_000, 10)
     expect(origin.hasRoom(0)).toBe(false)
     origin.pace.arrived(100_001, 20)

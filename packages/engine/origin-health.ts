@@ -47,12 +47,16 @@ export class OriginHealth {
 
   /** Whether it may be given one more request now, by somebody who may use this share of its places. */
   hasRoom(now: Millis, share = 1): boolean {
-    if (now < this.#retryAt) return false
     const { openRequests, openBytes } = this.pace
+    return this.hasPlace(now, share) && (openRequests < PIPELINE_REQUESTS || openBytes < this.#config.originOpenBytesMax * share)
+  }
+
+  /** The same, by somebody who cannot wait until less is on its way. */
+  hasPlace(now: Millis, share = 1): boolean {
+    if (now < this.#retryAt) return false
+    const { openRequests } = this.pace
     if (this.#failures > 0) return openRequests === 0
-    const places = Math.max(1, Math.floor(this.#places * share))
-    if (openRequests >= places) return false
-    return openRequests < PIPELINE_REQUESTS || openBytes < this.#config.originOpenBytesMax * share
+    return openRequests < Math.max(1, Math.floor(this.#places * share))
   }
 
   expectedRate(now: Millis): number {

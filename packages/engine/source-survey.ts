@@ -25,6 +25,8 @@ export interface SurveyedRun {
   readonly deadlineAt: Millis | undefined
   /** Somebody listens and this is not what is about to be heard: some room at the origin is left free. */
   readonly isYielding: boolean
+  /** It was asked for, and may come too late: it does not wait until less is on its way from the origin. */
+  readonly isLate?: boolean
   /** A source that is at work on this run already. */
   readonly except?: Source
 }
@@ -192,7 +194,8 @@ export class SourceSurvey {
       return { standing: 'full', finishMs, retryAt: NEVER }
     const retryAt = Math.max(origin.retryAt, wanted.song.originPauseOf(wanted.chunkId))
     if (retryAt > now) return { standing: 'failed', finishMs, retryAt }
-    return { standing: this.isOriginFree(wanted.isYielding) ? 'free' : 'full', finishMs, retryAt: 0 }
+    const isFree = wanted.isLate === true ? origin.hasPlace(now) : this.isOriginFree(wanted.isYielding)
+    return { standing: isFree ? 'free' : 'full', finishMs, retryAt: 0 }
   }
 
   runBytes(song: SongState, chunkId: ChunkId, run: BlockRun): number {
