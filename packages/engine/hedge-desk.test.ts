@@ -162,6 +162,15 @@ describe('hedge desk: a second source for what is about to be heard', () => {
     expect(checkAt(parts, 1350)[0]).toMatchObject({ kind: 'cancel-request', requestId: 1, reason: 'superseded' })
   })
 
+  test('of a source that often fell silent before, nothing comes: it is not waited for until the music stops', () => {
+    const { parts, song } = listening()
+    const record = parts.state.health.recordOf(peerNamed('anna'))
+    record.timeouts = 6
+    measure(parts, anna, 1_000_000)
+    parts.ask(song, anna, { blockCount: 2, deadlineAt: 1000 })
+    expect(checkAt(parts, 950)[0]).toMatchObject({ kind: 'request-blocks', source: boris })
+  })
+
   test('it fell silent, and the only other holder is full of our own requests: its blocks are free for whoever comes first', () => {
     const { parts, song } = listening({ urgentGraceMs: 5000 })
     const first = parts.ask(song, anna, { blockCount: 2, deadlineAt: 1000 })

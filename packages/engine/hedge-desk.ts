@@ -9,6 +9,7 @@ import type { BlockRun } from './chunk-progress.ts'
 import type { Source } from './commands.ts'
 import type { EngineState } from './engine-state.ts'
 import type { RequestDesk } from './request-desk.ts'
+import { silencePatienceOf } from './request-patience.ts'
 import type { OpenRequest } from './request-table.ts'
 import type { SongState } from './song-state.ts'
 import type { SourceSelection } from './source-selection.ts'
@@ -82,7 +83,7 @@ export class HedgeDesk {
     const { state, blame } = this.#deps
     if (deadlineAt === undefined || state.now < deadlineAt - 2 * RISK_LEAD_MS) return false
     if (request.source.kind === 'origin' || request.chunk.verify === 'chunk') return false
-    const quietMs = (request.patience * state.config.silenceMs) / 2
+    const quietMs = (silencePatienceOf(request, state.config) * state.config.silenceMs) / 2
     if (state.now - request.quietSince < quietMs || this.#remainingMs(request) !== Number.POSITIVE_INFINITY) return false
     blame.requestTimedOut(request)
     return true
@@ -143,7 +144,7 @@ export class HedgeDesk {
     const quietMs = Math.min(roundTripMs + QUIET_BLOCKS * BLOCK_SIZE_BYTES * msPerByte, state.config.silenceMs / 2)
     // On a slow link of our own every source falls silent while the others send.
     const ownTurnMs = state.ownLink.shareMs(BLOCK_SIZE_BYTES, state.requests.sourceCount)
-    return state.now - request.quietSince > Math.max(ownTurnMs, request.patience * quietMs)
+    return state.now - request.quietSince > Math.max(ownTurnMs, silencePatienceOf(request, state.config) * quietMs)
       ? Number.POSITIVE_INFINITY
       : pace.openBytes * msPerByte
   }

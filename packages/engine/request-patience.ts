@@ -36,9 +36,16 @@ export function hedgeDueAt(request: OpenRequest, spread: CompletionSpread, confi
   return request.askedAt + Math.min(config.silenceMs, request.expectedMs * spread.usualRatio(1))
 }
 
+/**
+ * How much longer than usual (a factor from 1) to wait for a silent source. Giving up what keeps the blocks that arrived costs little: then
+ * a slow source is not waited for as long as another.
+ */
+export function silencePatienceOf({ chunk, patience }: OpenRequest, config: Pick<EngineConfig, 'silentDoublingsMax'>): number {
+  return chunk.verify === 'blocks' ? Math.min(patience, 2 ** config.silentDoublingsMax) : patience
+}
+
 function silentAt(request: OpenRequest, source: SourceExpectation, config: EngineConfig): Millis {
-  // Giving up what keeps the blocks that arrived costs little: then a slow source is not waited for as long as another.
-  const patience = request.chunk.verify === 'blocks' ? Math.min(request.patience, 2 ** config.silentDoublingsMax) : request.patience
+  const patience = silencePatienceOf(request, config)
   const blockMs = (BLOCK_SIZE_BYTES * 1000) / source.rateBytesPerSecond
   return request.quietSince + patience * Math.max(config.silenceMs, source.ownBlockMs, source.roundTripMs + config.silenceBlocks * blockMs)
 }
