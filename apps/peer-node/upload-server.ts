@@ -16,6 +16,7 @@ import { type ChunkArrivals, noArrivals } from './chunk-arrivals.ts'
 import { ChunkBuffers } from './chunk-buffers.ts'
 import { ChunkLoans, type ChunkReader, type LentChunk } from './chunk-loans.ts'
 import { ConnectionLimits } from './connection-limits.ts'
+import { GatheredHaves } from './gathered-haves.ts'
 import type { PeerLink } from './peer-link.ts'
 import type { NodeLog } from './ports.ts'
 import { acceptTcpLink } from './tcp-link.ts'
@@ -94,6 +95,7 @@ export class UploadServer {
   readonly #limits: ConnectionLimits
   readonly #buffers: ChunkBuffers
   readonly #loans: ChunkLoans
+  readonly #haves: GatheredHaves
   #server: Server | undefined
   /** The quota is exhausted, and everybody has been told. */
   #isClosed = false
@@ -115,6 +117,7 @@ export class UploadServer {
     this.#buffers = deps.buffers ?? new ChunkBuffers()
     this.#loans = new ChunkLoans({ store: deps.store, buffers: this.#buffers })
     this.#limits = deps.limits ?? new ConnectionLimits()
+    this.#haves = new GatheredHaves({ ...deps, tell: (songId, chunkIds) => this.#tell('have', songId, chunkIds) })
   }
 
   /** The port in use; 0 when not listening. */
@@ -145,6 +148,7 @@ export class UploadServer {
     const server = this.#server
     if (server === undefined) return
     this.#server = undefined
+    this.#haves.flush()
     const closed = once(server, 'close')
     server.close()
     for (const session of this.#sessions) session.leave()
@@ -163,18 +167,17 @@ export class UploadServer {
   }
 
   announceHave(songId: SongId, chunkIds: readonly ChunkId[]): void {
-    if (this.#isClosed) return
-    for (const session of this.#sessions) session.announce('have', songId, chunkIds)
+    if (!this.#isClosed) this.#haves.note(songId, chunkIds)
   }
 
   /** Some blocks of these can be had here, and more as they come; later they are held, or lacked. */
   announceArriving(songId: SongId, chunkIds: readonly ChunkId[]): void {
-    if (this.#isClosed) return
-    for (const session of this.#sessions) session.announce('arriving', songId, chunkIds)
+    if (!this.#isClosed) this.#tell('arriving', songId, chunkIds)
   }
 
   announceLack(songId: SongId, chunkIds: readonly ChunkId[]): void {
-    for (const session of this.#sessions) session.announce('unhave', songId, chunkIds)
+    this.#haves.flush()
+    this.#tell('unhave', songId, chunkIds)
   }
 
   /** What was asked of this node and has not arrived yet. */
@@ -234,8 +237,13 @@ export class UploadServer {
     if (isClosed) for (const session of this.#sessions) session.endRequests(closedForMs)
     if (isClosed === this.#isClosed) return
     this.#isClosed = isClosed
+    this.#haves.flush()
     for (const session of this.#sessions) session.announceAll(isClosed ? 'unhave' : 'have')
     this.#deps.onUploadingChanged?.(!isClosed)
+  }
+
+  #tell(kind: 'have' | 'arriving' | 'unhave', songId: SongId, chunkIds: readonly ChunkId[]): void {
+    for (const session of this.#sessions) session.announce(kind, songId, chunkIds)
   }
 
   #tick(): void {

@@ -18,21 +18,43 @@ const DELAY_MAX_MS = 2 ** 31 - 1
 export class DeadlineTimer implements WakeTimer {
   readonly #deps: DeadlineTimerDeps
   #deadline: Millis | undefined
+  /** When the timer that is set fires; undefined when none is. */
+  #firesAt: Millis | undefined
   #cancel: () => void = () => undefined
 
   constructor(deps: DeadlineTimerDeps) {
     this.#deps = deps
   }
 
+  /** A deadline is often put off, and seldom met: the timer that is set fires, and is set anew for what is left. */
   wakeAt(at: Millis | undefined): void {
-    if (at === this.#deadline) return
-    this.#cancel()
     this.#deadline = at
-    if (at === undefined) return
+    if (at !== undefined && (this.#firesAt === undefined || at < this.#firesAt)) this.#set(at)
+    else if (at === undefined) this.#unset()
+  }
+
+  #set(at: Millis): void {
+    this.#unset()
     const delayMs = Math.min(DELAY_MAX_MS, Math.max(0, Math.ceil(at - this.#deps.clock.now())))
-    this.#cancel = this.#deps.timers.after(delayMs, () => {
-      this.#deadline = undefined
-      this.#deps.wake()
-    })
+    this.#firesAt = at
+    this.#cancel = this.#deps.timers.after(delayMs, () => this.#fired())
+  }
+
+  #unset(): void {
+    this.#cancel()
+    this.#cancel = () => undefined
+    this.#firesAt = undefined
+  }
+
+  #fired(): void {
+    this.#firesAt = undefined
+    const at = this.#deadline
+    if (at === undefined) return
+    if (at > this.#deps.clock.now()) {
+      this.#set(at)
+      return
+    }
+    this.#deadline = undefined
+    this.#deps.wake()
   }
 }

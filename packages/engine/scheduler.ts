@@ -253,7 +253,7 @@ export class Scheduler {
     peers.has(event.songId, event.peerId, event.chunkIds)
     this.#leases.swarmMoved(song)
     song.forgetMarks(event.peerId, event.chunkIds)
-    return event.chunkIds.some(chunkId => song.isWanted(chunkId))
+    return this.#mayBeAsked(event.peerId) && event.chunkIds.some(chunkId => song.isWanted(chunkId))
   }
 
   #peerArriving({ songId, peerId, chunkIds, at }: PeerArriving): boolean {
@@ -261,7 +261,12 @@ export class Scheduler {
     const song = songs.get(songId)
     if (song === undefined || health.isBanned(peerId, now)) return false
     peers.arriving(songId, peerId, { chunkIds, at })
-    return chunkIds.some(chunkId => song.isWanted(chunkId))
+    return this.#mayBeAsked(peerId) && chunkIds.some(chunkId => song.isWanted(chunkId))
+  }
+
+  /** One that is full of our requests is thought of again when one of them ends: what it has besides changes nothing until then. */
+  #mayBeAsked(peerId: PeerId): boolean {
+    return this.#survey.standingOf(this.#state.health.recordOf(peerId)).standing !== 'full'
   }
 
   /** What is asked of the peer already may still come; if not, it will say so. */
