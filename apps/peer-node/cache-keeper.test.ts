@@ -109,7 +109,7 @@ class Stage {
       if (count === undefined) throw silence
       return { availability: Array.from({ length: 4 }, () => count) }
     }
-    const copies = new SwarmCopies({ tracker: { swarm }, store, clock })
+    const copies = new SwarmCopies({ tracker: () => ({ swarm }), store, clock })
     const library = { isKept: (songId: SongId) => kept.has(songId), keptBytes: () => kept.size * SONG_BYTES }
     const playback = {
       get playingSongIds() {

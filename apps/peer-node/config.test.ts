@@ -64,13 +64,13 @@ describe('peer node settings', () => {
     })
   })
 
-  it('the bounds of what is given and taken: none, and sharing on, unless typed; then as people write amounts', () => {
+  it('the bounds of what is given and taken: none, and sharing as chosen, unless typed; then as people write amounts', () => {
     expect(parse()).toMatchObject({
       connectionsMax: 60,
       uploadLimitBytesPerSecond: 0,
       downloadLimitBytesPerSecond: 0,
       uploadCap: undefined,
-      sharing: 'on',
+      sharing: undefined,
     })
     const typed = ['--max-peers=8', '--upload-limit=50K', '--download-limit', '1.5M', '--upload-cap=5G/day', '--sharing=receive-only']
     expect(parse(...typed)).toMatchObject({

@@ -89,9 +89,9 @@ export const peerNodeOptions = {
   },
   sharing: {
     type: 'string',
-    default: 'on',
     choices: SHARING_MODES,
-    describe: 'on: give what is held to other peers; receive-only: take and give nothing; off: speak to no peer and no tracker',
+    describe:
+      'on: give what is held to other peers; receive-only: take and give nothing; off: speak to no peer and no tracker; without it, what was last chosen on the page, at first on',
   },
 } as const satisfies OptionTable
 
@@ -121,7 +121,8 @@ export interface PeerNodeConfig {
   readonly uploadCap: ByteQuota | undefined
   /** 0: no limit. */
   readonly cacheLimitBytes: number
-  readonly sharing: SharingMode
+  /** Undefined: what the listener chose last. */
+  readonly sharing: SharingMode | undefined
 }
 
 export type PeerNodeValues = ConfigValues<typeof peerNodeOptions>
@@ -147,7 +148,7 @@ export function peerNodeConfig(values: PeerNodeValues): PeerNodeConfig {
     downloadLimitBytesPerSecond: byteAmountOf(values['download-limit']) ?? 0,
     uploadCap: uploadCapOf(values['upload-cap']),
     cacheLimitBytes: byteAmountOf(values['cache-size']) ?? 0,
-    sharing: SHARING_MODES.find(mode => mode === values.sharing) ?? 'on',
+    sharing: values.sharing,
   })
 }
 

@@ -106,6 +106,11 @@ export class DownloadCoordinator {
     this.#feed({ kind: 'queue-changed', at: this.#now, songIds: [...songIds] })
   }
 
+  /** Whether the tracker knows this node, and grants it leases. */
+  setLeasing(hasLeases: boolean): void {
+    this.#feed({ kind: 'leasing-changed', at: this.#now, hasLeases })
+  }
+
   /** Verified bytes of a chunk that is not stored yet, from an offset in the song on; none are an empty answer. */
   verifiedBytes(songId: SongId, offsetBytes: number, lengthMaxBytes: number): Uint8Array {
     return this.#downloads.verifiedBytes(songId, offsetBytes, lengthMaxBytes)

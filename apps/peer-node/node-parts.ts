@@ -33,6 +33,7 @@ import { PlayLog } from './play-log.ts'
 import { PlayQueueDesk } from './play-queue-desk.ts'
 import { PlaybackDesk } from './playback-desk.ts'
 import type { TrackerPort } from './ports.ts'
+import type { SharingChoice } from './sharing-choice.ts'
 import { makeSharingParts } from './sharing-parts.ts'
 import { SongFinder } from './song-finder.ts'
 import { SongLibrary } from './song-library.ts'
@@ -57,6 +58,7 @@ export interface PeerNodeDeps {
 export interface NodePartsOptions {
   readonly config: PeerNodeConfig
   readonly identity: PeerIdentity
+  readonly choice: SharingChoice
   /** The tracker does not know this node any more. */
   readonly peerUnknown: () => void
 }
@@ -67,7 +69,7 @@ export type NodeParts = Awaited<ReturnType<typeof makeNodeParts>>
 const SERVICE_TIMEOUT_MS = 5 * SECOND_MS
 
 /** @throws EvaError `EVA_DIRECTORY_LOCKED`, `EVA_STORAGE_FULL` or `EVA_STORAGE_FAILED`; nothing is left open then. */
-export async function makeNodeParts(deps: PeerNodeDeps, { config, identity, peerUnknown }: NodePartsOptions) {
+export async function makeNodeParts(deps: PeerNodeDeps, { config, identity, choice, peerUnknown }: NodePartsOptions) {
   const { clock, timers, random, logger: log } = deps
   const { directory } = identity
   const registry = new Registry()
@@ -81,15 +83,18 @@ export async function makeNodeParts(deps: PeerNodeDeps, { config, identity, peer
     news: () => news,
     arrivals: () => coordinator.arrivals,
   }
-  const { store, recent, keeper } = await makeStorageParts({ ...deps, ...later, log, tracker: clients.tracker }, { config, identity })
-  const sharingDeps = { ...deps, ...later, log, store, ledger, buffers, tracker: clients.tracker, peerUnknown }
+  const { store, recent, keeper } = await makeStorageParts(
+    { ...deps, ...later, log, choice, tracker: clients.tracker },
+    { config, identity },
+  )
+  const sharingDeps = { ...deps, ...later, log, store, ledger, buffers, choice, tracker: clients.tracker, peerUnknown }
   const sharing = await makeSharingParts(sharingDeps, { config, identity })
   const { tracker, uploads, network, holdings } = sharing
   const events = makeEvents({ timers, ledger, network, uploads })
   const scout = new PeerScout({ tracker, clock, log, introduce: peer => void network.introduce(peer) })
   const told = { news: () => news, plays: () => plays, maps: () => maps, audio: () => audio }
   const sources = { ...sharing, origin: clients.origin, scout, store, ledger, buffers }
-  const coordinator = makeCoordinator({ ...deps, ...told, ...sources, ...identity, config })
+  const coordinator = makeCoordinator({ ...deps, ...told, ...sources, ...identity, config, choice })
   const playbackDeps = { ...deps, registry, store, coordinator, playStarted: (songId: SongId) => queue.playStarted(songId) }
   const { audio, plays, playback } = makePlaybackParts(playbackDeps)
   network.listen(coordinator.peers)
@@ -134,6 +139,7 @@ export async function makeNodeParts(deps: PeerNodeDeps, { config, identity, peer
 
 interface CoordinatorPartsDeps extends PeerNodeDeps {
   readonly config: PeerNodeConfig
+  readonly choice: SharingChoice
   readonly origin: OriginClient
   readonly network: PeerNetwork
   readonly uploads: UploadServer
@@ -157,6 +163,7 @@ function makeCoordinator({
   random,
   logger: log,
   config,
+  choice,
   peerId,
   scout,
   tracker,
@@ -170,7 +177,7 @@ function makeCoordinator({
 }: CoordinatorPartsDeps) {
   return new DownloadCoordinator({
     ...parts,
-    scheduler: new Scheduler(engineConfig(engineSettings(config)), random.fork(), peerId),
+    scheduler: new Scheduler(engineConfig(engineSettings(config, choice.mode === 'on')), random.fork(), peerId),
     clock,
     tracker: {
       getPeers: (songId, signal) => scout.getPeers(songId, signal),
@@ -225,8 +232,8 @@ function makeEvents({ timers, ledger, network, uploads }: EventSources): NodeEve
 }
 
 /** Who does not register cannot speak to the tracker for itself: it has no leases, and hands nothing on. */
-function engineSettings({ sharing, downloadsMax, downloadLimitBytesPerSecond }: PeerNodeConfig): Partial<EngineConfig> {
-  return { downloadsInFlightMax: downloadsMax, downloadLimitBytesPerSecond, hasLeases: sharing === 'on' }
+function engineSettings({ downloadsMax, downloadLimitBytesPerSecond }: PeerNodeConfig, hasLeases: boolean): Partial<EngineConfig> {
+  return { downloadsInFlightMax: downloadsMax, downloadLimitBytesPerSecond, hasLeases }
 }
 
 function makeClients({ metadataUrl, trackerUrl, originUrl }: PeerNodeConfig) {

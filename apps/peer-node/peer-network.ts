@@ -70,6 +70,7 @@ export class PeerNetwork implements PeerNetworkPort {
   #listener = nobody
   #stopTicking: (() => void) | undefined
   #isClosed = false
+  #isPaused = false
 
   constructor(deps: PeerNetworkDeps, options: PeerNetworkOptions) {
     this.#deps = deps
@@ -88,7 +89,7 @@ export class PeerNetwork implements PeerNetworkPort {
   }
 
   introduce({ peerId, host, port }: ListedPeer): boolean {
-    if (this.#isClosed) return false
+    if (this.#isClosed || this.#isPaused) return false
     if (!this.#deps.mayDial(host) || port < 1 || port > 65_535) {
       this.#reportForbidden(peerId, `${host.slice(0, 64)} port ${port}`)
       return false
@@ -111,6 +112,18 @@ export class PeerNetwork implements PeerNetworkPort {
       neighbour.connection.unfollow(songId)
       if (this.#songs.size === 0 && neighbour.connection.openFetchCount === 0) dismiss(neighbour)
     }
+  }
+
+  /** Leaves every peer, and knows none until `resume`. */
+  pause(): void {
+    this.#isPaused = true
+    this.#book.clear()
+    for (const neighbour of [...this.#neighbours.values()]) dismiss(neighbour)
+  }
+
+  /** From now on peers may be introduced again. */
+  resume(): void {
+    this.#isPaused = false
   }
 
   sourceOf(peerId: PeerId): ChunkSource | undefined {

@@ -15,7 +15,10 @@ import { pageAbout } from './page-host.ts'
 import { establishIdentity, type PeerIdentity } from './peer-identity.ts'
 import { PeerTokenFile } from './peer-token-file.ts'
 import { type PlayerServer, startPlayerServer } from './player-server.ts'
+import { SharingChoice } from './sharing-choice.ts'
 import { SHARING_NOTICE } from './sharing-mode.ts'
+import { sharingStateOf } from './sharing-routes.ts'
+import { SharingSwitch } from './sharing-switch.ts'
 import { exportSong } from './song-export.ts'
 import { openSwarmBoard } from './swarm-page.ts'
 import { TrackerSession } from './tracker-session.ts'
@@ -24,6 +27,7 @@ interface MadeNode {
   readonly identity: PeerIdentity
   readonly parts: NodeParts
   readonly config: PeerNodeConfig
+  readonly choice: SharingChoice
 }
 
 type Stop = readonly [name: string, stop: () => Promise<void> | undefined]
@@ -39,7 +43,7 @@ export class PeerNode implements RunningService {
   readonly #parts: NodeParts
   readonly #config: PeerNodeConfig
   #player: PlayerServer | undefined
-  #session: TrackerSession | undefined
+  readonly #sharing: SharingSwitch
   #swarm: Awaited<ReturnType<typeof openSwarmBoard>> | undefined
   #isStopping = false
 
@@ -48,6 +52,8 @@ export class PeerNode implements RunningService {
     this.#identity = made.identity
     this.#parts = made.parts
     this.#config = made.config
+    const tokens = new PeerTokenFile(made.identity)
+    this.#sharing = new SharingSwitch({ ...made.parts, choice: made.choice, makeSession: () => this.#makeSession(tokens) })
   }
 
   /**
@@ -56,10 +62,11 @@ export class PeerNode implements RunningService {
    */
   static async start(deps: PeerNodeDeps, config: PeerNodeConfig): Promise<PeerNode> {
     const identity = await establishIdentity(config)
+    const choice = await SharingChoice.open({ directory: identity.directory, setting: config.sharing })
     let renew = () => {}
-    const parts = await makeNodeParts(deps, { config, identity, peerUnknown: () => renew() })
-    const node = new PeerNode(deps, { identity, parts, config })
-    renew = () => node.#session?.renew()
+    const parts = await makeNodeParts(deps, { config, identity, choice, peerUnknown: () => renew() })
+    const node = new PeerNode(deps, { identity, parts, config, choice })
+    renew = () => node.#sharing.renew()
     try {
       await node.#start()
       return node
@@ -86,7 +93,7 @@ export class PeerNode implements RunningService {
       peerId: this.peerId,
       uploadPort: uploads.port,
       httpPort: this.#player?.port ?? 0,
-      sharing: this.#config.sharing,
+      sharing: this.#sharing.mode,
       peers: { downloadingFrom: network.connectionCount, uploadingTo: uploads.snapshot().connectionCount },
       limits: { uploadBytesPerSecond: uploadLimitBytesPerSecond, downloadBytesPerSecond: downloadLimitBytesPerSecond },
       ...(cap === undefined ? {} : { uploadCap: cap.status() }),
@@ -134,7 +141,7 @@ export class PeerNode implements RunningService {
     await this.#stopAll([
       ['player server', () => this.#player?.close()],
       ['swarm board', () => this.#swarm?.close()],
-      ['tracker session', () => this.#session?.stop()],
+      ['tracker session', () => this.#sharing.stop()],
       ['downloads', () => coordinator.stop()],
       ['metadata client', () => clients.metadata.close()],
       ['library client', () => clients.catalog.close()],
@@ -158,22 +165,18 @@ export class PeerNode implements RunningService {
   async #start(): Promise<void> {
     const { logger } = this.#deps
     const config = this.#config
-    const { uploads, library, scope, keeper } = this.#parts
-    const tokens = new PeerTokenFile(this.#identity)
-    if (config.sharing === 'on') await uploads.start()
+    const { uploads, library, keeper } = this.#parts
+    await this.#sharing.listen()
     this.#player = await this.#startPlayer()
-    if (config.sharing !== 'off') await scope.refresh()
-    void library.resume().then(() => keeper.begin())
-    if (config.sharing === 'on') {
-      // Without a token no tracker has ever listed this peer.
-      const isFirstTime = (await tokens.read()) === undefined
-      this.#session = this.#makeSession(tokens)
-      await this.#session.start()
-      // Not before: a start that fails has one thing to say.
-      if (isFirstTime) logger.info({ tracker: config.trackerUrl }, SHARING_NOTICE)
-    }
     const { peerId, directory } = this.#identity
-    logger.info({ peerId, uploadPort: uploads.port, sharing: config.sharing, directory }, 'the peer is up')
+    const { mode } = this.#sharing
+    // Without a token no tracker has ever listed this peer.
+    const isFirstTime = mode === 'on' && (await new PeerTokenFile({ directory }).read()) === undefined
+    void library.resume().then(() => keeper.begin())
+    await this.#sharing.join()
+    // Not before: a start that fails has one thing to say.
+    if (isFirstTime) logger.info({ tracker: config.trackerUrl }, SHARING_NOTICE)
+    logger.info({ peerId, uploadPort: uploads.port, sharing: mode, directory }, 'the peer is up')
     for (const songId of config.songIds) library.seed(songId)
   }
 
@@ -183,17 +186,23 @@ export class PeerNode implements RunningService {
     const { peerId, directory } = this.#identity
     const { pricePerGb } = pageAbout(peerId, host)
     const swarm = await openSwarmBoard(
-      { ...this.#deps, ...this.#parts },
+      { ...this.#deps, ...this.#parts, sharing: this.#sharing },
       { config: this.#config, peerId, directory, pricePerGb, host: host.swarm },
     )
     this.#swarm = swarm
     topics.add({ name: 'swarm', intervalMs: SECOND_MS, read: () => [swarm.board.latest()] })
     topics.add({ name: 'status', intervalMs: STATUS_INTERVAL_MS, read: () => [summaryOf(this.status())] })
+    topics.add({
+      name: 'sharing',
+      intervalMs: STATUS_INTERVAL_MS,
+      read: () => [sharingStateOf({ ...this.#parts, sharing: this.#sharing })],
+    })
     topics.add({ name: 'song', intervalMs: SONG_INTERVAL_MS, read: ({ songIds }) => songIds.flatMap(songId => maps.mapOf(songId) ?? []) })
     return startPlayerServer(
       {
         ...this.#deps,
         ...this.#parts,
+        sharing: this.#sharing,
         swarm,
         isReady: () => (this.#isStopping ? 'it is shutting down' : undefined),
         status: () => this.status(),

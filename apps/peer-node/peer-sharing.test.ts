@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { seededRandom } from '@evastream/core/random'
 import { KIB } from '@evastream/core/units'
 import type { PeerStatus } from '@evastream/protocol/peer-http'
+import type { SharingState } from '@evastream/protocol/sharing-http'
 import { loadConfig } from '@evastream/service-kit/config'
 import { createLogger } from '@evastream/service-kit/logger'
 import { systemClock, systemTimers } from '@evastream/service-kit/system-clock'
@@ -132,6 +133,112 @@ describe('sharing', () => {
     await stopNode(alone)
     expect([tracker.requestCount, ghost.acceptedCount]).toEqual([0, 0])
     await ghost.close()
+  })
+})
+
+async function turn(node: PeerNode, mode: string, headers: Record<string, string> = {}): Promise<Response> {
+  const init = { method: 'PUT', headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify({ mode }) }
+  return fetch(`${node.url}/api/sharing`, init)
+}
+
+async function sharingOf(node: PeerNode): Promise<SharingState> {
+  return (await (await fetch(`${node.url}/api/sharing`)).json()) as SharingState
+}
+
+describe('the sharing switch', () => {
+  it('on: says what others can see; turned down, nobody can connect, the tracker lists nothing, and who is connected is sent away', async () => {
+    const node = await aHolder('first')
+    const { uploadPort } = await statusOf(node)
+    expect(await sharingOf(node)).toEqual({
+      mode: 'on',
+      isSet: false,
+      sentBytes: 0,
+      seen: { host: '127.0.0.1', port: uploadPort, songCount: 1, songs: [{ songId, chunkCount, chunksHeld: chunkCount }] },
+    })
+    const guest = await RawPeer.greet(uploadPort)
+    const reply = await turn(node, 'receive-only')
+    expect([reply.status, await reply.json()]).toEqual([
+      200,
+      { mode: 'receive-only', isSet: false, sentBytes: 0, seen: { host: null, port: 0, songCount: 0, songs: [] } },
+    ])
+    await guest.closed()
+    expect(tracker.peerIds).toEqual([])
+    await expect(RawPeer.greet(uploadPort)).rejects.toThrow()
+    expect(await statusOf(node)).toMatchObject({ sharing: 'receive-only', uploadPort: 0 })
+  })
+
+  it('turned down while another takes the song: not a byte more is given, and the other gets it elsewhere', async () => {
+    const first = await aHolder('first', ['--upload-limit=100K'])
+    const second = await startNode('second')
+    await second.download(songId)
+    await eventually('something was given', () => first.status().sentBytes > 0)
+    await turn(first, 'receive-only')
+    const { sentBytes } = first.status()
+    await second.whenComplete(songId, AbortSignal.timeout(20_000))
+    expect(first.status().sentBytes).toBe(sentBytes)
+  })
+
+  it('turned up again: listens, is listed with all it holds, and gives', async () => {
+    const first = await aHolder('first', ['--sharing=on'])
+    for (const mode of ['off', 'receive-only', 'off', 'on']) expect((await turn(first, mode)).status).toBe(200)
+    await eventually('the tracker knows', () => tracker.held('first', songId).length === chunkCount)
+    const second = await startNode('second', ['--sharing=receive-only'])
+    await fetchWhole(second)
+    expect(second.status().received).toEqual({ originBytes: 0, peerBytes: 640_000 })
+  })
+
+  it('started without sharing and turned on: it asks for leases from then on, and gives what it fetches', async () => {
+    const first = await startNode('first', ['--sharing=off'])
+    await turn(first, 'on')
+    await fetchWhole(first)
+    expect(tracker.calls.some(({ path, peerId }) => path === '/origin-lease' && peerId === 'first')).toBe(true)
+    await eventually('the tracker knows', () => tracker.held('first', songId).length === chunkCount)
+  })
+
+  it('turned off: leaves the peers it takes from, asks the tracker nothing more, and gets the rest from the origin', async () => {
+    await aHolder('first', ['--upload-limit=100K'])
+    const second = await startNode('second')
+    await second.download(songId)
+    await eventually('connected', () => second.status().received.peerBytes > 0)
+    await turn(second, 'off')
+    expect(second.status().peers).toEqual({ downloadingFrom: 0, uploadingTo: 0 })
+    const looks = () => tracker.requestCount - tracker.calls.length
+    const before = looks()
+    await second.whenComplete(songId, AbortSignal.timeout(20_000))
+    await fetch(`${second.url}/api/swarm`)
+    expect(tracker.calls.filter(({ peerId }) => peerId === 'second').at(-1)?.path).toBe('/deregister')
+    expect(looks()).toBe(before)
+    expect(second.status().received.originBytes).toBeGreaterThan(0)
+  })
+
+  it('what was chosen holds after a restart; a setting comes first', async () => {
+    const first = await startNode('first')
+    await turn(first, 'receive-only')
+    await stopNode(first)
+    const again = await startNode('first')
+    expect(await sharingOf(again)).toMatchObject({ mode: 'receive-only', isSet: false })
+    expect(tracker.peerIds).toEqual([])
+    await stopNode(again)
+    const typed = await startNode('first', ['--sharing=on'])
+    expect(await sharingOf(typed)).toMatchObject({ mode: 'on', isSet: true })
+  })
+
+  it('the port was taken meanwhile: turning it on fails with a name for it, and it stays as it was', async () => {
+    const other = await startNode('other')
+    const { uploadPort } = await statusOf(other)
+    const node = await startNode('first', ['--sharing=receive-only', `--peer.port=${uploadPort}`])
+    const reply = await turn(node, 'on')
+    expect(((await reply.json()) as { code: string }).code).toBe('EVA_PORT_TAKEN')
+    expect(await sharingOf(node)).toMatchObject({ mode: 'receive-only', seen: { port: 0 } })
+    expect(tracker.peerIds).toEqual(['other'])
+  })
+
+  it('strangers: a page of another origin, a rebound host name and a word that is no mode turn nothing', async () => {
+    const node = await startNode('first')
+    expect((await turn(node, 'off', { origin: 'https://evil.example' })).status).toBe(403)
+    expect((await turn(node, 'off', { 'sec-fetch-site': 'cross-site' })).status).toBe(403)
+    expect((await turn(node, 'maybe')).status).toBe(400)
+    expect(await sharingOf(node)).toMatchObject({ mode: 'on' })
   })
 })
 

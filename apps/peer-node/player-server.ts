@@ -18,6 +18,7 @@ import { addPageRoutes, type PageRoutesDeps } from './page-routes.ts'
 import { addPlayerRoutes, type PlayerRoutesDeps } from './player-routes.ts'
 import { addPlaylistRoutes, type PlaylistRoutesDeps } from './playlist-routes.ts'
 import { addQueueRoutes, type QueueRoutesDeps } from './queue-routes.ts'
+import { addSharingRoutes, type SharingRoutesDeps } from './sharing-routes.ts'
 import { addSongMapRoutes, type SongMapRoutesDeps } from './song-map-routes.ts'
 import { addStreamRoutes, type StreamRoutesDeps } from './stream-routes.ts'
 
@@ -28,6 +29,7 @@ export interface PlayerServerDeps
     PageRoutesDeps,
     PlaylistRoutesDeps,
     QueueRoutesDeps,
+    SharingRoutesDeps,
     SongMapRoutesDeps,
     StreamRoutesDeps {
   readonly topics: EventTopics
@@ -64,6 +66,7 @@ export async function startPlayerServer(deps: PlayerServerDeps, options: PlayerS
   addLibraryRoutes(app, deps)
   addPlaylistRoutes(app, deps)
   addQueueRoutes(app, deps)
+  addSharingRoutes(app, deps)
   addSongMapRoutes(app, deps)
   addEventRoutes(app, deps)
   addSwarmRoutes(app, deps.swarm)

@@ -18,6 +18,7 @@ import type { PeerIdentity } from './peer-identity.ts'
 import { PeerNetwork } from './peer-network.ts'
 import type { PlaybackDesk } from './playback-desk.ts'
 import type { ChunkStorePort, NodeLog, TrackerPort } from './ports.ts'
+import type { SharingChoice } from './sharing-choice.ts'
 import { absentTracker } from './sharing-mode.ts'
 import type { SongLibrary } from './song-library.ts'
 import { TrackerHoldings } from './tracker-holdings.ts'
@@ -41,6 +42,7 @@ interface SharingPartsDeps {
   readonly store: ChunkStorePort
   readonly ledger: TransferLedger
   readonly tracker: TrackerClient
+  readonly choice: Pick<SharingChoice, 'mode'>
   /** Made later. */
   library(): Pick<SongLibrary, 'list'>
   playback(): Pick<PlaybackDesk, 'bufferMs'>
@@ -88,7 +90,14 @@ export async function makeSharingParts(deps: SharingPartsDeps, { config, identit
   )
   const transfers = new TransferNews({ ledger })
   const leasePace = () => leasePaceOf(uplink, { owedBytes: uploads.owedBytes, at: deps.clock.now() })
-  const tracker = trackerPort(deps.tracker, { config, limits, scope, transfers, leasePace, hurry: songId => announcer.hurry(songId) })
+  const tracker = trackerPort(deps.tracker, {
+    choice: deps.choice,
+    limits,
+    scope,
+    transfers,
+    leasePace,
+    hurry: songId => announcer.hurry(songId),
+  })
   const announcer = new ChunkAnnouncer({ ...deps, tracker, random: deps.random.fork() })
   const heldOf = ({ songId }: { readonly songId: SongId }) => [songId, store.heldChunks(songId)] as const
   const holdings = new TrackerHoldings({ announcer, held: () => library().list().map(heldOf) })
@@ -96,7 +105,7 @@ export async function makeSharingParts(deps: SharingPartsDeps, { config, identit
 }
 
 interface TrackerPortOptions {
-  readonly config: PeerNodeConfig
+  readonly choice: Pick<SharingChoice, 'mode'>
   readonly limits: ConnectionLimits
   readonly scope: TrackerScope
   readonly transfers: TransferNews
@@ -114,13 +123,26 @@ function leasePaceOf(uplink: UplinkMeter, { owedBytes, at }: { readonly owedByte
   return { backlogMs: Math.min(BACKLOG_MAX_MS, Math.round(uplink.backlogMs(owedBytes, at))), uplinkBytesPerSecond: Math.round(rate) }
 }
 
-function trackerPort(client: TrackerClient, { config, limits, scope, transfers, leasePace, hurry }: TrackerPortOptions): TrackerPort {
-  if (config.sharing === 'off') return absentTracker
+/** The tracker, as long as it is spoken to at all. */
+function trackerPort(client: TrackerClient, options: TrackerPortOptions): TrackerPort {
+  const open = openPort(client, options)
+  const port = () => (options.choice.mode === 'off' ? absentTracker : open)
+  return {
+    getPeers: (...asked) => port().getPeers(...asked),
+    notifyChunkAcquired: (...told) => port().notifyChunkAcquired(...told),
+    notifyChunkReleased: (...told) => port().notifyChunkReleased(...told),
+    requestOriginLeases: (...asked) => port().requestOriginLeases(...asked),
+    returnOriginLeases: (...told) => port().returnOriginLeases(...told),
+    reportPeer: (...told) => port().reportPeer(...told),
+  }
+}
+
+function openPort(client: TrackerClient, { choice, limits, scope, transfers, leasePace, hurry }: TrackerPortOptions): TrackerPort {
   const limit = Math.min(LISTED_PEERS_MAX, limits.dialledMax)
   return {
     getPeers: async (songId, signal) => {
       // Who registers looks the tracker up again at each registration; who does not, here.
-      if (config.sharing === 'receive-only') await scope.refresh()
+      if (choice.mode === 'receive-only') await scope.refresh()
       return client.getPeers(songId, { limit }, signal)
     },
     notifyChunkAcquired: (songId, chunkIds, signal) =>

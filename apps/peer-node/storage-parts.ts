@@ -11,6 +11,7 @@ import type { PeerNodeConfig } from './config.ts'
 import type { PeerIdentity } from './peer-identity.ts'
 import type { NodeLog } from './ports.ts'
 import { RecentSongs } from './recent-songs.ts'
+import type { SharingChoice } from './sharing-choice.ts'
 import { SwarmCopies } from './swarm-copies.ts'
 
 interface StoragePartsDeps {
@@ -18,6 +19,7 @@ interface StoragePartsDeps {
   readonly timers: Timers
   readonly log: NodeLog
   readonly tracker: TrackerClient
+  readonly choice: Pick<SharingChoice, 'mode'>
   /** Made after the store, and not called before. */
   readonly library: () => CacheKeeperDeps['library']
   readonly playback: () => CacheKeeperDeps['playback']
@@ -44,7 +46,7 @@ export async function makeStorageParts(deps: StoragePartsDeps, { config, identit
     { directory, directoryFlag: '--peer.id' },
   )
   // Only of a peer that gives can a copy be missed.
-  const copies = new SwarmCopies({ ...deps, store, tracker: config.sharing === 'on' ? deps.tracker : undefined })
+  const copies = new SwarmCopies({ ...deps, store, tracker: () => (deps.choice.mode === 'on' ? deps.tracker : undefined) })
   const library: CacheKeeperDeps['library'] = {
     isKept: songId => deps.library().isKept(songId),
     keptBytes: () => deps.library().keptBytes(),

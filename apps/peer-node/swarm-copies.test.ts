@@ -17,7 +17,7 @@ function newStage(answer: readonly number[] | EvaError) {
     if (answer instanceof EvaError) throw answer
     return { availability: answer }
   }
-  return { clock, copies: new SwarmCopies({ tracker: { swarm }, store: { heldChunks: () => [0, 2] }, clock }) }
+  return { clock, copies: new SwarmCopies({ tracker: () => ({ swarm }), store: { heldChunks: () => [0, 2] }, clock }) }
 }
 
 describe('swarm copies', () => {
@@ -45,7 +45,7 @@ describe('swarm copies', () => {
   })
 
   it('no tracker to ask: nothing is known, and nobody waits for it', async () => {
-    const copies = new SwarmCopies({ tracker: undefined, store: { heldChunks: () => [] }, clock: fakeClock(0) })
+    const copies = new SwarmCopies({ tracker: () => undefined, store: { heldChunks: () => [] }, clock: fakeClock(0) })
     await copies.ask(songId)
     expect([copies.isAsked(songId), copies.copiesOf(songId)]).toEqual([true, undefined])
   })

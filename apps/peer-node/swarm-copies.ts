@@ -8,8 +8,8 @@ import { MINUTE_MS, type Millis, SECOND_MS } from '@evastream/core/units'
 import type { Clock } from './ports.ts'
 
 export interface SwarmCopiesDeps {
-  /** Undefined: there is no tracker to ask. */
-  readonly tracker: { swarm(songId: SongId, signal: AbortSignal): Promise<{ readonly availability: readonly number[] }> } | undefined
+  /** Undefined: there is no tracker to ask now. */
+  tracker(): { swarm(songId: SongId, signal: AbortSignal): Promise<{ readonly availability: readonly number[] }> } | undefined
   readonly store: { heldChunks(songId: SongId): readonly number[] }
   readonly clock: Clock
 }
@@ -36,7 +36,7 @@ export class SwarmCopies {
 
   /** Whether there is an answer, or was none, a short while ago. */
   isAsked(songId: SongId): boolean {
-    return this.#deps.tracker === undefined || this.#answerTo(songId) !== undefined
+    return this.#deps.tracker() === undefined || this.#answerTo(songId) !== undefined
   }
 
   /** Copies of each chunk besides the own one; undefined when that is not known. */
@@ -46,7 +46,8 @@ export class SwarmCopies {
 
   /** Resolves when the tracker has answered or has not. */
   async ask(songId: SongId): Promise<void> {
-    const { tracker, clock } = this.#deps
+    const { clock } = this.#deps
+    const tracker = this.#deps.tracker()
     if (tracker === undefined) return
     const reply = await tracker.swarm(songId, AbortSignal.timeout(ASK_TIMEOUT_MS)).catch(toEvaError)
     const copies = this.#copiesIn(songId, reply)

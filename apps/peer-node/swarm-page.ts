@@ -5,13 +5,15 @@
 import type { MetadataClient } from '@evastream/clients/metadata-client'
 import { OriginFigures } from '@evastream/clients/origin-figures'
 import type { TrackerClient } from '@evastream/clients/tracker-client'
+import { EvaError } from '@evastream/core/errors'
 import type { PeerId } from '@evastream/core/ids'
 import { SECOND_MS } from '@evastream/core/units'
 import type { Clock, Timers, WallClock } from '@evastream/service-kit/system-clock'
-import { SwarmBoard } from '@evastream/swarm-board/swarm-board'
+import { SwarmBoard, type SwarmBoardDeps } from '@evastream/swarm-board/swarm-board'
 import type { SwarmRoutesDeps } from '@evastream/swarm-board/swarm-routes'
 import { TrafficHistory } from '@evastream/swarm-board/traffic-history'
 import type { PeerNodeConfig } from './config.ts'
+import type { SharingSwitch } from './sharing-switch.ts'
 import type { TransferLedger } from './transfer-ledger.ts'
 
 /** What makes this node the operator's own: its traffic is the server's, and its page remembers. */
@@ -27,10 +29,11 @@ export interface SwarmPageDeps {
   readonly timers: Timers
   readonly clients: { readonly metadata: Pick<MetadataClient, 'getManifest'>; readonly tracker: TrackerClient }
   readonly ledger: Pick<TransferLedger, 'totals'>
+  readonly sharing: Pick<SharingSwitch, 'mode'>
 }
 
 export interface SwarmPageOptions {
-  readonly config: Pick<PeerNodeConfig, 'originUrl' | 'sharing'>
+  readonly config: Pick<PeerNodeConfig, 'originUrl'>
   readonly peerId: PeerId
   /** Known to nobody else. */
   readonly directory: string
@@ -43,18 +46,18 @@ const TITLE_TIMEOUT_MS = 2 * SECOND_MS
 
 /** @throws EvaError `EVA_STORAGE_FAILED` for a history that cannot be opened */
 export async function openSwarmBoard(deps: SwarmPageDeps, { config, peerId, directory, pricePerGb, host }: SwarmPageOptions) {
-  const { clients, ledger } = deps
+  const { clients, ledger, sharing } = deps
   const history = host === undefined ? undefined : await TrafficHistory.open(host.historyPath)
   const origin = new OriginFigures({ baseUrl: config.originUrl, timeoutMs: ORIGIN_TIMEOUT_MS })
   const secret = `${directory} ${peerId}`
   const board = new SwarmBoard(
     {
       ...deps,
-      tracker: clients.tracker,
+      tracker: trackerUnless(() => sharing.mode === 'off', clients.tracker),
       origin: () => origin.stats(),
       titleOf: async songId => (await clients.metadata.getManifest(songId, AbortSignal.timeout(TITLE_TIMEOUT_MS))).title,
       history,
-      house: host === undefined ? undefined : () => ({ ...ledger.totals(), peerId, isListed: config.sharing === 'on' }),
+      house: host === undefined ? undefined : () => ({ ...ledger.totals(), peerId, isListed: sharing.mode === 'on' }),
     },
     { pricePerGb, secret: history?.fact('secret', secret) ?? secret },
   )
@@ -63,4 +66,17 @@ export async function openSwarmBoard(deps: SwarmPageDeps, { config, peerId, dire
     await origin.close()
   }
   return { board, isOperator: host?.isOperator ?? (() => false), close }
+}
+
+/** With sharing off no tracker hears of this node, not even that somebody looks at the swarm. */
+function trackerUnless(isOff: () => boolean, tracker: TrackerClient): SwarmBoardDeps['tracker'] {
+  const asked = () => {
+    if (isOff()) throw new EvaError('EVA_NOT_READY', { details: { reason: 'sharing is off' } })
+    return tracker
+  }
+  return {
+    stats: async (...wish) => asked().stats(...wish),
+    swarms: async (...wish) => asked().swarms(...wish),
+    swarm: async (...wish) => asked().swarm(...wish),
+  }
 }

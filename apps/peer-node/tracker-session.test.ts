@@ -60,7 +60,7 @@ class Stage {
 
   #register(request: RegistrationRequest) {
     this.requests.push(request)
-    return { token: request.token ?? 'token-1', bootId: this.bootId, heartbeatIntervalMs: 10_000 }
+    return { token: request.token ?? 'token-1', bootId: this.bootId, heartbeatIntervalMs: 10_000, observedHost: '127.0.0.1' }
   }
 
   async #call<T>(name: string, answer: () => T): Promise<T> {

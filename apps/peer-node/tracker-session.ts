@@ -23,6 +23,8 @@ export interface RegistrationReply {
   readonly token: string
   readonly bootId: string
   readonly heartbeatIntervalMs: number
+  /** Under which address others are told to find this node. */
+  readonly observedHost: string
 }
 
 /** Totals since this process started. */
@@ -89,6 +91,11 @@ export class TrackerSession {
 
   get isRegistered(): boolean {
     return this.#registration !== undefined
+  }
+
+  /** Under which address the tracker lists this node; undefined while it does not. */
+  get observedHost(): string | undefined {
+    return this.#registration?.observedHost
   }
 
   /** Tries to register once, then goes on by itself. @throws EvaError `EVA_PEER_ID_TAKEN`, or another refusal that waiting cannot cure. */

@@ -94,9 +94,9 @@ export class BlameDesk {
 
   /** The tracker goes on naming a peer that died until somebody says so. */
   #report(peerId: PeerId, code: ErrorCode): void {
-    const { health, now, config } = this.#state
+    const { health, now, config, hasLeases } = this.#state
     const record = health.recordOf(peerId)
-    if (!config.hasLeases || now < record.reportedAt + config.reportPauseMs) return
+    if (!hasLeases || now < record.reportedAt + config.reportPauseMs) return
     record.reportedAt = now
     this.#state.emit({ kind: 'report-peer', peerId, code })
   }

@@ -135,7 +135,7 @@ export interface EngineConfig {
   /** The blocks of a chunk that nobody wants any more are kept for this long (ms): a player that hung up may come back. */
   readonly keptChunkMs: number
 
-  /** The origin is asked with leases of the tracker: not for a node that hands nothing on. */
+  /** The origin is asked with leases of the tracker, to begin with: not for a node that hands nothing on. */
   readonly hasLeases: boolean
   /** Chunks asked leases of in one call. More are known to be on their way elsewhere; each is work for the tracker. */
   readonly leaseChunksPerCall: number

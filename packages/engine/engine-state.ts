@@ -36,11 +36,14 @@ export class EngineState {
   readonly spreads = { peer: new CompletionSpread(), origin: new CompletionSpread() }
   /** Who we are to others, where they must come to the same order of all; undefined where nobody else is. */
   readonly ownPeerId: PeerId | undefined
+  /** The origin is asked with leases of the tracker. */
+  hasLeases: boolean
   now: Millis = 0
   #commands: SchedulerCommand[] = []
 
   constructor(deps: { readonly random: Random; readonly ownPeerId?: PeerId | undefined }, config: EngineConfig) {
     this.config = config
+    this.hasLeases = config.hasLeases
     this.ownPeerId = deps.ownPeerId
     this.random = deps.random
     this.peers = new PeerTable(config)

@@ -52,6 +52,12 @@ export interface QueueChanged extends Happened {
   readonly songIds: readonly SongId[]
 }
 
+/** The tracker gives this node leases from now on, or no more: it was registered there, or has taken itself off. */
+export interface LeasingChanged extends Happened {
+  readonly kind: 'leasing-changed'
+  readonly hasLeases: boolean
+}
+
 export interface PlaybackStopped extends Happened {
   readonly kind: 'playback-stopped'
   readonly songId: SongId
@@ -214,6 +220,7 @@ export type SchedulerEvent =
   | PlaybackMoved
   | PlaybackStopped
   | QueueChanged
+  | LeasingChanged
   | PeerListed
   | PeersFound
   | PeersUnfound

@@ -42,7 +42,7 @@ export class LeaseDesk {
     const { state } = this.#deps
     const { config, now, origin } = state
     const { leases } = song
-    if (!config.hasLeases) return NEVER
+    if (!state.hasLeases) return NEVER
     const settledUntil = this.settle(song)
     if (leases.isPending && now < leases.askedAt + config.leaseLostMs) {
       const lateAt = leases.askedAt + config.leaseWaitMs
@@ -88,6 +88,13 @@ export class LeaseDesk {
     const { lookup } = song
     if (peers.holdingsOf(song.songId).size < config.crowdNeighbours)
       lookup.dueAt = Math.min(lookup.dueAt, lookup.askedAt + config.crowdLookupMs)
+  }
+
+  /** What was said before the change holds no more. */
+  leasingChanged(hasLeases: boolean): void {
+    const { state } = this.#deps
+    state.hasLeases = hasLeases
+    for (const { leases } of state.songs.all()) leases.forget()
   }
 
   unavailable(song: SongState): void {

@@ -40,8 +40,8 @@ export class OriginPermits {
   }
 
   permitOf(song: SongState, chunkId: ChunkId, firstBlock = 0): PermittedRun {
-    const { config, now } = this.#state
-    if (!config.hasLeases) return { permit: 'open', blocksMax: ALL, opensAt: 0 }
+    const { hasLeases, now } = this.#state
+    if (!hasLeases) return { permit: 'open', blocksMax: ALL, opensAt: 0 }
     const grant = song.leases.grants.get(chunkId)
     if (grant !== undefined && grant.expiresAt > now) {
       const blocksMax = grant.firstBlocks === undefined ? ALL : grant.firstBlocks - firstBlock
@@ -59,11 +59,11 @@ export class OriginPermits {
    * budget. Those who have it and do not send it get none.
    */
   overrideFrom(song: SongState, chunkId: ChunkId): Millis {
-    const { config, now, peers } = this.#state
+    const { config, hasLeases, now, peers } = this.#state
     const { leases } = song
     const isUnknown = peers.copiesOf(song.songId)[chunkId] === 0 && (leases.isPending || leases.askedAt < song.window.lastBeganAt)
     let from = 0
-    if (config.hasLeases && (isUnknown || leases.waits.get(chunkId)?.isLeased === true))
+    if (hasLeases && (isUnknown || leases.waits.get(chunkId)?.isLeased === true))
       for (const { beganAt } of song.window.beginnersSince(now - config.startBudgetMs))
         from = Math.max(from, beganAt + config.startBudgetMs)
     return from

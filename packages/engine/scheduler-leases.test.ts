@@ -101,6 +101,22 @@ describe('scheduler: origin leases', () => {
     expect(node.take('request-blocks')).toMatchObject([{ chunkId: 2, source: { kind: 'peer', peerId: ANNA } }])
   })
 
+  test('leases are not to be had any more: the origin is asked without them; and when they are again, only with them', () => {
+    const node = new Node()
+    node.waitsForAll = true
+    node.findNobody()
+    expect(node.takeOriginRequests()).toEqual([])
+    node.tell({ kind: 'leasing-changed', hasLeases: false })
+    const requests = node.takeOriginRequests()
+    expect(requests.length).toBeGreaterThan(0)
+    expect(requests.every(({ permit }) => permit === 'open')).toBe(true)
+    node.tell({ kind: 'leasing-changed', hasLeases: true })
+    for (const { requestId } of requests) node.tell({ kind: 'request-failed', requestId, code: 'EVA_CANCELLED' })
+    node.now += 1
+    node.tell({ kind: 'woke' })
+    expect(node.takeOriginRequests()).toEqual([])
+  })
+
   test('those who were said to bring it bring nothing for ten seconds: the origin after all', () => {
     const node = new Node()
     node.waitsForAll = true

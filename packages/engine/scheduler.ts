@@ -156,6 +156,9 @@ export class Scheduler {
       case 'queue-changed':
         this.#queue.replace(event.songIds)
         return true
+      case 'leasing-changed':
+        this.#leases.leasingChanged(event.hasLeases)
+        return true
       case 'woke':
         return this.#watch.check() || this.#state.now >= this.#planAt
       default:
@@ -167,7 +170,7 @@ export class Scheduler {
   #takeForSong(
     event: Exclude<
       SchedulerEvent,
-      { requestId: number } | { peerId: unknown } | { kind: 'song-added' | 'song-removed' | 'queue-changed' | 'woke' }
+      { requestId: number } | { peerId: unknown } | { kind: 'song-added' | 'song-removed' | 'queue-changed' | 'leasing-changed' | 'woke' }
     >,
   ): boolean {
     const song = this.#state.songs.get(event.songId)

@@ -43,4 +43,14 @@ export class SongLeases {
   awaySince: Millis | undefined
   /** When somebody last told of a chunk that is new to him: while others get on, nobody but the first in turn asks the origin. */
   newsAt: Millis = LONG_AGO
+
+  /** As if the tracker had never been asked. */
+  forget(): void {
+    this.grants.clear()
+    this.waits.clear()
+    this.isPending = false
+    this.askedAt = LONG_AGO
+    this.askAgainAt = LONG_AGO
+    this.awaySince = undefined
+  }
 }

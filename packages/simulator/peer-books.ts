@@ -111,6 +111,7 @@ export class PeerBooks {
       case 'peers-unfound':
       case 'playback-moved':
       case 'queue-changed':
+      case 'leasing-changed':
       case 'playback-stopped':
       case 'woke':
         return

@@ -47,7 +47,7 @@ export const getCommand = defineCommand({
     await refuseDirectory(output)
     const store = await mkdtemp(join(tmpdir(), 'evastream-get-'))
     const shared = ['metadata', 'tracker', 'origin', 'sharing', 'upload-limit', 'download-limit', 'peer.maxDownloads'] as const
-    const flags = shared.map(key => `--${key}=${String(values[key])}`)
+    const flags = shared.flatMap(key => (values[key] === undefined ? [] : [`--${key}=${values[key]}`]))
     const own = [`--peer.id=get-${randomToken(9)}`, '--http.port=0', `--data=${store}`, '--cache-size=0']
     const logger = createLogger({ name: 'get', level: values['log.level'] }, { stdout: host.stdout, stderr: host.stderr })
     const { startPeerNode } = await import('@evastream/peer-node/main')

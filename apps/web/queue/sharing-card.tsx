@@ -1,40 +1,28 @@
-// What this peer gives to others, and what they can see of it.
-// Not the giving: the peer does that, as it was started.
-// Invariant: it speaks of the listener's own peer only where that serves the page.
+// What this peer gives to others, what they can see of it, and the switch for both.
+// Not the giving: the peer does that.
+// Invariant: it speaks of the listener's own peer only where that serves the page; elsewhere it says who decides.
 
-import type { PeerStatus } from '@evastream/protocol/peer-http'
-import { useEffect, useState } from 'preact/hooks'
 import { useServices } from '../shell/page-services.ts'
-
-type Status = Pick<PeerStatus, 'sharing' | 'sentBytes' | 'peers'>
-
-const MODES = {
-  on: ['Sharing is on', 'Other listeners can see your address and which songs you have, and may fetch those from you.'],
-  'receive-only': ['You only receive', 'You take from other listeners and give nothing. Those you fetch from see your address.'],
-  off: ['Sharing is off', 'You speak to no other listener. Everything comes from the server.'],
-} as const
+import { SharingField } from './sharing-field.tsx'
+import { useSharing } from './sharing-watch.ts'
 
 export function SharingCard() {
-  const { about, events } = useServices()
-  const [status, setStatus] = useState<Status>()
-  useEffect(() => events.watch<Status>({ topic: 'status' }, setStatus), [events])
-  if (about.value === undefined || status === undefined) return null
-  if (about.value.servedBy === 'gateway')
+  const { about } = useServices()
+  const watch = useSharing()
+  if (about.value?.servedBy === 'gateway')
     return (
       <section class="card" aria-label="Sharing">
         <h2>Played through the operator's gateway</h2>
-        <p>This page gives nothing to others: the operator's peer does, for all who listen here.</p>
+        <p>You give nothing to others, and they see nothing of you: the operator's peer plays for all who listen here.</p>
+        <p>Whether that peer shares what it holds is for the operator to decide.</p>
       </section>
     )
-  const [title, text] = MODES[status.sharing]
+  if (watch === undefined) return null
   return (
     <section class="card" aria-label="Sharing">
-      <h2>{title}</h2>
-      <p>{text}</p>
-      <p>
-        Given so far: {megabytesText(status.sentBytes)}, to {status.peers.uploadingTo} now. To change this, start the peer with{' '}
-        <code>--sharing=on</code>, <code>receive-only</code> or <code>off</code>.
-      </p>
+      <h2>Sharing</h2>
+      <SharingField watch={watch} />
+      <p>Given so far: {megabytesText(watch.state.sentBytes)}.</p>
     </section>
   )
 }

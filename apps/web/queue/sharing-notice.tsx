@@ -1,33 +1,35 @@
-// What others will see of this listener, said once, before anything is given to anybody.
+// What others will see of this listener, and the switch for it, shown once: before there is anything that could be given.
 // Not the standing account of it (sharing-card.tsx).
-// Invariant: it stays until it was read, and is said again only to another browser.
+// Invariant: it stays until it was read, and comes again only in another browser.
 
-import { useEffect, useState } from 'preact/hooks'
-import { hashOf } from '../shell/hash-route.ts'
+import { useState } from 'preact/hooks'
 import { useServices } from '../shell/page-services.ts'
+import { SharingField } from './sharing-field.tsx'
+import { useSharing } from './sharing-watch.ts'
 
 const KEY = 'evastream.sharing-read'
 
 export function SharingNotice() {
-  const { about, events, storage } = useServices()
-  const [isSharing, setSharing] = useState(false)
+  const { storage } = useServices()
   const [isRead, setRead] = useState(storage.getItem(KEY) !== null)
-  const isOwnPeer = about.value?.servedBy === 'peer'
-  useEffect(() => {
-    if (isRead || !isOwnPeer) return
-    return events.watch<{ readonly sharing: string }>({ topic: 'status' }, ({ sharing }) => setSharing(sharing === 'on'))
-  }, [events, isRead, isOwnPeer])
-  if (isRead || !isSharing) return null
+  return isRead ? null : <UnreadNotice onRead={() => setRead(true)} />
+}
+
+function UnreadNotice({ onRead }: { readonly onRead: () => void }) {
+  const { storage } = useServices()
+  const watch = useSharing()
+  if (watch === undefined) return null
   const read = () => {
     storage.setItem(KEY, 'yes')
-    setRead(true)
+    onRead()
   }
   return (
     <aside class="notice" aria-label="Sharing">
-      <p>
-        Your peer shares: other listeners can see your address and which songs you have, and may fetch those from you.{' '}
-        <a href={hashOf({ place: 'now' })}>How to change that</a>
-      </p>
+      <div>
+        <h2>Your peer shares what you listen to, if you like</h2>
+        <SharingField watch={watch} />
+        <p>You can change this at any time under “Now playing”.</p>
+      </div>
       <button type="button" class="plain" onClick={read}>
         Understood
       </button>
