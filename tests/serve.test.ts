@@ -16,6 +16,9 @@ const QUICK = ['--scan.settleMs=200', '--scan.graceMs=400', '--scan.intervalMs=3
 /** Not the address that counts as this machine's own user's, so that the rules of a local network hold. */
 const OTHER_HOST = '127.0.0.2'
 
+/** What everybody may do there besides looking; whatever is added to the router takes the token. */
+const LISTENERS_ACTS = ['PUT /api/queue']
+
 const cover = pngPicture(1, 16)
 const waves = mp3Bytes({ seed: 1, sizeBytes: 600_000, tags: { title: '<b>Waves</b>', artist: 'Eva', album: 'Sea', trackNumber: 1, cover } })
 const tides = mp3Bytes({ seed: 2, sizeBytes: 300_000, tags: { title: 'Tides', artist: 'Eva', album: 'Sea', trackNumber: 2 } })
@@ -194,6 +197,23 @@ describe('evastream serve', () => {
     expect((await fetch(`${url}/api/operator/scan`, { headers: { authorization } })).status).toBe(200)
     expect((await fetch(`${url}/api/operator/songs/${songId}`, { method: 'DELETE', headers: { authorization } })).status).toBe(204)
     expect((await songsAt(url)).total).toBe(2)
+  })
+
+  it('beyond loopback: of all routes there are, only those for looking and listening go without the token', async () => {
+    const url = await serve(`--host=${OTHER_HOST}`)
+    const { paths } = (await (await fetch(`${url}/openapi.json`)).json()) as { paths: Record<string, Record<string, unknown>> }
+    const routes = Object.entries(paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map(name => ({ method: name.toUpperCase(), path: path.replaceAll(/\{\w+\}/g, 'x') })),
+    )
+    const operators = routes.filter(({ method, path }) => path.startsWith('/api/operator') || !['GET', 'HEAD'].includes(method))
+    const listeners = operators.filter(({ method, path }) => LISTENERS_ACTS.includes(`${method} ${path}`))
+    expect(listeners).toHaveLength(LISTENERS_ACTS.length)
+    expect(operators.length).toBeGreaterThanOrEqual(7 + listeners.length)
+    for (const { method, path } of operators.filter(route => !listeners.includes(route))) {
+      expect([method, path, (await fetch(url + path, { method })).status]).toEqual([method, path, 401])
+      const wrong = await fetch(url + path, { method, headers: { authorization: 'Bearer wrong' } })
+      expect([method, path, wrong.status]).toEqual([method, path, 403])
+    }
   })
 
   it.each([

@@ -7,6 +7,7 @@ import { signal } from '@preact/signals'
 import { render } from 'preact'
 import { EventHub } from './api/event-hub.ts'
 import { PageApi } from './api/page-api.ts'
+import { OperatorDesk } from './operator/operator-desk.ts'
 import { pressed } from './player/keyboard.ts'
 import { showInSession } from './player/media-session.ts'
 import { Player } from './player/player.ts'
@@ -43,6 +44,7 @@ const player = new Player({
   after: (delayMs, task) => void window.setTimeout(task, delayMs),
   chance: () => Math.random(),
 })
+const operator = new OperatorDesk({ api, storage: window.sessionStorage })
 showInSession(player, navigator.mediaSession)
 document.addEventListener('keydown', event => pressed(event, { player, isHelpOpen }))
 const about = signal<PageAbout | undefined>(undefined)
@@ -52,7 +54,7 @@ const after: PageServices['after'] = (delayMs, task) => void window.setTimeout(t
 const root = document.getElementById('page')
 if (root !== null)
   render(
-    <ServicesProvider value={{ api, events, player, isHelpOpen, go, storage: window.localStorage, theme, route, about, after }}>
+    <ServicesProvider value={{ api, events, player, operator, isHelpOpen, go, storage: window.localStorage, theme, route, about, after }}>
       <AppShell />
     </ServicesProvider>,
     root,

@@ -39,7 +39,9 @@ export class UploadFiles {
       await mkdir(directory)
       const path = join(directory, fileNameOf(name))
       await pipeline(source, createWriteStream(path, { flags: 'wx' })).catch(refuse)
-      return await use(path)
+      return await use(path).catch(thrown => {
+        throw underItsName(thrown, path, name)
+      })
     } finally {
       this.#count--
       await rm(directory, { recursive: true, force: true })
@@ -54,6 +56,12 @@ function fileNameOf(name: string): string {
     .replace(/^\.+/, '')
     .trim()
   return Array.from(plain).slice(-NAME_LENGTH_MAX).join('') || 'upload'
+}
+
+/** Where it lay for a moment means nothing to who sent it. */
+function underItsName(thrown: unknown, path: string, name: string): unknown {
+  if (!(thrown instanceof EvaError) || thrown.details.path !== path) return thrown
+  return new EvaError(thrown.code, { details: { ...thrown.details, path: fileNameOf(name) }, cause: thrown })
 }
 
 function refuse(cause: unknown): never {

@@ -1,8 +1,9 @@
 // The operator's acts as this page does them: with the token where one is asked for, and uploads whose progress can be seen.
 // Not their rights: the server judges every call.
-// Invariant: the token lives as long as this tab, in its own storage, and is sent to the page's own address only.
+// Invariant: the token lives as long as this tab, in its own storage, and is sent to the page's own address only; one is kept
+// only when the server took it, and let go when it is refused.
 
-import { signal } from '@preact/signals'
+import { type ReadonlySignal, type Signal, signal } from '@preact/signals'
 import { ApiFailure, type PageApi } from '../api/page-api.ts'
 
 export interface Upload {
@@ -13,34 +14,63 @@ export interface Upload {
   readonly reason?: string
 }
 
+export interface OperatorDeskDeps {
+  readonly api: PageApi
+  /** This tab's own. */
+  readonly storage: Pick<Storage, 'getItem' | 'setItem'>
+}
+
 const TOKEN_KEY = 'evastream-operator-token'
+/** What a header can carry, and what a token is made of. */
+const TOKEN_EXPRESSION = /^[\x21-\x7e]{1,512}$/
+const NOT_THE_TOKEN = "This is not the operator's token."
+const NOT_ANY_MORE = 'The token is not accepted any more: give the new one.'
 const TOKEN_CODES: ReadonlySet<string> = new Set(['EVA_TOKEN_REQUIRED', 'EVA_TOKEN_REJECTED'])
 
 export class OperatorDesk {
-  readonly token = signal(sessionStorage.getItem(TOKEN_KEY) ?? '')
+  /** Empty: none was given in this tab. */
+  readonly token: ReadonlySignal<string>
+  /** Why the token that was given is not used; empty where there is nothing to say. */
+  readonly tokenTrouble = signal('')
   readonly uploads = signal<readonly Upload[]>([])
   /** Counts what was changed here, for lists that show it. */
   readonly changes = signal(0)
   readonly #api: PageApi
+  readonly #storage: OperatorDeskDeps['storage']
+  readonly #token: Signal<string>
   #working = Promise.resolve()
 
-  constructor(deps: { readonly api: PageApi }) {
-    this.#api = deps.api
+  constructor({ api, storage }: OperatorDeskDeps) {
+    this.#api = api
+    this.#storage = storage
+    this.#token = signal(storage.getItem(TOKEN_KEY) ?? '')
+    this.token = this.#token
   }
 
-  useToken(token: string): void {
-    this.token.value = token
-    sessionStorage.setItem(TOKEN_KEY, token)
+  /** The headers by which the server knows its operator. */
+  get headers(): Readonly<Record<string, string>> {
+    return headersWith(this.token.value)
+  }
+
+  /** Asks the server whether this is the token, and keeps it if so; else `tokenTrouble` says what is wrong. */
+  async tryToken(token: string): Promise<void> {
+    try {
+      if (!TOKEN_EXPRESSION.test(token)) throw new ApiFailure('EVA_TOKEN_REJECTED', NOT_THE_TOKEN)
+      await this.#api.call('/api/operator/scan', { headers: headersWith(token) })
+      this.#keep(token, '')
+    } catch (thrown) {
+      this.#keep('', isRefusal(thrown) ? NOT_THE_TOKEN : wordsOf(thrown))
+    }
   }
 
   /** @throws ApiFailure */
   async call<Answer>(path: string, options: { method?: 'GET' | 'PATCH' | 'DELETE'; body?: unknown } = {}): Promise<Answer> {
     try {
-      const answer = await this.#api.call<Answer>(`/api/operator${path}`, { ...options, headers: this.#authorization() })
+      const answer = await this.#api.call<Answer>(`/api/operator${path}`, { ...options, headers: this.headers })
       if (options.method !== undefined) this.changes.value++
       return answer
     } catch (thrown) {
-      if (thrown instanceof ApiFailure && TOKEN_CODES.has(thrown.code)) this.useToken('')
+      if (isRefusal(thrown)) this.#keep('', NOT_ANY_MORE)
       throw thrown
     }
   }
@@ -60,11 +90,12 @@ export class OperatorDesk {
       // Only this kind of request tells how far its body got.
       const request = new XMLHttpRequest()
       request.open('POST', `/api/operator/songs?name=${encodeURIComponent(file.name)}`)
-      for (const [name, value] of Object.entries(this.#authorization())) request.setRequestHeader(name, value)
+      for (const [name, value] of Object.entries(this.headers)) request.setRequestHeader(name, value)
       request.setRequestHeader('content-type', 'application/octet-stream')
       request.upload.addEventListener('progress', ({ loaded, total }) => this.#tell(place, { share: total === 0 ? 0 : loaded / total }))
       request.addEventListener('loadend', () => {
         this.#tell(place, outcomeOf(request))
+        if (request.status === 401 || request.status === 403) this.#keep('', NOT_ANY_MORE)
         this.changes.value++
         resolve()
       })
@@ -76,9 +107,23 @@ export class OperatorDesk {
     this.uploads.value = this.uploads.value.map((upload, index) => (index === place ? { ...upload, ...news } : upload))
   }
 
-  #authorization(): Record<string, string> {
-    return this.token.value === '' ? {} : { authorization: `Bearer ${this.token.value}` }
+  #keep(token: string, trouble: string): void {
+    this.#token.value = token
+    this.tokenTrouble.value = trouble
+    this.#storage.setItem(TOKEN_KEY, token)
   }
+}
+
+function headersWith(token: string): Record<string, string> {
+  return token === '' ? {} : { authorization: `Bearer ${token}` }
+}
+
+function isRefusal(thrown: unknown): boolean {
+  return thrown instanceof ApiFailure && TOKEN_CODES.has(thrown.code)
+}
+
+function wordsOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : 'It did not work.'
 }
 
 function outcomeOf({ status, responseText }: XMLHttpRequest): Partial<Upload> {

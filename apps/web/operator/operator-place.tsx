@@ -2,19 +2,18 @@
 // Not the acts (operator-desk.ts).
 // Invariant: nothing is shown that could not be done: without an operator behind this page it says so.
 
-import { useMemo, useState } from 'preact/hooks'
+import { useState } from 'preact/hooks'
 import { useServices } from '../shell/page-services.ts'
 import { FolderCard } from './folder-card.tsx'
-import { OperatorDesk } from './operator-desk.ts'
+import type { OperatorDesk } from './operator-desk.ts'
 import { SongManager } from './song-manager.tsx'
 import { UploadCard } from './upload-card.tsx'
 
 export function OperatorPlace() {
-  const { about, api } = useServices()
-  const desk = useMemo(() => new OperatorDesk({ api }), [api])
+  const { about, operator: desk } = useServices()
   const operator = about.value?.operator ?? null
   return (
-    <>
+    <div class="manage">
       <header class="place-head">
         <h1>Manage</h1>
       </header>
@@ -27,18 +26,19 @@ export function OperatorPlace() {
           <SongManager desk={desk} />
         </>
       )}
-    </>
+    </div>
   )
 }
 
 function TokenForm({ desk }: { readonly desk: OperatorDesk }) {
   const [token, setToken] = useState('')
+  const trouble = desk.tokenTrouble.value
   return (
     <form
       class="card manage-form"
       onSubmit={event => {
         event.preventDefault()
-        desk.useToken(token.trim())
+        void desk.tryToken(token.trim())
       }}
     >
       <label for="operator-token">Operator token</label>
@@ -47,9 +47,14 @@ function TokenForm({ desk }: { readonly desk: OperatorDesk }) {
         type="password"
         autocomplete="current-password"
         required
+        aria-describedby="operator-token-trouble"
+        aria-invalid={trouble !== ''}
         value={token}
         onInput={({ currentTarget }) => setToken(currentTarget.value)}
       />
+      <p id="operator-token-trouble" class="manage-trouble" role="alert">
+        {trouble}
+      </p>
       <p>
         It was shown at the first start, and is kept in <code>metadata/operator-token</code> of the data directory.
       </p>

@@ -3,7 +3,7 @@
 // Invariant: nothing is deleted by one press alone, and what failed is said where it was tried.
 
 import type { LibrarySongs } from '@evastream/protocol/library-http'
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import { pathWith } from '../api/page-api.ts'
 import { useServices } from '../shell/page-services.ts'
 import type { OperatorDesk } from './operator-desk.ts'
@@ -22,6 +22,8 @@ export function SongManager({ desk }: { readonly desk: OperatorDesk }) {
   const [query, setQuery] = useState('')
   const [found, setFound] = useState<LibrarySongs>()
   const [openId, setOpenId] = useState<string>()
+  const [deleted, setDeleted] = useState<string>()
+  const search = useRef<HTMLInputElement>(null)
   const changes = desk.changes.value
   useEffect(() => {
     const stop = new AbortController()
@@ -33,8 +35,15 @@ export function SongManager({ desk }: { readonly desk: OperatorDesk }) {
     <section class="card" aria-label="Songs">
       <h2>Songs</h2>
       <label for="manage-query">Find a song to edit or delete</label>
-      <input id="manage-query" type="search" value={query} onInput={({ currentTarget }) => setQuery(currentTarget.value)} />
-      <p aria-live="polite">{found === undefined ? '' : `${found.total} found`}</p>
+      <input id="manage-query" ref={search} type="search" value={query} onInput={({ currentTarget }) => setQuery(currentTarget.value)} />
+      <p role="status">
+        {found === undefined ? '' : `${found.total} found`}
+        {deleted !== undefined && (
+          <>
+            . <bdi>{deleted}</bdi> was deleted.
+          </>
+        )}
+      </p>
       <ul class="manage-songs">
         {found?.songs.map(song => (
           <li key={song.songId}>
@@ -46,7 +55,16 @@ export function SongManager({ desk }: { readonly desk: OperatorDesk }) {
             >
               <bdi>{song.title}</bdi> <bdi class="manage-soft">{song.artist ?? ''}</bdi>
             </button>
-            {openId === song.songId && <SongEditor desk={desk} song={song} />}
+            {openId === song.songId && (
+              <SongEditor
+                desk={desk}
+                song={song}
+                onDeleted={() => {
+                  setDeleted(song.title)
+                  search.current?.focus()
+                }}
+              />
+            )}
           </li>
         ))}
       </ul>
@@ -54,17 +72,21 @@ export function SongManager({ desk }: { readonly desk: OperatorDesk }) {
   )
 }
 
-function SongEditor({ desk, song }: { readonly desk: OperatorDesk; readonly song: Song }) {
+interface SongEditorProps {
+  readonly desk: OperatorDesk
+  readonly song: Song
+  onDeleted(): void
+}
+
+function SongEditor({ desk, song, onDeleted }: SongEditorProps) {
   const [words, setWords] = useState('')
-  const [isAsking, setAsking] = useState(false)
   const path = `/songs/${encodeURIComponent(song.songId)}`
-  const tell = (text: string) => () => setWords(text)
   const fail = (thrown: unknown) => setWords(thrown instanceof Error ? thrown.message : 'It did not work.')
   const save = (form: HTMLFormElement) => {
     const data = new FormData(form)
     const entries = FIELDS.map(([name]) => [name, textOf(data.get(name)) || null] as const)
     const edit = Object.fromEntries(entries.filter(([name, value]) => name !== 'title' || value !== null))
-    void desk.call(path, { method: 'PATCH', body: edit }).then(tell('Saved.'), fail)
+    void desk.call(path, { method: 'PATCH', body: edit }).then(() => setWords('Saved.'), fail)
   }
   return (
     <form
@@ -84,21 +106,37 @@ function SongEditor({ desk, song }: { readonly desk: OperatorDesk; readonly song
       <button type="submit" class="manage-button">
         Save
       </button>
-      {!isAsking && (
-        <button type="button" class="manage-button is-danger" onClick={() => setAsking(true)}>
-          Delete…
-        </button>
-      )}
-      {isAsking && (
-        <button
-          type="button"
-          class="manage-button is-danger"
-          onClick={() => void desk.call(path, { method: 'DELETE' }).then(tell('Deleted.'), fail)}
-        >
-          Delete for every listener
-        </button>
-      )}
+      <DeleteQuestion onDelete={() => void desk.call(path, { method: 'DELETE' }).then(onDeleted, fail)} />
     </form>
+  )
+}
+
+/** Asks before it acts; the keys stay where the question is. */
+function DeleteQuestion({ onDelete }: { onDelete(): void }) {
+  const [isAsking, setAsking] = useState(false)
+  const [ask, keep] = [useRef<HTMLButtonElement>(null), useRef<HTMLButtonElement>(null)]
+  const wasAsking = useRef(false)
+  useEffect(() => {
+    if (isAsking) keep.current?.focus()
+    else if (wasAsking.current) ask.current?.focus()
+    wasAsking.current = isAsking
+  }, [isAsking])
+  if (!isAsking)
+    return (
+      <button type="button" class="manage-button is-danger" ref={ask} onClick={() => setAsking(true)}>
+        Delete…
+      </button>
+    )
+  return (
+    <fieldset class="manage-question">
+      <legend>Delete this song for every listener? A file in your folder stays where it is.</legend>
+      <button type="button" class="manage-button is-danger" onClick={onDelete}>
+        Delete for every listener
+      </button>
+      <button type="button" class="manage-button" ref={keep} onClick={() => setAsking(false)}>
+        Keep it
+      </button>
+    </fieldset>
   )
 }
 

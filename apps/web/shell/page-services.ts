@@ -8,6 +8,7 @@ import { createContext } from 'preact'
 import { useContext } from 'preact/hooks'
 import type { EventHub } from '../api/event-hub.ts'
 import { ApiFailure, type PageApi } from '../api/page-api.ts'
+import type { OperatorDesk } from '../operator/operator-desk.ts'
 import type { Player } from '../player/player.ts'
 import type { Route } from './hash-route.ts'
 import type { ThemeChoice } from './theme.ts'
@@ -16,6 +17,7 @@ export interface PageServices {
   readonly api: PageApi
   readonly events: EventHub
   readonly player: Player
+  readonly operator: OperatorDesk
   /** Whether the sheet of keys is open. */
   readonly isHelpOpen: Signal<boolean>
   /** Puts another place behind the #; `replace` leaves no trace to go back to. */

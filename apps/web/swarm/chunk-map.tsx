@@ -3,7 +3,7 @@
 // Invariant: full and empty differ in shape, not in colour alone, and the table says the same in numbers.
 
 import type { SwarmSong } from '@evastream/protocol/swarm-http'
-import { cellsOf, rarestOf } from './chunk-cells.ts'
+import { cellsOf, chunksByCopies, heldChunks, rangesText, rarestOf } from './chunk-cells.ts'
 
 const COLUMNS_MAX = 64
 const CELL = 10
@@ -40,7 +40,7 @@ export function ChunkMap({ song }: { readonly song: SwarmSong }) {
           </div>
         ))}
         <div class="swarm-map-row swarm-map-sum">
-          <span class="swarm-map-name one-line">copies, at most {most}</span>
+          <span class="swarm-map-name one-line">up to {most} copies</span>
           <svg viewBox={`0 0 ${width} ${CELL * 2}`} preserveAspectRatio="none" class="swarm-map-cells" aria-hidden="true">
             {rarest.map((count, column) => (
               <rect
@@ -78,15 +78,29 @@ function PeerTable({ song }: { readonly song: SwarmSong }) {
           {song.peers.map(peer => (
             <tr key={peer.key}>
               <th scope="row">{peer.name}</th>
-              <td>
-                {heldCount(peer.bitmap, song.chunkCount)} of {song.chunkCount}
-              </td>
+              <td>{heldText(peer.bitmap, song.chunkCount)}</td>
               <td>{justReceived(song, peer.key)}</td>
               {hasAddresses && (
-                <td>
+                <td class="swarm-address">
                   {peer.peerId} {peer.address}
                 </td>
               )}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">Copies</th>
+            <th scope="col">Of chunks</th>
+          </tr>
+        </thead>
+        <tbody>
+          {chunksByCopies(song.availability).map(([copies, chunks]) => (
+            <tr key={copies}>
+              <th scope="row">{copies}</th>
+              <td>{rangesText(chunks)}</td>
             </tr>
           ))}
         </tbody>
@@ -95,8 +109,9 @@ function PeerTable({ song }: { readonly song: SwarmSong }) {
   )
 }
 
-function heldCount(bitmap: string, chunkCount: number): number {
-  return Math.round(cellsOf(bitmap, chunkCount, chunkCount).reduce((sum, held) => sum + held, 0))
+function heldText(bitmap: string, chunkCount: number): string {
+  const held = heldChunks(bitmap, chunkCount)
+  return `${held.length} of ${chunkCount}${held.length === 0 ? '' : `: ${rangesText(held)}`}`
 }
 
 function justReceived({ moves, peers }: SwarmSong, key: string): string {

@@ -6,6 +6,7 @@ import type { SwarmNow, SwarmSong } from '@evastream/protocol/swarm-http'
 import { systemTimers } from '@evastream/service-kit/system-clock'
 import { useSignal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
+import { hashOf } from '../shell/hash-route.ts'
 import { useServices } from '../shell/page-services.ts'
 import { ChunkMap } from './chunk-map.tsx'
 import { PeerRing } from './peer-ring.tsx'
@@ -19,7 +20,7 @@ export interface SongSwarmProps {
 const ASK_EVERY_MS = 1500
 
 export function SongSwarm({ songId, now, onChoose }: SongSwarmProps) {
-  const { api } = useServices()
+  const { api, operator, about } = useServices()
   const song = useSignal<SwarmSong | undefined>(undefined)
   useEffect(() => {
     const abort = new AbortController()
@@ -28,7 +29,8 @@ export function SongSwarm({ songId, now, onChoose }: SongSwarmProps) {
       if (isAsking || document.visibilityState !== 'visible') return
       isAsking = true
       // A song whose last listener has gone is simply not there any more.
-      const answer = await api.call<SwarmSong>(`/api/swarm/songs/${encodeURIComponent(songId)}`, { signal: abort.signal }).catch(() => null)
+      const options = { signal: abort.signal, headers: operator.headers }
+      const answer = await api.call<SwarmSong>(`/api/swarm/songs/${encodeURIComponent(songId)}`, options).catch(() => null)
       isAsking = false
       if (!abort.signal.aborted) song.value = answer ?? undefined
     }
@@ -39,6 +41,7 @@ export function SongSwarm({ songId, now, onChoose }: SongSwarmProps) {
       stop()
     }
   }, [songId])
+  const isUnknownOperator = about.value?.operator?.needsToken === true && operator.token.value === ''
   const shown = song.value?.songId === songId ? song.value : undefined
   return (
     <section class="swarm-card" aria-labelledby="swarm-song">
@@ -62,6 +65,11 @@ export function SongSwarm({ songId, now, onChoose }: SongSwarmProps) {
           <PeerRing song={shown} isOriginAway={now.isOriginAway} />
           <ChunkMap song={shown} />
         </div>
+      )}
+      {isUnknownOperator && (
+        <p class="swarm-note">
+          Addresses of listeners are shown to the operator alone, who gives the token at <a href={hashOf({ place: 'manage' })}>Manage</a>.
+        </p>
       )}
     </section>
   )

@@ -8,8 +8,13 @@ import { rateText } from './amount-text.ts'
 
 const HEIGHT = 220
 const AXIS_WIDTH = 76
+/** Room for a time of day between two marks. */
+const MARKS_APART = 84
+const [MINUTE, HOUR] = [60, 3600]
+/** In seconds; closer marks would read the same. */
+const MARK_STEPS = [1, 2, 5, 10, 15, 30].map(count => count * MINUTE).concat([1, 2, 3, 6, 12, 24, 48, 96, 192].map(count => count * HOUR))
 
-type Series = (number | null)[]
+const SPAN_MS: Readonly<Record<string, number>> & { readonly '15m': number } = { '15m': 900_000, '24h': 86_400_000, '30d': 2_592_000_000 }
 
 export class StackedChart {
   readonly #plot: Plot
@@ -33,8 +38,14 @@ export class StackedChart {
       height: HEIGHT,
       legend: { show: false },
       cursor: { show: false },
-      scales: { y: { range: (_plot, _min, max) => [0, Math.max(1000, (max ?? 0) * 1.1)] } },
-      axes: [axis, { ...axis, size: AXIS_WIDTH, values: (_plot, splits) => splits.map(rateText) }],
+      scales: {
+        x: { range: () => secondsShown(history) },
+        y: { range: (_plot, _min, max) => [0, Math.max(1000, (max ?? 0) * 1.1)] },
+      },
+      axes: [
+        { ...axis, space: MARKS_APART, incrs: MARK_STEPS, values: (_plot, splits) => splits.map(at => momentText(at, history.span)) },
+        { ...axis, size: AXIS_WIDTH, values: (_plot, splits) => splits.map(rateText) },
+      ],
       // The taller one first: the server's bars stand in front of it.
       series: [{}, filled('listeners', '--from-peer'), filled('server', '--from-origin')],
       hooks: { draw: [plot => markMoment(plot, history.selfSustainingAtMs, colour('--ink'))] },
@@ -50,20 +61,24 @@ export class StackedChart {
   }
 }
 
-function columnsOf({ points, bucketMs, untilMs, span }: SwarmHistory): Plot.AlignedData {
+function columnsOf({ points, bucketMs }: SwarmHistory): Plot.AlignedData {
   const seconds = bucketMs / 1000
-  const spanMs = { '15m': 900_000, '24h': 86_400_000, '30d': 2_592_000_000 }[span] ?? 900_000
-  const times = [(untilMs - spanMs) / 1000]
-  const [both, server]: [Series, Series] = [[null], [null]]
-  for (const { atMs, serverBytes, listenerBytes } of points) {
-    times.push((atMs + bucketMs / 2) / 1000)
-    both.push((serverBytes + listenerBytes) / seconds)
-    server.push(serverBytes / seconds)
-  }
-  times.push(Math.max(untilMs / 1000, (times.at(-1) ?? 0) + 0.001))
-  both.push(null)
-  server.push(null)
-  return [times, both, server]
+  const times = points.map(({ atMs }) => (atMs + bucketMs / 2) / 1000)
+  const both = points.map(({ serverBytes, listenerBytes }) => (serverBytes + listenerBytes) / seconds)
+  return [times, both, points.map(({ serverBytes }) => serverBytes / seconds)]
+}
+
+/** The whole span, or what of it was recorded when that is short: an empty chart tells nothing. */
+function secondsShown({ points, span, bucketMs, untilMs }: SwarmHistory): [number, number] {
+  const spanMs = SPAN_MS[span] ?? SPAN_MS['15m']
+  const recordedMs = untilMs - (points[0]?.atMs ?? untilMs) + 2 * bucketMs
+  const shownMs = Math.min(spanMs, Math.max(spanMs / 5, recordedMs))
+  return [(untilMs - shownMs) / 1000, (untilMs + bucketMs) / 1000]
+}
+
+function momentText(atSeconds: number, span: string): string {
+  const format = span === '30d' ? ({ month: 'short', day: 'numeric' } as const) : ({ hour: '2-digit', minute: '2-digit' } as const)
+  return new Date(atSeconds * 1000).toLocaleString(undefined, format)
 }
 
 /** A dashed line with words: told without colour. */

@@ -15,14 +15,23 @@ const SPANS: readonly (readonly [HistorySpan, string])[] = [
   ['24h', '24 hours'],
   ['30d', '30 days'],
 ]
+/** A canvas keeps its colours when the system changes its own. */
+const DARK = matchMedia('(prefers-color-scheme: dark)')
 const ASK_EVERY_MS = 5000
-const TABLE_ROWS_MAX = 60
 
 export function TrafficChart() {
   const { api, theme } = useServices()
   const span = useSignal<HistorySpan>('15m')
   const history = useSignal<SwarmHistory | undefined>(undefined)
   const place = useRef<HTMLDivElement>(null)
+  const isDark = useSignal(DARK.matches)
+  useEffect(() => {
+    const changed = () => {
+      isDark.value = DARK.matches
+    }
+    DARK.addEventListener('change', changed)
+    return () => DARK.removeEventListener('change', changed)
+  }, [])
   useEffect(() => {
     const abort = new AbortController()
     const ask = async () => {
@@ -42,7 +51,7 @@ export function TrafficChart() {
     if (place.current === null || shown === undefined) return
     const chart = new StackedChart(place.current, shown)
     return () => chart.close()
-  }, [shown, theme.value])
+  }, [shown, theme.value, isDark.value])
   return (
     <section class="swarm-card" aria-labelledby="swarm-chart">
       <div class="swarm-card-head">
@@ -86,7 +95,7 @@ function momentWords({ selfSustainingAtMs, points }: SwarmHistory): string {
 }
 
 function HistoryTable({ history }: { readonly history: SwarmHistory }) {
-  const flowed = history.points.filter(point => point.serverBytes + point.listenerBytes > 0).slice(-TABLE_ROWS_MAX)
+  const flowed = history.points.filter(point => point.serverBytes + point.listenerBytes > 0)
   return (
     <details class="swarm-twin">
       <summary>The same as a table</summary>
