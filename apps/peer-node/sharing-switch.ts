@@ -61,8 +61,7 @@ export class SharingSwitch {
   /** Turns it now, and for the next start. @throws EvaError as `listen` and `join` do; the mode is then as it was. */
   turn(mode: SharingMode): Promise<void> {
     const turned = this.#turn.then(() => this.#become(mode))
-    // Whoever turned it hears of the failure; the next one need not.
-    this.#turn = turned.catch(() => undefined)
+    this.#turn = turned.catch(leftToWhoTurnedIt)
     return turned
   }
 
@@ -116,4 +115,9 @@ export class SharingSwitch {
     this.#session = undefined
     await session?.stop()
   }
+}
+
+/** Whoever turned it hears of the failure; the next one need not. */
+function leftToWhoTurnedIt(): undefined {
+  return undefined
 }
