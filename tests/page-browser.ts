@@ -5,7 +5,6 @@
 /// <reference lib="dom" />
 
 import { eventually } from '@evastream/testkit/eventually'
-import axe from 'axe-core'
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
 import { BROWSER_FLAGS } from './browser-flags.ts'
 import { pathOf } from './installed-program.ts'
@@ -45,7 +44,7 @@ export class PageBrowser {
   async listener({ hasRead = true }: { readonly hasRead?: boolean } = {}): Promise<BrowserContext> {
     const context = await this.#browser.newContext({ viewport: { width: 1440, height: 900 } })
     await context.addInitScript(keepAudio)
-    if (hasRead) await context.addInitScript(() => window.localStorage.setItem('evastream.sharing-read', 'yes'))
+    if (hasRead) await context.addInitScript(rememberReading)
     context.on('page', page => {
       page.on('pageerror', error => this.troubles.push(String(error)))
       // What was not loaded is told by whoever loads it: a peer that starts anew is no fault of the page.
@@ -90,12 +89,6 @@ export const sessionOn = (page: Page): Promise<SessionShown> =>
 /** How much wider than the window the page is. */
 export const overflowOn = (page: Page): Promise<number> => page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)
 
-/** What axe calls serious or critical. */
-export async function seriousFaults(page: Page): Promise<string[]> {
-  await page.evaluate(axe.source)
-  return page.evaluate(judge)
-}
-
 function keepAudio(): void {
   const Native = window.Audio
   window.Audio = class extends Native {
@@ -104,6 +97,11 @@ function keepAudio(): void {
       Object.assign(window, { heardAudio: this })
     }
   } as typeof Audio
+}
+
+/** Runs in every page, also in the empty one before the first. */
+function rememberReading(): void {
+  if (location.protocol === 'http:') window.localStorage.setItem('evastream.sharing-read', 'yes')
 }
 
 /** Runs in the page: listens to its audio element for a moment. */
@@ -126,15 +124,4 @@ async function listen(): Promise<Heard> {
   }
   const path = audio.src === '' ? '' : new URL(audio.src).pathname
   return { currentTime: audio.currentTime, isPaused: audio.paused, peak, path }
-}
-
-/** Runs in the page, after axe. */
-async function judge(): Promise<string[]> {
-  const { axe } = window as unknown as {
-    axe: { run(): Promise<{ violations: { id: string; impact: string; nodes: { html: string }[] }[] }> }
-  }
-  const { violations } = await axe.run()
-  return violations
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(' | ')}`)
 }

@@ -4,18 +4,17 @@
 
 /// <reference lib="dom" />
 
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { eventually } from '@evastream/testkit/eventually'
-import { type BrowserContext, chromium, type Page } from 'playwright-core'
+import type { BrowserContext, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { seriousFaults } from './axe-check.ts'
-import { BROWSER_FLAGS } from './browser-flags.ts'
 import { taggedMp3, taggedSongs } from './cover-art.ts'
-import { missingReason, pathOf } from './installed-program.ts'
+import { missingReason } from './installed-program.ts'
 import { LoopbackTown } from './loopback-town.ts'
+import { heardOn, openPage, overflowOn, PageBrowser, sessionOn, sounds } from './page-browser.ts'
 
 const PICTURES = 'tests/artefacts'
 const HOSTILE = '<img src=x onerror="document.title=1">'
@@ -23,20 +22,12 @@ const CHUNK_SIZE_BYTES = 64 * 1024
 /** Gzipped. */
 const SCRIPTS_MAX_BYTES = 120 * 1024
 
-/** What the page's one audio element does. */
-interface Heard {
-  readonly currentTime: number
-  readonly isPaused: boolean
-  readonly peak: number
-}
-
 const missing = missingReason('chromium')
 describe.skipIf(missing !== undefined)("the listener's page", () => {
   let town: LoopbackTown
-  let profile: string
-  let browser: BrowserContext
+  let browser: PageBrowser
+  let listener: BrowserContext
   let page: Page
-  const troubles: string[] = []
 
   beforeAll(async () => {
     town = await LoopbackTown.open()
@@ -51,45 +42,19 @@ describe.skipIf(missing !== undefined)("the listener's page", () => {
     await town.startPeer('listener')
     await town.download('ann', 'slow-tide')
     await town.whenComplete('ann', 'slow-tide')
-    profile = await mkdtemp(join(tmpdir(), 'evastream-page-'))
-    browser = await chromium.launchPersistentContext(profile, {
-      executablePath: pathOf('chromium') ?? 'chromium',
-      args: [...BROWSER_FLAGS],
-    })
-    await browser.addInitScript(keepAudio)
-    page = await openPage(town.url('listener'))
+    browser = await PageBrowser.open()
+    listener = await browser.listener()
+    page = await openPage(listener, town.url('listener'))
   })
 
   afterAll(async () => {
     await browser.close()
     await town.close()
-    await rm(profile, { recursive: true, force: true })
   })
-
-  async function openPage(url: string): Promise<Page> {
-    const opened = await browser.newPage()
-    await opened.setViewportSize({ width: 1440, height: 900 })
-    opened.on('pageerror', error => troubles.push(String(error)))
-    opened.on(
-      'console',
-      message => message.type() === 'error' && !message.text().startsWith('Failed to load') && troubles.push(message.text()),
-    )
-    await opened.goto(url)
-    return opened
-  }
-
-  const heardOn = (on: Page) => on.evaluate(listen)
-  const sounds = (on: Page) =>
-    eventually('it sounds', async () => {
-      const first = await heardOn(on)
-      const second = await heardOn(on)
-      return second.currentTime > first.currentTime && Math.max(first.peak, second.peak) > 0.01
-    })
 
   test('a song is searched for, pressed, and heard, with its cover and an honest line', async () => {
     await page.goto(`${town.url('listener')}/#/albums`)
     await page.getByText('Harbour Lights').waitFor()
-    await page.getByRole('button', { name: 'Understood' }).click()
     await page.keyboard.press('/')
     await page.keyboard.type('mira')
     await page.getByRole('button', { name: /Slow Tide.*Mira Voss/ }).click()
@@ -103,8 +68,13 @@ describe.skipIf(missing !== undefined)("the listener's page", () => {
     await eventually('it has gone on for a while', async () => (await heardOn(page)).currentTime > 4)
     await page.mouse.move(700, 890)
     await page.screenshot({ path: join(PICTURES, 'playing-dark-1440.png') })
-    const { title, artist, artwork } = await page.evaluate(() => sessionOf(navigator.mediaSession.metadata))
-    expect([title, artist, artwork]).toEqual(['Slow Tide', 'Mira Voss', '/covers/slow-tide'])
+    expect(await sessionOn(page)).toEqual({
+      title: 'Slow Tide',
+      artist: 'Mira Voss',
+      album: 'Harbour Lights',
+      artwork: '/covers/slow-tide',
+      playbackState: 'playing',
+    })
   })
 
   test('keys: space stops and goes on, l and arrows seek, ? shows the keys', async () => {
@@ -124,7 +94,7 @@ describe.skipIf(missing !== undefined)("the listener's page", () => {
   })
 
   test('two pages play at once, at different places', async () => {
-    const other = await openPage(`${town.url('listener')}/#/songs?query=orbit`)
+    const other = await openPage(listener, `${town.url('listener')}/#/songs?query=orbit`)
     await other.getByRole('button', { name: /Orbit.*Quiet Engines/ }).click()
     await Promise.all([sounds(page), sounds(other)])
     await other.close()
@@ -161,12 +131,9 @@ describe.skipIf(missing !== undefined)("the listener's page", () => {
     ] as const) {
       await page.goto(`${town.url('listener')}/${hash}`)
       await page.locator('h1').waitFor()
-      for (const width of [360, 768, 1440]) {
-        await page.setViewportSize({ width, height: width === 360 ? 740 : 900 })
-        expect(
-          await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth),
-          `${name} at ${width}`,
-        ).toBeLessThanOrEqual(0)
+      for (const width of [320, 360, 768, 1440]) {
+        await page.setViewportSize({ width, height: width < 768 ? 740 : 900 })
+        expect(await overflowOn(page), `${name} at ${width}`).toBeLessThanOrEqual(0)
         await page.waitForFunction(() => [...document.images].every(image => image.complete))
         await page.screenshot({ path: join(PICTURES, `${name}-${theme}-${width}.png`) })
       }
@@ -175,7 +142,7 @@ describe.skipIf(missing !== undefined)("the listener's page", () => {
   })
 
   test('nothing went wrong in the page, and its scripts are small', async () => {
-    expect(troubles).toEqual([])
+    expect(browser.troubles).toEqual([])
     const text = await (await fetch(`${town.url('listener')}/`)).text()
     const scripts = [...text.matchAll(/src="\.(\/assets\/[^"]+\.js)"/g)].map(([, path]) => path ?? '')
     const sizes = await Promise.all(
@@ -185,43 +152,3 @@ describe.skipIf(missing !== undefined)("the listener's page", () => {
     expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThanOrEqual(SCRIPTS_MAX_BYTES)
   })
 })
-
-function keepAudio(): void {
-  const Native = window.Audio
-  window.Audio = class extends Native {
-    constructor() {
-      super()
-      Object.assign(window, { heardAudio: this })
-    }
-  } as typeof Audio
-  Object.assign(window, {
-    sessionOf: (metadata: MediaMetadata) => ({
-      title: metadata.title,
-      artist: metadata.artist,
-      artwork: new URL(metadata.artwork[0]?.src ?? '').pathname,
-    }),
-  })
-}
-
-declare function sessionOf(metadata: MediaMetadata | null): { title: string; artist: string; artwork: string }
-
-/** Runs in the page: listens to its audio element for a moment. */
-async function listen(): Promise<Heard> {
-  const held = window as unknown as { heardAudio: HTMLAudioElement; analyser?: AnalyserNode }
-  const audio = held.heardAudio
-  if (held.analyser === undefined) {
-    const context = new AudioContext()
-    await context.resume()
-    held.analyser = context.createAnalyser()
-    context.createMediaElementSource(audio).connect(held.analyser)
-    held.analyser.connect(context.destination)
-  }
-  const samples = new Float32Array(held.analyser.fftSize)
-  let peak = 0
-  for (let turn = 0; turn < 6 && !audio.paused; turn++) {
-    await new Promise(resolve => setTimeout(resolve, 50))
-    held.analyser.getFloatTimeDomainData(samples)
-    for (const sample of samples) peak = Math.max(peak, Math.abs(sample))
-  }
-  return { currentTime: audio.currentTime, isPaused: audio.paused, peak }
-}

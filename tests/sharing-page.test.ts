@@ -6,9 +6,10 @@ import { join } from 'node:path'
 import { eventually } from '@evastream/testkit/eventually'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { seriousFaults } from './axe-check.ts'
 import { missingReason } from './installed-program.ts'
 import { LoopbackTown } from './loopback-town.ts'
-import { openPage, PageBrowser, seriousFaults } from './page-browser.ts'
+import { openPage, PageBrowser } from './page-browser.ts'
 
 const PICTURES = 'tests/artefacts'
 

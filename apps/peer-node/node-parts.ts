@@ -113,7 +113,7 @@ export async function makeNodeParts(deps: PeerNodeDeps, { config, identity, choi
   })
   const news = new ChunkNews({ library, coordinator, uploads, announcer: holdings, events, log })
   const maps = new SongMaps({ library, store, coordinator })
-  const queue = new PlayQueueDesk({ library, coordinator })
+  const queue = new PlayQueueDesk({ clock, library, coordinator })
   return {
     registry,
     ledger,

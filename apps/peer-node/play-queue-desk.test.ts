@@ -1,5 +1,6 @@
 import { EvaError } from '@evastream/core/errors'
 import { parseSongId, type SongId } from '@evastream/core/ids'
+import { fakeClock } from '@evastream/testkit/fake-clock'
 import { songFixture } from '@evastream/testkit/song-fixture'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { PlayQueueDesk } from './play-queue-desk.ts'
@@ -12,6 +13,7 @@ let opened: string[]
 let gate: Promise<void>
 let fault: EvaError | undefined
 let desk: PlayQueueDesk
+let clock: ReturnType<typeof fakeClock>
 
 beforeEach(() => {
   told = []
@@ -25,7 +27,8 @@ beforeEach(() => {
     if (songId === 'missing') throw new EvaError('EVA_SONG_NOT_FOUND', { details: { songId } })
     return manifest
   }
-  desk = new PlayQueueDesk({ library: { openSong }, coordinator: { setQueue: songIds => told.push(songIds) } })
+  clock = fakeClock(0)
+  desk = new PlayQueueDesk({ clock, library: { openSong }, coordinator: { setQueue: songIds => told.push(songIds) } })
 })
 
 describe('play queue', () => {
@@ -97,5 +100,30 @@ describe('play queue', () => {
     desk.playStarted(b)
     desk.playStarted(a)
     expect(desk.songIds).toEqual([])
+  })
+
+  it('two listeners: neither changes the queue of the other, and the engine hears of both by turns, who ordered last first', async () => {
+    await desk.order([a, b], 'ann')
+    expect(await desk.order([c, a, b], 'ben')).toEqual([c, a, b])
+    expect([desk.songIdsOf('ann'), desk.songIdsOf('ben'), desk.songIdsOf()]).toEqual([[a, b], [c, a, b], []])
+    expect(told.at(-1)).toEqual([c, a, a, b, b])
+    await desk.order([b], 'ann')
+    expect(told.at(-1)).toEqual([b, c, a, b])
+    expect(desk.songIds).toEqual([b, c, a, b])
+  })
+
+  it('a song begins to be played: a named queue waits for its listener to say what that means', async () => {
+    await desk.order([a, b], 'ann')
+    desk.playStarted(a)
+    expect(desk.songIdsOf('ann')).toEqual([a, b])
+  })
+
+  it('listeners that ordered nothing for two hours, and those before the last 64: are forgotten', async () => {
+    await desk.order([a], 'gone')
+    clock.advance(2 * 3_600_000 + 1)
+    await desk.order([b], 'here')
+    expect([desk.songIdsOf('gone'), desk.songIdsOf('here')]).toEqual([[], [b]])
+    for (let at = 0; at < 64; at++) await desk.order([c], `listener-${at}`)
+    expect([desk.songIdsOf('here'), desk.songIdsOf('listener-0')]).toEqual([[], [c]])
   })
 })

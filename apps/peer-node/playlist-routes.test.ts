@@ -5,6 +5,7 @@ import { parseSongId, type SongId } from '@evastream/core/ids'
 import type { HttpApp } from '@evastream/service-kit/http-app'
 import { createHttpService } from '@evastream/service-kit/http-service'
 import { createLogger } from '@evastream/service-kit/logger'
+import { fakeClock } from '@evastream/testkit/fake-clock'
 import { songFixture } from '@evastream/testkit/song-fixture'
 import { Registry } from 'prom-client'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -35,7 +36,7 @@ beforeEach(async () => {
     return found.manifest
   }
   addPlaylistRoutes(app, { library: { openSong }, listLibrary: async () => library })
-  addQueueRoutes(app, { queue: new PlayQueueDesk({ library: { openSong }, coordinator: { setQueue: () => {} } }) })
+  addQueueRoutes(app, { queue: new PlayQueueDesk({ clock: fakeClock(0), library: { openSong }, coordinator: { setQueue: () => {} } }) })
 })
 
 afterEach(() => app.close())
@@ -99,6 +100,19 @@ describe('queue routes', () => {
     expect((await get('/api/queue')).json()).toEqual({ songIds: [] })
     expect(await order({ songIds })).toMatchObject({ statusCode: 200 })
     expect((await get('/api/queue')).json()).toEqual({ songIds })
+  })
+
+  it('a listener by name: has a queue of its own, and all of them are told by turns', async () => {
+    const url = (listener: string) => `/api/queue?listener=${listener}`
+    for (const [listener, songIds] of [
+      ['ann', ['song-1']],
+      ['ben', ['song.two.m3u8', 'song-1']],
+    ] as const)
+      await app.inject({ method: 'PUT', url: url(listener), headers: { host: '127.0.0.1:8090' }, payload: { songIds } })
+    expect((await get(url('ann'))).json()).toEqual({ songIds: ['song-1'] })
+    expect((await get('/api/queue')).json()).toEqual({ songIds: [] })
+    expect((await get('/api/queues')).json()).toEqual({ songIds: ['song.two.m3u8', 'song-1', 'song-1'] })
+    expect((await get(url('..%2F'))).statusCode).toBe(400)
   })
 
   it('an unknown song: 404 with its name, and the queue as it was', async () => {

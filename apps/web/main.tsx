@@ -9,6 +9,7 @@ import { EventHub } from './api/event-hub.ts'
 import { PageApi } from './api/page-api.ts'
 import { OperatorDesk } from './operator/operator-desk.ts'
 import { pressed } from './player/keyboard.ts'
+import { listenerName } from './player/listener-name.ts'
 import { showInSession } from './player/media-session.ts'
 import { Player } from './player/player.ts'
 import { AppShell } from './shell/app-shell.tsx'
@@ -33,13 +34,14 @@ const go: PageServices['go'] = (next, { replace = false } = {}) => {
     route.value = next
   } else location.hash = hashOf(next)
 }
+const listener = listenerName(window.sessionStorage, () => Math.random())
 const isHelpOpen = signal(false)
 const player = new Player({
   audio: new Audio(),
   storage: window.localStorage,
   orderAhead: songIds => {
     // Only a wish: without it the next song begins a little later.
-    api.call('/api/queue', { method: 'PUT', body: { songIds } }).catch(() => null)
+    api.call(`/api/queue?listener=${listener}`, { method: 'PUT', body: { songIds } }).catch(() => null)
   },
   after: (delayMs, task) => void window.setTimeout(task, delayMs),
   chance: () => Math.random(),

@@ -43,6 +43,11 @@ export class PeerClient {
     return (await this.#caller.json(checks.queue, { method: 'GET', path: '/api/queue', signal })).songIds
   }
 
+  /** What comes next for all who listen there. */
+  async queues(signal?: AbortSignal): Promise<readonly string[]> {
+    return (await this.#caller.json(checks.queue, { method: 'GET', path: '/api/queues', signal })).songIds
+  }
+
   /** @throws EvaError `EVA_SONG_NOT_FOUND` naming the song, `EVA_NOT_READY`, or a failed call's. */
   async orderQueue(songIds: readonly SongId[], signal?: AbortSignal): Promise<readonly string[]> {
     return (await this.#caller.json(checks.queue, { method: 'PUT', path: '/api/queue', body: { songIds }, signal })).songIds

@@ -110,6 +110,12 @@ export type PlayQueue = Static<typeof PlayQueue>
 /** The body of `PUT /api/queue`; a song may stand in it more than once. */
 export const PlayQueueOrder = Type.Object({ songIds: Type.Array(Id, { maxItems: QUEUE_LENGTH_MAX }) }, { additionalProperties: false })
 
+/** Whose queue is meant; absent: the one of programs that name no listener. */
+export const PlayQueueQuery = Type.Object(
+  { listener: Type.Optional(Type.String({ pattern: ID_PATTERN, description: 'A page names itself; absent: a program of this machine' })) },
+  { additionalProperties: false },
+)
+
 /** What `GET /api/events` sends: the `event:` field is the kind, the `data:` field is the object. */
 export const PeerEvent = Type.Union([
   /** The first event of every connection, and again whenever a figure changed. */

@@ -21,7 +21,7 @@ export async function lookAt(client: PeerClient, clock: Clock, signal?: AbortSig
     client.status(signal),
     client.songs(signal),
     client.plays(signal),
-    client.queue(signal),
+    client.queues(signal),
   ])
   return { url: client.url, at: clock.now(), status, songs, plays, queue }
 }
