@@ -152,7 +152,10 @@ export interface EngineConfig {
   readonly leasePatienceMs: number
   /** What nobody brings is asked for without a lease this long (ms) before the music needs it. More is safer, less saves origin bytes. */
   readonly overrideLeadMs: number
-  /** Where others fetch a song at the same time, the tracker is asked this often (ms) until so many of them are known. */
+  /**
+   * Where others fetch a song at the same time, the tracker is asked this often (ms) until so many of them are known; half as often with
+   * each answer that names nobody new, down to `findPeersStarvingIntervalMs`.
+   */
   readonly crowdLookupMs: number
   readonly crowdNeighbours: number
 

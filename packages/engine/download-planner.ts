@@ -184,7 +184,9 @@ export class DownloadPlanner {
     for (const chunkId of song.progress.keys()) if (this.#ask(song, chunkId, { priority })) return true
     this.#dropEmpty([song])
     if (song.hasUnstored || !this.#makeRoom(priority)) return false
-    const { chunkIds, wakeAt } = startable.of(song, this.#isListenedTo)
+    // What is soon to be played from its beginning is fetched from its beginning.
+    const isInOrder = song.ahead !== 'nothing' && !song.hasReaders
+    const { chunkIds, wakeAt } = startable.of(song, { isListenedTo: this.#isListenedTo, isInOrder })
     this.#noteWake(wakeAt)
     const facts = {
       chunkIds,
@@ -192,8 +194,7 @@ export class DownloadPlanner {
       soonestMs: startable.soonestOf(song),
       deadlineOf: (chunkId: ChunkId) => song.window.deadlineOfByte(chunkId * song.shape.chunkSize),
     }
-    // What is soon to be played from its beginning is fetched from its beginning.
-    const order = song.ahead === 'nothing' || song.hasReaders ? prefetchOrder : urgentOrder
+    const order = isInOrder ? urgentOrder : prefetchOrder
     for (const chunkId of order.order(facts, state.random, START_TRIES_MAX)) if (this.#ask(song, chunkId, { priority })) return true
     return false
   }

@@ -5,7 +5,7 @@
 import type { ChunkId } from '@evastream/core/ids'
 import { blockCountOf, blockRunLengthBytes } from '@evastream/core/manifest'
 import type { Millis } from '@evastream/core/units'
-import type { ChunkSelection } from './chunk-selection.ts'
+import { type ChunkSelection, stretchOf } from './chunk-selection.ts'
 import type { EngineState } from './engine-state.ts'
 import type { LeasesAnswered } from './events.ts'
 import type { LeaseGrant } from './song-leases.ts'
@@ -29,6 +29,8 @@ export interface LeaseNeed {
 /** A lease that still has this long (ms) is not asked for again; one that is being used and has less is. */
 const RENEW_BEFORE_MS = 1000
 const NEVER = Number.POSITIVE_INFINITY
+/** Chunks that are weighed against one another for one call: those without holders, and as many with some. */
+const CONSIDERED_MAX = 64
 
 export class LeaseDesk {
   readonly #deps: LeaseDeskDeps
@@ -87,7 +89,7 @@ export class LeaseDesk {
     const { config, peers } = this.#deps.state
     const { lookup } = song
     if (peers.holdingsOf(song.songId).size < config.crowdNeighbours)
-      lookup.dueAt = Math.min(lookup.dueAt, lookup.askedAt + config.crowdLookupMs)
+      lookup.dueAt = Math.min(lookup.dueAt, lookup.askedAt + Math.max(lookup.crowdPauseMs, config.crowdLookupMs))
   }
 
   /** What was said before the change holds no more. */
@@ -179,13 +181,23 @@ export class LeaseDesk {
     for (const chunkId of song.progress.keys()) if (song.isWanted(chunkId)) wish(chunkId)
     const copies = state.peers.copiesOf(song.songId)
     const facts = {
-      chunkIds: song.unstarted().filter(chunkId => !song.leases.grants.has(chunkId)),
+      chunkIds: this.#rareOnes(song, copies),
       copiesOf: (chunkId: ChunkId) => copies[chunkId] ?? 0,
       soonestMs: () => 0,
       deadlineOf: () => undefined,
     }
     for (const chunkId of prefetchOrder.order(facts, random, 2 * config.leaseChunksPerCall)) wish(chunkId)
     return { chunkIds, againAt }
+  }
+
+  /** Some of those that nobody is known to hold, then of the others; of a song of few chunks, all. */
+  #rareOnes(song: SongState, copies: Readonly<ArrayLike<number>>): readonly ChunkId[] {
+    const { random } = this.#deps.state
+    const unheld: ChunkId[] = []
+    const held: ChunkId[] = []
+    for (const chunkId of song.unstarted())
+      if (!song.leases.grants.has(chunkId)) (copies[chunkId] === 0 ? unheld : held).push(chunkId)
+    return [...stretchOf(unheld, CONSIDERED_MAX, random), ...stretchOf(held, CONSIDERED_MAX, random)]
   }
 
   /** When to ask for a chunk; never if it need not come from the origin. */

@@ -54,6 +54,14 @@ export class OriginPermits {
     return { permit: opensAt <= now ? 'open' : 'none', blocksMax: ALL, opensAt }
   }
 
+  /** False only where `permitOf` says `none`: while the tracker answers, only what it spoke of can have a permit. */
+  mayHave({ leases }: SongState, chunkId: ChunkId): boolean {
+    const { config, hasLeases, now } = this.#state
+    if (!hasLeases || leases.awaySince !== undefined) return true
+    if (leases.isPending && now >= leases.askedAt + config.leaseWaitMs) return true
+    return leases.grants.has(chunkId) || leases.waits.has(chunkId)
+  }
+
   /**
    * From when on what is urgent may be asked for without a permit: who waits for a first sound gives a swarm that is bringing it its
    * budget. Those who have it and do not send it get none.

@@ -82,6 +82,23 @@ describe('peer lookup: at intervals', () => {
   })
 })
 
+describe('peer lookup: in a crowd', () => {
+  test('asked again soon while new peers are named, and ever later while none is', () => {
+    const lookups = new Lookups()
+    const pauses: number[] = []
+    const answer = () => {
+      lookups.settleAt(lookups.state.now)
+      pauses.push(lookups.song.lookup.crowdPauseMs)
+    }
+    lookups.addPeer('anna', lookups.song, [])
+    answer()
+    for (let time = 0; time < 5; time++) answer()
+    lookups.addPeer('bert', lookups.song, [])
+    answer()
+    expect(pauses).toEqual([200, 400, 800, 1600, 2000, 2000, 200])
+  })
+})
+
 describe('peer lookup: before the origin is asked', () => {
   test('never looked up: asks, and its answer is worth waiting for', () => {
     const lookups = new Lookups()

@@ -39,8 +39,14 @@ export class PeerLookup {
   }
 
   settled(song: SongState): void {
-    song.lookup.isPending = false
-    song.lookup.settledAt = this.#state.now
+    const { config, now, peers } = this.#state
+    const { lookup } = song
+    const knownCount = peers.holdingsOf(song.songId).size
+    const isNews = knownCount > lookup.knownCount
+    lookup.isPending = false
+    lookup.settledAt = now
+    lookup.knownCount = knownCount
+    lookup.crowdPauseMs = isNews ? config.crowdLookupMs : Math.min(2 * lookup.crowdPauseMs, config.findPeersStarvingIntervalMs)
   }
 
   #ask(song: SongState): void {

@@ -21,6 +21,9 @@ export interface LookupTimes {
   /** When the last answer came. */
   settledAt: Millis
   isPending: boolean
+  /** How many peers were known after the last answer, and after what time a crowd asks again: ever longer while nobody new is named. */
+  knownCount: number
+  crowdPauseMs: Millis
 }
 
 /** `first-chunk` is what is heard first when its turn comes. */
@@ -35,7 +38,7 @@ export class SongState {
   readonly window: PlaybackWindow
   readonly progress = new Map<ChunkId, ChunkProgress>()
   readonly leases = new SongLeases()
-  readonly lookup: LookupTimes = { askedAt: LONG_AGO, dueAt: LONG_AGO, settledAt: LONG_AGO, isPending: false }
+  readonly lookup: LookupTimes = { askedAt: LONG_AGO, dueAt: LONG_AGO, settledAt: LONG_AGO, isPending: false, knownCount: 0, crowdPauseMs: 0 }
   /** Its manifest contradicts itself: go on by whole chunks and blame nobody. */
   isInconsistent = false
   readonly #config: EngineConfig

@@ -87,6 +87,11 @@ export class SourceSurvey {
     return this.#permits.permitOf(song, chunkId, firstBlock)
   }
 
+  /** False for a chunk that certainly has no permit: a quick look at many. */
+  mayHavePermit(song: SongState, chunkId: ChunkId): boolean {
+    return this.#permits.mayHave(song, chunkId)
+  }
+
   /** Somebody is known to hold it who has not failed, nor kept us waiting for nothing. */
   hasUsableHolder(song: SongState, chunkId: ChunkId): boolean {
     for (const { peerId, chunks } of this.#state.peers.holdingsOf(song.songId).values())

@@ -1,6 +1,6 @@
 // Which chunks of a song could be begun now: wanted, not in progress, and with a source that is free for them.
 // Not their order (chunk-selection) and not the final word on the source (source-selection): a sieve, so that those see few.
-// Invariant: a chunk that the source policy would ask a free source for is not left out.
+// Invariant: a chunk that the source policy would ask a free source for is not left out, unless STARTABLE_MAX others are there.
 
 import type { ChunkId } from '@evastream/core/ids'
 import type { Millis } from '@evastream/core/units'
@@ -9,6 +9,16 @@ import type { Holding } from './peer-table.ts'
 import { offerOf, PART_FACTOR } from './relay-order.ts'
 import type { SongState } from './song-state.ts'
 import type { SourceSurvey } from './source-survey.ts'
+
+/** More are not weighed against one another for one request: a song of an hour has thousands. */
+const STARTABLE_MAX = 64
+
+export interface StartableWish {
+  /** Somebody listens to some song, so some room at the origin is kept. */
+  readonly isListenedTo: boolean
+  /** The first ones, where there are many; otherwise from a random place on. */
+  readonly isInOrder: boolean
+}
 
 export interface Startable {
   readonly chunkIds: ChunkId[]
@@ -32,9 +42,8 @@ export class StartableChunks {
     this.#survey = deps.survey
   }
 
-  /** `isListenedTo`: somebody listens to some song, so some room at the origin is kept. */
-  of(song: SongState, isListenedTo: boolean): Startable {
-    const { now, origin, peers } = this.#state
+  of(song: SongState, { isListenedTo, isInOrder }: StartableWish): Startable {
+    const { now, origin, peers, random } = this.#state
     const neighbours = this.#neighbours(song)
     let { wakeAt } = neighbours
     if (origin.retryAt > now) wakeAt = Math.min(wakeAt, origin.retryAt)
@@ -42,11 +51,14 @@ export class StartableChunks {
     const chunkIds: ChunkId[] = []
     // Whoever becomes free is told of by an event, or by a moment that is known already: until then no chunk need be looked at.
     if (neighbours.free.length === 0 && !isOriginFree) return { chunkIds, wakeAt }
-    for (const chunkId of song.unstarted()) {
+    const unstarted = song.unstarted()
+    const first = isInOrder || unstarted.length <= STARTABLE_MAX ? 0 : random.below(unstarted.length)
+    for (let count = 0; count < unstarted.length && chunkIds.length < STARTABLE_MAX; count++) {
+      const chunkId = unstarted[(first + count) % unstarted.length] as ChunkId
       const pausedUntil = song.chunkPauseOf(chunkId)
       if (pausedUntil > now) wakeAt = Math.min(wakeAt, pausedUntil)
       else if (someoneHas(neighbours.free, song, chunkId, now)) chunkIds.push(chunkId)
-      else if (!isOriginFree) continue
+      else if (!isOriginFree || !this.#survey.mayHavePermit(song, chunkId)) continue
       else if (this.#survey.permitOf(song, chunkId).permit === 'none') continue
       else if (song.originPauseOf(chunkId) > now) wakeAt = Math.min(wakeAt, song.originPauseOf(chunkId))
       else if (peers.copiesToComeOf(song.songId, chunkId) === 0 || !someoneHas(neighbours.awaited, song, chunkId, now))
