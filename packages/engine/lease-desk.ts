@@ -195,8 +195,7 @@ export class LeaseDesk {
     const { random } = this.#deps.state
     const unheld: ChunkId[] = []
     const held: ChunkId[] = []
-    for (const chunkId of song.unstarted())
-      if (!song.leases.grants.has(chunkId)) (copies[chunkId] === 0 ? unheld : held).push(chunkId)
+    for (const chunkId of song.unstarted()) if (!song.leases.grants.has(chunkId)) (copies[chunkId] === 0 ? unheld : held).push(chunkId)
     return [...stretchOf(unheld, CONSIDERED_MAX, random), ...stretchOf(held, CONSIDERED_MAX, random)]
   }
 

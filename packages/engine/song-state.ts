@@ -38,7 +38,14 @@ export class SongState {
   readonly window: PlaybackWindow
   readonly progress = new Map<ChunkId, ChunkProgress>()
   readonly leases = new SongLeases()
-  readonly lookup: LookupTimes = { askedAt: LONG_AGO, dueAt: LONG_AGO, settledAt: LONG_AGO, isPending: false, knownCount: 0, crowdPauseMs: 0 }
+  readonly lookup: LookupTimes = {
+    askedAt: LONG_AGO,
+    dueAt: LONG_AGO,
+    settledAt: LONG_AGO,
+    isPending: false,
+    knownCount: 0,
+    crowdPauseMs: 0,
+  }
   /** Its manifest contradicts itself: go on by whole chunks and blame nobody. */
   isInconsistent = false
   readonly #config: EngineConfig

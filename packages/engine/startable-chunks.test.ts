@@ -44,7 +44,10 @@ describe('startable chunks', () => {
     const song = parts.addSong()
     parts.addPeer('anna', song, [2, 5])
     failedOrigin(parts)
-    expect(parts.startable.of(song, { isListenedTo: false, isInOrder: false })).toEqual({ chunkIds: [2, 5], wakeAt: parts.state.origin.retryAt })
+    expect(parts.startable.of(song, { isListenedTo: false, isInOrder: false })).toEqual({
+      chunkIds: [2, 5],
+      wakeAt: parts.state.origin.retryAt,
+    })
   })
 
   test('the only holder is full: its chunks wait for it, the others go to the origin', () => {
