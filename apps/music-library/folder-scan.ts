@@ -1,6 +1,6 @@
 // One look through a folder and all below it: which audio files are there, and which directories could be read.
 // Not a watch, and not a decision: who compares two looks decides.
-// Invariant: a directory that could not be read is told, so that nobody takes its songs for deleted.
+// Invariant: what is there and could not be looked at is told, so that nobody takes its songs for deleted; it hides nothing beside it.
 
 import type { Dirent, Stats } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
@@ -21,7 +21,7 @@ export interface SeenFolder {
   readonly files: ReadonlyMap<string, FoundFile>
   /** Those that were read, below the folder ('' is itself), each with the number of its volume. */
   readonly directories: ReadonlyMap<string, number>
-  /** Those that were not, each with the system's reason. */
+  /** Directories, and links and files, that could not be looked at, each with the reason. */
   readonly unreadable: ReadonlyMap<string, string>
 }
 
@@ -40,6 +40,9 @@ export async function scanFolder(options: ScanOptions): Promise<FolderLook> {
   return reason === undefined ? scan : { kind: 'away', reason }
 }
 
+/** What the system's bytes of a name become that are no UTF-8; by such a name nothing can be opened. */
+const REPLACEMENT_CHARACTER = '\ufffd'
+
 class Scan implements SeenFolder {
   readonly kind = 'seen'
   readonly files = new Map<string, FoundFile>()
@@ -48,6 +51,8 @@ class Scan implements SeenFolder {
   readonly #options: ScanOptions
   readonly #visited = new Set<string>()
   readonly #open: string[] = ['']
+  /** Directories behind links: read last, so that a file goes by its own path where it has one. */
+  readonly #linked: string[] = []
 
   constructor(options: ScanOptions) {
     this.#options = options
@@ -55,8 +60,12 @@ class Scan implements SeenFolder {
 
   /** Why there is nothing to be seen; undefined when there is. */
   async run(): Promise<string | undefined> {
-    for (let directory = this.#open.pop(); directory !== undefined; directory = this.#open.pop()) await this.#read(directory)
+    for (let directory = this.#next(); directory !== undefined; directory = this.#next()) await this.#read(directory)
     return this.unreadable.get('')
+  }
+
+  #next(): string | undefined {
+    return this.#open.pop() ?? this.#linked.sort().shift()
   }
 
   async #read(directory: string): Promise<void> {
@@ -64,7 +73,7 @@ class Scan implements SeenFolder {
       const path = join(this.#options.folder, directory)
       const facts = await stat(path)
       if (!this.#isNew(facts)) return
-      const entries = (await readdir(path, { withFileTypes: true })).filter(({ name }) => !isHiddenName(name))
+      const entries = (await readdir(path, { withFileTypes: true })).filter(({ name }) => !this.#isPassedOver(path, name))
       if (directory === '' && entries.length === 0) this.unreadable.set('', 'it is empty')
       this.directories.set(directory, facts.dev)
       await Promise.all(entries.map(entry => this.#meet(entry, join(directory, entry.name))))
@@ -73,17 +82,25 @@ class Scan implements SeenFolder {
     }
   }
 
+  #isPassedOver(directoryPath: string, name: string): boolean {
+    return isHiddenName(name) || this.#options.ignored.includes(join(directoryPath, name))
+  }
+
   async #meet(entry: Dirent, path: string): Promise<void> {
-    if (this.#options.ignored.includes(join(this.#options.folder, path))) return
     if (entry.isDirectory()) this.#open.push(path)
-    else if (entry.isSymbolicLink() || (entry.isFile() && isAudioName(entry.name))) await this.#inspect(path)
+    else if (entry.isSymbolicLink() || (entry.isFile() && isAudioName(entry.name))) await this.#inspect(entry, path)
   }
 
   /** A file, or whatever a link leads to. */
-  async #inspect(path: string): Promise<void> {
-    const facts = await stat(join(this.#options.folder, path)).catch(ignoreVanished)
-    if (facts?.isDirectory() === true) this.#open.push(path)
-    else if (facts?.isFile() === true && isAudioName(path)) this.files.set(path, { path, sizeBytes: facts.size, mtimeMs: facts.mtimeMs })
+  async #inspect(entry: Dirent, path: string): Promise<void> {
+    try {
+      const facts = await stat(join(this.#options.folder, path))
+      if (facts.isDirectory()) this.#linked.push(path)
+      else if (facts.isFile() && isAudioName(entry.name)) this.files.set(path, { path, sizeBytes: facts.size, mtimeMs: facts.mtimeMs })
+    } catch (cause) {
+      const reason = whyUnseen(entry, errnoOf(cause))
+      if (reason !== undefined) this.unreadable.set(path, reason)
+    }
   }
 
   /** Links may lead in circles: each directory is read once. */
@@ -95,9 +112,9 @@ class Scan implements SeenFolder {
   }
 }
 
-/** Deleted since it was listed, a link to nothing, or links in a circle. */
-function ignoreVanished(cause: unknown): undefined {
-  const reason = errnoOf(cause)
-  if (reason !== 'ENOENT' && reason !== 'ELOOP' && reason !== 'ENOTDIR') throw cause
-  return undefined
+/** For people; undefined for a file that was deleted since it was listed. */
+function whyUnseen(entry: Dirent, reason: string): string | undefined {
+  if (entry.name.includes(REPLACEMENT_CHARACTER)) return 'its name is not UTF-8'
+  if (entry.isSymbolicLink()) return reason === 'ENOENT' || reason === 'ELOOP' ? 'it is a link that leads nowhere' : reason
+  return reason === 'ENOENT' ? undefined : reason
 }

@@ -22,6 +22,9 @@ let record: ScanRecord
 let keeper: LibraryKeeper
 let said: string[] = []
 let readPaths: string[] = []
+let unpublished: string[] = []
+let troubleWith: (path: string) => EvaError | undefined = () => undefined
+let reading: Promise<void> = Promise.resolve()
 const clock = fakeClock(0)
 const playable = new Set<string>()
 
@@ -32,6 +35,9 @@ beforeEach(async () => {
   playable.clear()
   said = []
   readPaths = []
+  unpublished = []
+  troubleWith = () => undefined
+  reading = Promise.resolve()
   await open()
 })
 afterEach(async () => {
@@ -53,6 +59,9 @@ async function open(): Promise<void> {
     // The song of a file is what the file holds.
     publish: async (path: string) => {
       readPaths.push(basename(path))
+      await reading
+      const trouble = troubleWith(path)
+      if (trouble !== undefined) throw trouble
       const text = await readFile(path, 'utf8')
       if (text.startsWith('junk')) throw new EvaError('EVA_INPUT_NOT_AUDIO', { details: { path } })
       if (text.startsWith('full')) throw new EvaError('EVA_STORAGE_FULL')
@@ -61,7 +70,12 @@ async function open(): Promise<void> {
       playable.add(songId)
       return { songId, title: text, result }
     },
-    unpublish: async (songId: string) => void playable.delete(songId),
+    unpublish: async (songId: string) => {
+      const trouble = troubleWith(songId)
+      if (trouble !== undefined) throw trouble
+      unpublished.push(songId)
+      playable.delete(songId)
+    },
   }
   keeper = new LibraryKeeper(
     { desk, record, listener, clock, timers: clock, wallClock: { epochMs: () => Date.now() } },
@@ -136,6 +150,44 @@ describe('library keeper: what is there', () => {
     expect(songs()).toEqual(['aa'])
   })
 
+  it('a link that cannot be followed, or a name that is no text: is told, and hides nothing beside it', async () => {
+    await put('a.mp3', 'a')
+    await symlink('n'.repeat(300), join(folder, 'b.mp3'))
+    await symlink('nowhere', join(folder, 'c.mp3'))
+    await writeFile(Buffer.concat([Buffer.from(`${folder}/d`), Buffer.from([0xff]), Buffer.from('.mp3')]), 'd')
+    const { refused, awayReason } = await look()
+    expect(songs()).toEqual(['a'])
+    expect({ awayReason, refused: refused.map(({ path, reason }) => `${path}: ${reason}`).sort() }).toEqual({
+      awayReason: undefined,
+      refused: ['b.mp3: ENAMETOOLONG', 'c.mp3: it is a link that leads nowhere', 'd\ufffd.mp3: its name is not UTF-8'],
+    })
+    await rm(join(folder, 'c.mp3'))
+    expect((await look()).refused).toHaveLength(2)
+  })
+
+  it('a directory and a link to it: its files go by their own paths', async () => {
+    await put('one/a.mp3', 'a')
+    for (const name of ['0', 'two', 'zz']) await symlink(join(folder, 'one'), join(folder, name))
+    await look()
+    expect([...record.files()].map(({ path }) => path)).toEqual(['one/a.mp3'])
+  })
+
+  it('a file that something unforeseen happens with: the others are published all the same', async () => {
+    troubleWith = path => (path.endsWith('a.mp3') ? new EvaError('EVA_INTERNAL') : undefined)
+    for (const name of ['a', 'b', 'c', 'd', 'e']) await put(`${name}.mp3`, name)
+    expect((await look()).refused.map(({ path }) => path)).toEqual(['a.mp3'])
+    expect(songs()).toEqual(['b', 'c', 'd', 'e'])
+  })
+
+  it('a disk on which not even a refusal can be remembered: is told, and ends nothing', async () => {
+    await put('bad.mp3', 'junk')
+    record.close()
+    await look()
+    expect(said).toHaveLength(1)
+    expect(said[0]).toMatch(/^refused : /)
+    record = await ScanRecord.open(join(root, 'record.sqlite'))
+  })
+
   it('a full disk: is told once and stops the work, until a later look', async () => {
     for (const name of ['a', 'b', 'c', 'd', 'e']) await put(`${name}.mp3`, 'full')
     await look()
@@ -191,6 +243,56 @@ describe('library keeper: what is gone', () => {
     await rm(folder, { recursive: true })
     await rename(join(root, 'elsewhere'), folder)
     expect(await look()).toMatchObject({ songCount: 4, missingCount: 0 })
+  })
+
+  it('a folder in which only our own data is left: deletes nothing', async () => {
+    for (const name of ['album', 'd.mp3']) await rm(join(folder, name), { recursive: true })
+    await put('data/e.mp3', 'e')
+    await afterGrace()
+    expect(songs()).toEqual(['a', 'b', 'c', 'd'])
+  })
+
+  it('a link whose file is away: its song stays; a link that was deleted: its song goes', async () => {
+    await writeFile(join(root, 'target.mp3'), 'linked')
+    await utimes(join(root, 'target.mp3'), OLD, OLD)
+    await symlink(join(root, 'target.mp3'), join(folder, 'link.mp3'))
+    await look()
+    await rm(join(root, 'target.mp3'))
+    await afterGrace()
+    expect(songs()).toContain('linked')
+    await rm(join(folder, 'link.mp3'))
+    await afterGrace()
+    expect(songs()).not.toContain('linked')
+  })
+
+  it('a directory that was moved: its songs never go, however long the reading of the moved files takes', async () => {
+    let read: () => void = () => undefined
+    reading = new Promise(resolve => {
+      read = resolve
+    })
+    await rename(join(folder, 'album'), join(folder, 'moved'))
+    keeper.look()
+    await eventually('a moved file is being read', () => readPaths.length > 4)
+    clock.advance(GRACE_MS)
+    clock.advance(GRACE_MS)
+    keeper.look()
+    await eventually('that is noticed', () => keeper.state().missingCount === 3)
+    read()
+    await settled()
+    await afterGrace()
+    expect(unpublished).toEqual([])
+    expect([...record.files()].map(({ path }) => path).sort()).toEqual(['d.mp3', 'moved/a.mp3', 'moved/b.mp3', 'moved/c.mp3'])
+  })
+
+  it('a song that cannot be taken away now: is taken away later', async () => {
+    await rm(join(folder, 'd.mp3'))
+    await put('album/a.mp3', 'other')
+    troubleWith = name => (name === 'd' || name === 'a' ? new EvaError('EVA_SERVICE_TIMEOUT', { details: { service: 'x' } }) : undefined)
+    await afterGrace()
+    expect(songs()).toEqual(['a', 'b', 'c', 'd', 'other'])
+    troubleWith = () => undefined
+    await afterGrace()
+    expect(songs()).toEqual(['b', 'c', 'other'])
   })
 
   it('a directory on a volume that went: deletes nothing; a directory deleted in its place: its songs go', async () => {

@@ -67,8 +67,10 @@ export class LibraryKeeper {
   readonly #next: LookTimer
   readonly #stop = new AbortController()
   readonly #sightings = new Map<string, Sighting>()
-  /** Told once each, until they change: files that could not be read, and directories that are away. */
+  /** Told once each, until they change: files that could not be published, and under '' what stops the work. */
   readonly #troubles = new Map<string, string>()
+  /** Told once each too: what the last look found and could not look at. */
+  #unreadable: ReadonlyMap<string, string> = new Map()
   /** Undefined until the first look. */
   #playable: Set<string> | undefined
   #devices: ReadonlyMap<string, number> = new Map()
@@ -76,6 +78,8 @@ export class LibraryKeeper {
   #awayReason: string | undefined
   #looking: Promise<void> | undefined
   #isLookWanted = false
+  /** Files were found whose song is not known yet: one of them may be a missing one under another name. */
+  #isUndecided = false
   #cancelInterval: () => void = () => undefined
 
   constructor(deps: LibraryKeeperDeps, options: LibraryKeeperOptions) {
@@ -86,7 +90,7 @@ export class LibraryKeeper {
     this.#lanes = new PublishLanes({
       atOnceMax: PUBLISHED_AT_ONCE_MAX,
       work: file => this.#publish(file),
-      idle: () => this.#settled(),
+      idle: () => this.#finished(),
     })
   }
 
@@ -105,7 +109,7 @@ export class LibraryKeeper {
   state(): LibraryState {
     const { record } = this.#deps
     const refused = [...record.files()].flatMap(({ path, state, reason = '' }) => (state === 'refused' ? [{ path, reason }] : []))
-    const troubles = [...this.#troubles].map(([path, reason]) => ({ path, reason }))
+    const troubles = [...this.#unreadable, ...this.#troubles].map(([path, reason]) => ({ path, reason }))
     return {
       folder: this.#options.folder,
       ...(this.#awayReason === undefined ? {} : { awayReason: this.#awayReason }),
@@ -175,15 +179,26 @@ export class LibraryKeeper {
       return
     }
     this.#awayReason = undefined
-    for (const directory of folder.directories.keys()) this.#troubles.delete(directory)
-    this.#devices = folder.directories
-    this.#fileCount = folder.files.size
-    for (const [path, reason] of folder.unreadable) this.#awayOnce(path, reason)
+    this.#noteLook(folder)
     const changed = [...folder.files.values()].filter(file => this.#isChanged(file))
+    this.#isUndecided = changed.some(({ path }) => !this.#troubles.has(path))
     this.#lanes.replace(changed.filter(file => this.#isSettled(file)))
-    await this.#forgetDeleted(folder)
+    this.#missing.note(
+      [...this.#deps.record.files()].filter(({ state }) => state !== 'uploaded'),
+      folder,
+    )
+    if (this.#isUndecided) return
+    await this.#forgetDeleted()
     const dueInMs = this.#missing.nextInMs()
     if (dueInMs !== undefined) this.#next.wish(dueInMs)
+  }
+
+  #noteLook({ files, directories, unreadable }: SeenFolder): void {
+    for (const [path, reason] of unreadable) if (this.#unreadable.get(path) !== reason) this.#deps.listener.away(path, reason)
+    this.#unreadable = unreadable
+    this.#devices = directories
+    this.#fileCount = files.size
+    for (const notes of [this.#troubles, this.#sightings]) for (const path of notes.keys()) if (!files.has(path)) notes.delete(path)
   }
 
   #isChanged(file: FoundFile): boolean {
@@ -212,12 +227,21 @@ export class LibraryKeeper {
     const before = record.get(file.path)
     try {
       const song = await desk.publish(join(folder, file.path), this.#stop.signal)
-      this.#put(file, { state: 'published', songId: song.songId })
       this.#playable?.add(song.songId)
-      listener.published(song, file.path)
       if (before?.songId !== undefined && before.songId !== song.songId) await this.#release(before)
+      this.#put(file, { state: 'published', songId: song.songId })
+      listener.published(song, file.path)
     } catch (thrown) {
-      this.#refuse(file, toEvaError(thrown))
+      this.#fail(file, toEvaError(thrown))
+    }
+  }
+
+  /** Never throws: on a full disk not even a refusal can be remembered. */
+  #fail(file: FoundFile, error: EvaError): void {
+    try {
+      this.#refuse(file, error)
+    } catch (thrown) {
+      this.#stopWork(toEvaError(thrown))
     }
   }
 
@@ -226,10 +250,8 @@ export class LibraryKeeper {
       this.#next.wish(this.#options.settleMs)
       return
     }
-    if (error.blames !== 'caller') {
-      // The disk is full, or a service is away: with the next file it would be the same.
-      this.#lanes.replace([])
-      this.#trouble('', error)
+    if (error.blames !== 'caller' && error.retryable) {
+      this.#stopWork(error)
       return
     }
     if (!REFUSING_CODES.has(error.code)) {
@@ -240,27 +262,35 @@ export class LibraryKeeper {
     this.#deps.listener.refused(file.path, error.message)
   }
 
+  /** The disk is full, or a service is away: with the next file it would be the same. */
+  #stopWork(error: EvaError): void {
+    this.#lanes.replace([])
+    this.#trouble('', error)
+  }
+
   #put({ path, sizeBytes, mtimeMs }: FoundFile, outcome: Pick<RememberedFile, 'state' | 'songId' | 'reason'>): void {
     this.#sightings.delete(path)
     this.#troubles.delete(path)
     this.#deps.record.put({ path, sizeBytes, mtimeMs, device: this.#deviceOf(path), ...outcome })
   }
 
-  async #forgetDeleted(folder: SeenFolder): Promise<void> {
+  async #forgetDeleted(): Promise<void> {
     const { record } = this.#deps
-    const ofFolder = [...record.files()].filter(({ state }) => state !== 'uploaded')
-    for (const path of this.#missing.judge(ofFolder, folder)) {
+    for (const path of this.#missing.overdue()) {
       const file = record.get(path)
-      record.delete(path)
-      this.#sightings.delete(path)
       if (file?.state === 'published') await this.#release(file)
+      record.delete(path)
+      this.#missing.forget(path)
     }
   }
 
-  /** Its song goes when no other file stands for it. */
+  /**
+   * Its song goes when nothing else stands for it. The song first and then what is remembered of its file: whatever stops us
+   * between the two, the next look does it again.
+   */
   async #release({ path, songId = '' }: RememberedFile): Promise<void> {
     const { record, desk, listener } = this.#deps
-    if (record.pathsOf(songId).length > 0) return
+    if (record.pathsOf(songId).some(other => other !== path)) return
     this.#playable?.delete(songId)
     await desk.unpublish(songId)
     listener.removed(songId, path)
@@ -278,10 +308,9 @@ export class LibraryKeeper {
     this.#deps.listener.refused(path, `${reason} ${error.nextStep}`)
   }
 
-  #awayOnce(path: string, reason: string): void {
-    if (this.#troubles.get(path) === reason) return
-    this.#troubles.set(path, reason)
-    this.#deps.listener.away(path, reason)
+  #finished(): void {
+    this.#settled()
+    if (this.#isUndecided && !this.#troubles.has('')) this.hint()
   }
 
   #settled(): void {

@@ -27,16 +27,24 @@ export class MissingFiles {
     return this.#since.size
   }
 
-  /** Of the remembered files, those that are to be taken for deleted now. */
-  judge(remembered: Iterable<RememberedPlace>, folder: SeenFolder): string[] {
+  /** Notes which of the remembered files are away, and for how long. */
+  note(remembered: Iterable<RememberedPlace>, folder: SeenFolder): void {
     const now = this.#clock.now()
-    const missing = [...remembered].filter(place => !folder.files.has(place.path) && hasPlace(place, folder)).map(({ path }) => path)
-    const stillMissing = new Set(missing)
-    for (const path of this.#since.keys()) if (!stillMissing.has(path)) this.#since.delete(path)
-    for (const path of missing) if (!this.#since.has(path)) this.#since.set(path, now)
-    const overdue = missing.filter(path => now - (this.#since.get(path) ?? now) >= this.#graceMs)
-    for (const path of overdue) this.#since.delete(path)
-    return overdue
+    const away = [...remembered].filter(place => !folder.files.has(place.path) && hasPlace(place, folder))
+    const missing = new Map(away.map(({ path }) => [path, this.#since.get(path) ?? now]))
+    this.#since.clear()
+    for (const [path, since] of missing) this.#since.set(path, since)
+  }
+
+  /** Those that are to be taken for deleted now. */
+  overdue(): string[] {
+    const now = this.#clock.now()
+    return [...this.#since].filter(([, since]) => now - since >= this.#graceMs).map(([path]) => path)
+  }
+
+  /** It is dealt with. */
+  forget(path: string): void {
+    this.#since.delete(path)
   }
 
   /** How long until another one is due; undefined when none is missing. */
@@ -48,6 +56,8 @@ export class MissingFiles {
 
 /** Whether the nearest directory that is left was read, and is on the volume that the file was on. */
 function hasPlace({ path, device }: RememberedPlace, { directories, unreadable }: SeenFolder): boolean {
+  // A link that leads nowhere, say to a volume that is away, is there all the same.
+  if (unreadable.has(path)) return false
   for (let directory = parentOf(path); ; directory = parentOf(directory)) {
     if (unreadable.has(directory)) return false
     const here = directories.get(directory)
