@@ -16,6 +16,7 @@ import { seriousFaults } from './axe-check.ts'
 import { BROWSER_FLAGS } from './browser-flags.ts'
 import { missingReason, pathOf } from './installed-program.ts'
 import { cleanEnvironment } from './loopback-town.ts'
+import { fitHeight } from './whole-view.ts'
 
 const PICTURES = 'tests/artefacts'
 const STORY_DEADLINE_MS = 120_000
@@ -87,8 +88,9 @@ describe.skipIf(missing !== undefined)('evastream demo --web', () => {
       await page.keyboard.press('Tab')
       await page.keyboard.press('Space')
       await eventually('five more', async () => (await listeners()) === before + 5, { deadlineMs: 40_000 })
+      await eventually('music flows', async () => /[1-9]/.test((await page.locator('.swarm-value').nth(2).textContent()) ?? ''))
       for (const width of [360, 1440]) {
-        await page.setViewportSize({ width, height: width === 360 ? 740 : 900 })
+        await fitHeight(page, width)
         await page.screenshot({ path: join(PICTURES, `demo-away-${width}.png`) })
       }
       expect(await seriousFaults(page)).toEqual([])

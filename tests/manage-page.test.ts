@@ -15,6 +15,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { seriousFaults } from './axe-check.ts'
 import { BROWSER_FLAGS } from './browser-flags.ts'
 import { missingReason, pathOf } from './installed-program.ts'
+import { fitHeight } from './whole-view.ts'
 
 const PICTURES = 'tests/artefacts'
 const TIMEOUT_MS = 20_000
@@ -128,7 +129,7 @@ describe.skipIf(missing !== undefined)("the operator's place", () => {
     if ((await page.getByLabel('Title').count()) === 0) await songs().getByRole('button', { name: 'Ours All of us' }).click()
     if (theme === 'dark') await page.getByRole('button', { name: 'Delete…' }).click()
     for (const width of [320, 360, 768, 1440]) {
-      await page.setViewportSize({ width, height: 1300 })
+      await fitHeight(page, width)
       const over = await page.evaluate(() => {
         const main = document.querySelector('main')
         return (main?.scrollWidth ?? 0) - (main?.clientWidth ?? 0)

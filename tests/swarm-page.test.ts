@@ -16,6 +16,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { seriousFaults } from './axe-check.ts'
 import { BROWSER_FLAGS } from './browser-flags.ts'
 import { missingReason, pathOf } from './installed-program.ts'
+import { fitHeight } from './whole-view.ts'
 
 const PICTURES = 'tests/artefacts'
 /** Not the address that counts as this machine's own user's, so that the rules of a local network hold. */
@@ -140,7 +141,7 @@ describe.skipIf(missing !== undefined)('the swarm page', () => {
   it.each(['light', 'dark'] as const)('%s: nothing sticks out at any width, and axe finds nothing serious', async theme => {
     await page.emulateMedia({ colorScheme: theme, reducedMotion: 'reduce' })
     for (const width of [320, 360, 768, 1440]) {
-      await page.setViewportSize({ width, height: 1700 })
+      await fitHeight(page, width)
       const over = await page.evaluate(() => {
         const main = document.querySelector('main')
         return (main?.scrollWidth ?? 0) - (main?.clientWidth ?? 0)

@@ -9,6 +9,7 @@ const CENTRE = SIZE / 2
 const RADIUS = 122
 const PEER_RADIUS = 11
 const LINES_MAX = 24
+const AROUND_SERVER = 70
 
 interface Line {
   readonly id: string
@@ -63,14 +64,13 @@ export function PeerRing({ song, isOriginAway }: PeerRingProps) {
 
 interface FlowProps {
   readonly line: Line
-  readonly start: readonly [number, number] | undefined
-  readonly end: readonly [number, number] | undefined
+  readonly start: Point | undefined
+  readonly end: Point | undefined
 }
 
 function Flow({ line, start, end }: FlowProps) {
   if (start === undefined || end === undefined) return null
-  // Bent towards the middle, so that lines between neighbours do not lie on the ring.
-  const path = `M${start[0]} ${start[1]} Q${bent(start[0], end[0])} ${bent(start[1], end[1])} ${end[0]} ${end[1]}`
+  const path = `M${start.join(' ')} Q${bendOf(start, end).join(' ')} ${end.join(' ')}`
   const kind = line.from === null ? 'is-server' : 'is-listener'
   return (
     <g class={`swarm-flow ${kind}`}>
@@ -82,11 +82,21 @@ function Flow({ line, start, end }: FlowProps) {
   )
 }
 
-function bent(start: number, end: number): number {
-  return CENTRE + ((start + end) / 2 - CENTRE) * 0.45
+type Point = readonly [number, number]
+
+/** Towards the middle, so that lines between neighbours do not lie on the ring; and around it, where only the server's lines begin. */
+function bendOf([startX, startY]: Point, [endX, endY]: Point): Point {
+  const [x, y] = [(startX + endX) / 2 - CENTRE, (startY + endY) / 2 - CENTRE]
+  const distance = Math.hypot(x, y)
+  if (startX === CENTRE && startY === CENTRE) return [CENTRE + x, CENTRE + y]
+  const [chordX, chordY] = [endX - startX, endY - startY]
+  const chord = Math.hypot(chordX, chordY)
+  const [towardsX, towardsY] = distance > 1 ? [x / distance, y / distance] : [-chordY / chord, chordX / chord]
+  const reach = Math.max(distance * 0.45, AROUND_SERVER)
+  return [CENTRE + towardsX * reach, CENTRE + towardsY * reach]
 }
 
-function placeAt(index: number, count: number): readonly [number, number] {
+function placeAt(index: number, count: number): Point {
   const angle = (index / Math.max(1, count)) * 2 * Math.PI - Math.PI / 2
   return [CENTRE + RADIUS * Math.cos(angle), CENTRE + RADIUS * Math.sin(angle)]
 }

@@ -8,6 +8,8 @@ import { rateText } from './amount-text.ts'
 
 const HEIGHT = 220
 const AXIS_WIDTH = 76
+/** Above the highest bar. */
+const ROOM_FOR_WORDS = 1.3
 /** Room for a time of day between two marks. */
 const MARKS_APART = 84
 const [MINUTE, HOUR] = [60, 3600]
@@ -40,7 +42,7 @@ export class StackedChart {
       cursor: { show: false },
       scales: {
         x: { range: () => secondsShown(history) },
-        y: { range: (_plot, _min, max) => [0, Math.max(1000, (max ?? 0) * 1.1)] },
+        y: { range: (_plot, _min, max) => [0, Math.max(1000, (max ?? 0) * ROOM_FOR_WORDS)] },
       },
       axes: [
         { ...axis, space: MARKS_APART, incrs: MARK_STEPS, values: (_plot, splits) => splits.map(at => momentText(at, history.span)) },
