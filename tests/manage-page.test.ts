@@ -10,12 +10,12 @@ import { join } from 'node:path'
 import { ServiceProcess } from '@evastream/cli/demo/service-process'
 import { mp3Bytes } from '@evastream/testkit/audio-fixtures'
 import { eventually } from '@evastream/testkit/eventually'
-import { type BrowserContext, chromium, type Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { seriousFaults } from './axe-check.ts'
-import { BROWSER_FLAGS } from './browser-flags.ts'
-import { missingReason, pathOf } from './installed-program.ts'
-import { fitHeight } from './whole-view.ts'
+import { missingReason } from './installed-program.ts'
+import { PageBrowser } from './page-browser.ts'
+import { fitHeight, placeOverflowOn } from './whole-view.ts'
 
 const PICTURES = 'tests/artefacts'
 const TIMEOUT_MS = 20_000
@@ -26,9 +26,8 @@ const missing = missingReason('chromium')
 describe.skipIf(missing !== undefined)("the operator's place", () => {
   let root = ''
   let house: ServiceProcess
-  let browser: BrowserContext
+  let browser: PageBrowser
   let page: Page
-  const faults: string[] = []
 
   beforeAll(async () => {
     root = await mkdtemp(join(tmpdir(), 'evastream-manage-'))
@@ -38,13 +37,9 @@ describe.skipIf(missing !== undefined)("the operator's place", () => {
     await writeFile(join(root, 'mine.mp3'), mp3Bytes({ seed: 4, sizeBytes: 300_000, tags: { title: '<i>Mine</i>' } }))
     const args = [join(root, 'music'), `--data=${join(root, 'data')}`, '--port=0', '--host=127.0.0.2', '--scan.settleMs=100']
     house = await ServiceProcess.start({ name: 'serve', verb: 'serve', args, logDirectory: root })
-    browser = await chromium.launchPersistentContext(join(root, 'profile'), {
-      executablePath: pathOf('chromium') ?? 'chromium',
-      args: [...BROWSER_FLAGS],
-    })
-    page = await browser.newPage()
+    browser = await PageBrowser.open()
+    page = await (await browser.listener()).newPage()
     page.setDefaultTimeout(TIMEOUT_MS)
-    page.on('pageerror', error => faults.push(error.message))
   })
   afterAll(async () => {
     await browser.close()
@@ -93,7 +88,7 @@ describe.skipIf(missing !== undefined)("the operator's place", () => {
   })
 
   it('a file dropped: its progress is seen, also from another place and back, and the song is there', async () => {
-    const line = await browser.newCDPSession(page)
+    const line = await page.context().newCDPSession(page)
     const throttle = (uploadThroughput: number) =>
       line.send('Network.emulateNetworkConditions', { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput })
     await throttle(UPLINK_BYTES_PER_SECOND)
@@ -130,11 +125,7 @@ describe.skipIf(missing !== undefined)("the operator's place", () => {
     if (theme === 'dark') await page.getByRole('button', { name: 'Delete…' }).click()
     for (const width of [320, 360, 768, 1440]) {
       await fitHeight(page, width)
-      const over = await page.evaluate(() => {
-        const main = document.querySelector('main')
-        return (main?.scrollWidth ?? 0) - (main?.clientWidth ?? 0)
-      })
-      expect(over, `at ${width}`).toBeLessThanOrEqual(0)
+      expect(await placeOverflowOn(page), `at ${width}`).toBeLessThanOrEqual(0)
       await page.screenshot({ path: join(PICTURES, `manage-${theme}-${width}.png`) })
     }
     expect(await seriousFaults(page)).toEqual([])
@@ -150,6 +141,6 @@ describe.skipIf(missing !== undefined)("the operator's place", () => {
     await page.getByRole('button', { name: 'Delete for every listener' }).click()
     await page.getByText('1 found. Ours was deleted.').waitFor()
     expect(await focused()).toBe('manage-query')
-    expect(faults).toEqual([])
+    expect(browser.troubles).toEqual([])
   })
 })

@@ -11,12 +11,12 @@ import { ServiceProcess } from '@evastream/cli/demo/service-process'
 import type { LibrarySongs } from '@evastream/protocol/library-http'
 import { mp3Bytes } from '@evastream/testkit/audio-fixtures'
 import { eventually } from '@evastream/testkit/eventually'
-import { type BrowserContext, chromium, type Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { seriousFaults } from './axe-check.ts'
-import { BROWSER_FLAGS } from './browser-flags.ts'
-import { missingReason, pathOf } from './installed-program.ts'
-import { fitHeight } from './whole-view.ts'
+import { missingReason } from './installed-program.ts'
+import { PageBrowser } from './page-browser.ts'
+import { fitHeight, placeOverflowOn } from './whole-view.ts'
 
 const PICTURES = 'tests/artefacts'
 /** Not the address that counts as this machine's own user's, so that the rules of a local network hold. */
@@ -29,11 +29,10 @@ describe.skipIf(missing !== undefined)('the swarm page', () => {
   let root = ''
   let songId = ''
   let house: ServiceProcess
-  let browser: BrowserContext
+  let browser: PageBrowser
   let page: Page
   let starts = 0
   const peers: ServiceProcess[] = []
-  const faults: string[] = []
 
   beforeAll(async () => {
     root = await mkdtemp(join(tmpdir(), 'evastream-swarm-'))
@@ -48,13 +47,8 @@ describe.skipIf(missing !== undefined)('the swarm page', () => {
       const { songs } = (await (await fetch(`${house.url}/api/library/songs`)).json()) as LibrarySongs
       return songs[0]?.songId
     })
-    browser = await chromium.launchPersistentContext(join(root, 'profile'), {
-      executablePath: pathOf('chromium') ?? 'chromium',
-      args: [...BROWSER_FLAGS],
-    })
-    page = await browser.newPage()
-    page.on('pageerror', error => faults.push(error.message))
-    await page.setViewportSize({ width: 1440, height: 900 })
+    browser = await PageBrowser.open()
+    page = await (await browser.listener()).newPage()
   })
   afterAll(async () => {
     await browser.close()
@@ -142,11 +136,7 @@ describe.skipIf(missing !== undefined)('the swarm page', () => {
     await page.emulateMedia({ colorScheme: theme, reducedMotion: 'reduce' })
     for (const width of [320, 360, 768, 1440]) {
       await fitHeight(page, width)
-      const over = await page.evaluate(() => {
-        const main = document.querySelector('main')
-        return (main?.scrollWidth ?? 0) - (main?.clientWidth ?? 0)
-      })
-      expect(over, `at ${width}`).toBeLessThanOrEqual(0)
+      expect(await placeOverflowOn(page), `at ${width}`).toBeLessThanOrEqual(0)
       await page.screenshot({ path: join(PICTURES, `swarm-of-three-${theme}-${width}.png`) })
     }
     expect(await seriousFaults(page)).toEqual([])
@@ -182,7 +172,7 @@ describe.skipIf(missing !== undefined)('the swarm page', () => {
     })
     // The newest one may have grown to the end.
     expect(after).toEqual(expect.arrayContaining(before.slice(1)))
-    expect(faults).toEqual([])
+    expect(browser.troubles).toEqual([])
   })
 })
 

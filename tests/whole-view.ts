@@ -16,3 +16,10 @@ export async function fitHeight(page: Page, width: number): Promise<void> {
   })
   await page.setViewportSize({ width, height: Math.min(HEIGHT_MAX, HEIGHT_MIN + hidden) })
 }
+
+/** How much wider than its room the place is. */
+export const placeOverflowOn = (page: Page): Promise<number> =>
+  page.evaluate(() => {
+    const main = document.querySelector('main')
+    return (main?.scrollWidth ?? 0) - (main?.clientWidth ?? 0)
+  })
