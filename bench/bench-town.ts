@@ -81,12 +81,25 @@ export class BenchTown {
 
   /** @returns its id */
   async publish(sizeBytes: number, chunkSizeBytes = 256 * KIB): Promise<string> {
+    return this.publishBytes(mp3Bytes({ seed: this.#count + 1, sizeBytes }), chunkSizeBytes)
+  }
+
+  /** Audio, titled by its id. @returns its id */
+  async publishBytes(bytes: Uint8Array, chunkSizeBytes = 256 * KIB): Promise<string> {
     const songId = `song-${++this.#count}`
     const path = join(this.#directory, `${songId}.mp3`)
-    await writeFile(path, mp3Bytes({ seed: this.#count, sizeBytes }))
+    await writeFile(path, bytes)
     const places = [`--storage=${join(this.#directory, 'storage')}`, `--metadata=${this.#services.metadata.url}`]
     const token = `--token-file=${join(this.#directory, 'metadata', 'operator-token')}`
-    const flags = [`--input=${path}`, `--songId=${songId}`, `--chunkSize=${chunkSizeBytes}`, '--quiet', token, ...places]
+    const flags = [
+      `--input=${path}`,
+      `--songId=${songId}`,
+      `--chunkSize=${chunkSizeBytes}`,
+      '--quiet',
+      `--title=${songId}`,
+      token,
+      ...places,
+    ]
     if (this.#host === LOOPBACK) await publishHere(flags)
     else await runOn(this.#host, [process.execPath, PROGRAM_PATH, 'preprocess', ...flags])
     await rm(path)
