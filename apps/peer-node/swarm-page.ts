@@ -8,6 +8,7 @@ import type { TrackerClient } from '@evastream/clients/tracker-client'
 import { EvaError } from '@evastream/core/errors'
 import type { PeerId } from '@evastream/core/ids'
 import { SECOND_MS } from '@evastream/core/units'
+import type { Logger } from '@evastream/service-kit/logger'
 import type { Clock, Timers, WallClock } from '@evastream/service-kit/system-clock'
 import { SwarmBoard, type SwarmBoardDeps } from '@evastream/swarm-board/swarm-board'
 import type { SwarmRoutesDeps } from '@evastream/swarm-board/swarm-routes'
@@ -30,6 +31,7 @@ export interface SwarmPageDeps {
   readonly clients: { readonly metadata: Pick<MetadataClient, 'getManifest'>; readonly tracker: TrackerClient }
   readonly ledger: Pick<TransferLedger, 'totals'>
   readonly sharing: Pick<SharingSwitch, 'mode'>
+  readonly logger: Logger
 }
 
 export interface SwarmPageOptions {
@@ -57,6 +59,7 @@ export async function openSwarmBoard(deps: SwarmPageDeps, { config, peerId, dire
       origin: () => origin.stats(),
       titleOf: async songId => (await clients.metadata.getManifest(songId, AbortSignal.timeout(TITLE_TIMEOUT_MS))).title,
       history,
+      unrecorded: error => deps.logger.warn({ code: error.code, err: error }, 'the traffic cannot be written down for now'),
       house: host === undefined ? undefined : () => ({ ...ledger.totals(), peerId, isListed: sharing.mode === 'on' }),
     },
     { pricePerGb, secret: history?.fact('secret', secret) ?? secret },

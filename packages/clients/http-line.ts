@@ -3,6 +3,7 @@
 // Invariant: after `close` no request of it runs, and whatever goes wrong on the wire is told as one of three kinds.
 
 import { Agent, type ClientRequest, type RequestOptions, request as sendHttp } from 'node:http'
+import { EvaError } from '@evastream/core/errors'
 import { SECOND_MS } from '@evastream/core/units'
 import { systemTimers, type Timers } from '@evastream/service-kit/system-clock'
 import type { ServiceAddress } from './service-address.ts'
@@ -45,8 +46,9 @@ export class HttpLine {
     return this.#isClosed
   }
 
-  /** To be ended by the caller, who listens to its `response` and its `error`. */
+  /** To be ended by the caller, who listens to its `response` and its `error`. @throws EvaError `EVA_CANCELLED` after `close` */
   request({ method, path, headers, signal, silenceTimeoutMs }: LineRequest): ClientRequest {
+    if (this.#isClosed) throw new EvaError('EVA_CANCELLED')
     const limits = { ...(signal && { signal }), ...(silenceTimeoutMs !== undefined && { timeout: silenceTimeoutMs }) }
     const options: RequestOptions = { agent: this.#agent, method, path: `${this.#address.path}${path}`, headers, ...limits }
     const request = this.#send(this.#url, options)

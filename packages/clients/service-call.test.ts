@@ -199,6 +199,15 @@ describe('ServiceCaller: a wire that fails', () => {
     await expect(ask()).rejects.toMatchObject({ code: 'EVA_CANCELLED' })
   })
 
+  it('closed while a call waits on a kept connection: EVA_CANCELLED, and nothing is asked again, then or later', async () => {
+    let count = 0
+    const { ask, caller } = await aServiceThat((_, response) => (++count === 1 ? response.end('{"count":1}') : void caller.close()))
+    await ask()
+    await expect(ask()).rejects.toMatchObject({ code: 'EVA_CANCELLED' })
+    await expect(ask()).rejects.toMatchObject({ code: 'EVA_CANCELLED' })
+    expect(count).toBe(2)
+  })
+
   it('many calls with one long-lived signal: leave nothing hanging on it', async () => {
     const { ask } = await aServiceThat((_, response) => response.end('{"count":1}'))
     const { signal } = new AbortController()

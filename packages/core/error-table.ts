@@ -187,8 +187,8 @@ export const ERROR_TABLE = Object.freeze({
     'Choose a port above 1023 with {flag}.',
   ),
   EVA_INPUT_MISSING: row('caller', 400, false, 'The input file {path} does not exist.', 'Check the path given with --input.'),
-  EVA_INPUT_NOT_A_FILE: row('caller', 400, false, 'The input {path} is not a file.', 'Give one audio file with --input.'),
-  EVA_INPUT_EMPTY: row('caller', 400, false, 'The input file {path} is empty.', 'Give an audio file with --input.'),
+  EVA_INPUT_NOT_A_FILE: row('caller', 400, false, 'The input {path} is not a file.', 'Give one audio file.'),
+  EVA_INPUT_EMPTY: row('caller', 400, false, 'The input file {path} is empty.', 'Give a file that holds audio.'),
   EVA_INPUT_UNREADABLE: row('caller', 400, false, 'The input file {path} cannot be read ({reason}).', 'Check its permissions.'),
   EVA_INPUT_NOT_AUDIO: row(
     'caller',

@@ -1,9 +1,10 @@
+import { EvaError } from '@evastream/core/errors'
 import { parseSongId } from '@evastream/core/ids'
 import { createHttpService } from '@evastream/service-kit/http-service'
 import { createLogger } from '@evastream/service-kit/logger'
 import { fakeClock } from '@evastream/testkit/fake-clock'
 import { Registry } from 'prom-client'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { SwarmBoard } from './swarm-board.ts'
 import { addSwarmRoutes } from './swarm-routes.ts'
 import { TrafficHistory } from './traffic-history.ts'
@@ -17,6 +18,8 @@ afterEach(async () => {
 
 async function aBoard({ hasHistory = true, isOperator = false } = {}) {
   const clock = fakeClock()
+  const history = hasHistory ? await TrafficHistory.open(':memory:') : undefined
+  const failures: string[] = []
   const told = { bootId: 'a', upMs: 1, peers: 3, songs: 1, announcements: 0, originBytes: 0, peerBytes: 0, sentBytes: 0 }
   const state = { isDown: false, isOriginDown: false, sentBytes: 0, calls: 0 }
   const member = { host: '10.1.2.3', port: 9001, bitmap: 'wA==', originBytes: 1, peerBytes: 2, sentBytes: 3 }
@@ -52,7 +55,8 @@ async function aBoard({ hasHistory = true, isOperator = false } = {}) {
       wallClock: { epochMs: () => START + clock.now() },
       timers: clock,
       titleOf: async () => 'A title',
-      history: hasHistory ? await TrafficHistory.open(':memory:') : undefined,
+      history,
+      unrecorded: error => void failures.push(error.code),
       house: () => ({ originBytes: 0, peerBytes: 0, sentBytes: 0, peerId: 'gateway', isListed: true }),
     },
     { pricePerGb: 0.05, secret: 's' },
@@ -65,7 +69,7 @@ async function aBoard({ hasHistory = true, isOperator = false } = {}) {
   addSwarmRoutes(app, { board, isOperator: () => isOperator })
   open.push(app, board)
   const get = async (path: string) => (await app.inject(path)).json() as Record<string, unknown>
-  return { board, clock, told, state, get }
+  return { board, history, failures, clock, told, state, get }
 }
 
 describe('swarm board: figures', () => {
@@ -142,5 +146,26 @@ describe('swarm board: a song', () => {
   it('the operator: sees ids and addresses', async () => {
     const { get } = await aBoard({ isOperator: true })
     expect((await get('/api/swarm/songs/song-1')).peers).toMatchObject([{ peerId: 'peer-1', address: '10.1.2.3:9001' }, {}])
+  })
+})
+
+describe('swarm board: a history that cannot be written', () => {
+  it('is told once and ends nothing; what flowed meanwhile is written when it can be', async () => {
+    const { history, failures, told, clock, get } = await aBoard()
+    await get('/api/swarm')
+    const add = vi.spyOn(history as TrafficHistory, 'add').mockImplementation(() => {
+      throw new EvaError('EVA_STORAGE_FULL')
+    })
+    for (const peerBytes of [1000, 3000]) {
+      Object.assign(told, { peerBytes })
+      // The first may share a look that began before.
+      for (let turn = 0; turn < 2; turn++) await get('/api/swarm')
+      clock.advance(6000)
+    }
+    expect(failures).toEqual(['EVA_STORAGE_FULL'])
+    add.mockRestore()
+    clock.advance(6000)
+    const { points } = (await get('/api/swarm/history')) as { points: { listenerBytes: number }[] }
+    expect(points.reduce((sum, { listenerBytes }) => sum + listenerBytes, 0)).toBe(3000)
   })
 })

@@ -2,7 +2,7 @@
 // Not HTTP (swarm-routes.ts) and not the page.
 // Invariant: every figure comes from the counters of the tracker, the origin and the operator's own peer; nobody's look costs a call of its own.
 
-import { EvaError } from '@evastream/core/errors'
+import { EvaError, toEvaError } from '@evastream/core/errors'
 import type { SongId } from '@evastream/core/ids'
 import { parseSongId } from '@evastream/core/ids'
 import type { OriginStats } from '@evastream/protocol/origin-http'
@@ -27,6 +27,8 @@ export interface SwarmBoardDeps {
   readonly timers: Pick<Timers, 'every'>
   readonly titleOf: (songId: SongId) => Promise<string>
   readonly history?: TrafficHistory | undefined
+  /** The history cannot be written, say on a full disk: told once until it can; what flows meanwhile is written then. */
+  readonly unrecorded?: (error: EvaError) => void
   /** The operator's own peer, which is no listener. */
   readonly house?: (() => NonNullable<CounterReading['house']> & { readonly peerId: string; readonly isListed: boolean }) | undefined
 }
@@ -72,6 +74,7 @@ export class SwarmBoard {
   #flows: Flow[] = []
   #unrecorded: TrafficGrowth = { serverBytes: 0, listenerBytes: 0 }
   #recordedAt: number
+  #isRecording = true
   #askedAt = Number.NEGATIVE_INFINITY
   #looking: Promise<void> | undefined
   #now: SwarmNow
@@ -226,8 +229,14 @@ export class SwarmBoard {
     const { history, clock, wallClock } = this.#deps
     this.#recordedAt = clock.now()
     if (history === undefined || !this.#now.isReachable) return
-    history.add({ atMs: wallClock.epochMs(), ...this.#unrecorded, listeners: this.#now.listeners })
-    this.#unrecorded = { serverBytes: 0, listenerBytes: 0 }
+    try {
+      history.add({ atMs: wallClock.epochMs(), ...this.#unrecorded, listeners: this.#now.listeners })
+      this.#unrecorded = { serverBytes: 0, listenerBytes: 0 }
+      this.#isRecording = true
+    } catch (thrown) {
+      if (this.#isRecording) this.#deps.unrecorded?.(toEvaError(thrown))
+      this.#isRecording = false
+    }
   }
 
   async #titleOf(songId: SongId): Promise<string> {

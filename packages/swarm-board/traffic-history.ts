@@ -50,8 +50,13 @@ export class TrafficHistory {
   /** @throws EvaError `EVA_STORAGE_FAILED`, `EVA_STORAGE_FULL` */
   static async open(path: string): Promise<TrafficHistory> {
     const file = await openSqliteFile(path)
-    file.run(`pragma busy_timeout = 2000; pragma journal_mode = wal; pragma synchronous = normal; ${TABLES}`)
-    return new TrafficHistory(file)
+    try {
+      file.run(`pragma busy_timeout = 2000; pragma journal_mode = wal; pragma synchronous = normal; ${TABLES}`)
+      return new TrafficHistory(file)
+    } catch (thrown) {
+      file.close()
+      throw thrown
+    }
   }
 
   add({ atMs, serverBytes, listenerBytes, listeners }: RecordedTraffic): void {
@@ -88,8 +93,11 @@ export class TrafficHistory {
   }
 
   close(): void {
-    this.#file.run('pragma wal_checkpoint(truncate)')
-    this.#file.close()
+    try {
+      this.#file.run('pragma wal_checkpoint(truncate)')
+    } finally {
+      this.#file.close()
+    }
   }
 
   #since(bucketMs: number, fromMs: number): HistoryPoint[] {

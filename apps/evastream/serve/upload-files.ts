@@ -3,7 +3,7 @@
 // Invariant: a file that did not arrive whole is handed to nobody, and none stays behind, also not from a process that was killed.
 
 import { createWriteStream } from 'node:fs'
-import { mkdir, rm } from 'node:fs/promises'
+import { mkdir, readdir, rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -13,7 +13,10 @@ import { randomToken } from '@evastream/service-kit/token-generator'
 
 const UPLOADS_AT_ONCE_MAX = 8
 const RETRY_AFTER_MS = 2_000
-const NAME_LENGTH_MAX = 120
+/** What every file system takes, in UTF-8. */
+const NAME_SIZE_MAX_BYTES = 255
+/** Nobody else's directories begin so, should the operator keep our data among files of their own. */
+const DIRECTORY_PREFIX = 'evastream-upload-'
 
 export class UploadFiles {
   readonly #directory: string
@@ -24,8 +27,9 @@ export class UploadFiles {
   }
 
   static async open(directory: string): Promise<UploadFiles> {
-    await rm(directory, { recursive: true, force: true })
     await mkdir(directory, { recursive: true })
+    const left = (await readdir(directory)).filter(name => name.startsWith(DIRECTORY_PREFIX))
+    for (const name of left) await rm(join(directory, name), { recursive: true, force: true })
     return new UploadFiles(directory)
   }
 
@@ -34,7 +38,7 @@ export class UploadFiles {
     if (this.#count >= UPLOADS_AT_ONCE_MAX)
       throw new EvaError('EVA_LIMIT_REACHED', { details: { what: 'uploads', limit: UPLOADS_AT_ONCE_MAX, retryAfterMs: RETRY_AFTER_MS } })
     this.#count++
-    const directory = join(this.#directory, randomToken(9))
+    const directory = join(this.#directory, `${DIRECTORY_PREFIX}${randomToken(9)}`)
     try {
       await mkdir(directory)
       const path = join(directory, fileNameOf(name))
@@ -55,7 +59,18 @@ function fileNameOf(name: string): string {
     .replace(/[\p{Cc}/]/gu, ' ')
     .replace(/^\.+/, '')
     .trim()
-  return Array.from(plain).slice(-NAME_LENGTH_MAX).join('') || 'upload'
+  return endOf(plain, NAME_SIZE_MAX_BYTES) || 'upload'
+}
+
+/** The end, for the ending tells what kind of file it is. */
+function endOf(text: string, sizeMaxBytes: number): string {
+  const characters = Array.from(text)
+  let sizeBytes = 0
+  const last = characters.findLastIndex(character => {
+    sizeBytes += Buffer.byteLength(character)
+    return sizeBytes > sizeMaxBytes
+  })
+  return characters.slice(last + 1).join('')
 }
 
 /** Where it lay for a moment means nothing to who sent it. */
