@@ -99,6 +99,14 @@ describe.skipIf(missing !== undefined)('evastream demo --web', () => {
     TEST_LIMIT_MS,
   )
 
+  it('a press that fails: is one sentence, and the button can be pressed again', async () => {
+    await page.route('**/add-listeners', route => route.abort())
+    await page.keyboard.press('Space')
+    await page.getByText('EvaStream does not answer. It may be restarting.').waitFor()
+    expect(await page.getByRole('button', { name: /Add five/ }).getAttribute('aria-disabled')).toBe('false')
+    expect(browser.troubles).toEqual([])
+  })
+
   it('Ctrl-C: it ends with the story’s exit code and leaves nothing behind', async () => {
     const ended = once(demo, 'exit')
     demo.kill('SIGINT')

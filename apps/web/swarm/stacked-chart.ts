@@ -11,10 +11,12 @@ const AXIS_WIDTH = 76
 /** Above the highest bar. */
 const ROOM_FOR_WORDS = 1.3
 /** Room for a time of day between two marks. */
-const MARKS_APART = 84
+const MARKS_APART = 68
 const [MINUTE, HOUR] = [60, 3600]
 /** In seconds; closer marks would read the same. */
-const MARK_STEPS = [1, 2, 5, 10, 15, 30].map(count => count * MINUTE).concat([1, 2, 3, 6, 12, 24, 48, 96, 192].map(count => count * HOUR))
+const MARK_STEPS = [1, 2, 5, 10, 15, 30]
+  .map(count => count * MINUTE)
+  .concat([1, 2, 3, 6, 12, 24, 48, 96, 192, 384].map(count => count * HOUR))
 
 const SPAN_MS: Readonly<Record<string, number>> & { readonly '15m': number } = { '15m': 900_000, '24h': 86_400_000, '30d': 2_592_000_000 }
 
