@@ -3,8 +3,15 @@
 import { existsSync } from 'node:fs'
 import { setFlagsFromString } from 'node:v8'
 
-// A peer shares its machine with whoever listens: its young generation stays at 2 MB instead of growing to 48 (docs/decisions/0020).
-if (process.argv[2] === 'peer') setFlagsFromString('--semi-space-growth-factor=1')
+// A peer shares its machine with whoever listens: its young generation stays at 2 MB instead of growing to 48, and its code is
+// optimized late and without much inlining, for most of it is done before optimizing it has paid (docs/decisions/0017 and 0020).
+const PEER_FLAGS = [
+  '--semi-space-growth-factor=1',
+  '--interrupt-budget=1320000',
+  '--max-inlined-bytecode-size-cumulative=200',
+  '--no-use-osr',
+]
+if (process.argv[2] === 'peer') for (const flag of PEER_FLAGS) setFlagsFromString(flag)
 
 const build = new URL('../apps/evastream/dist/main.js', import.meta.url)
 if (!existsSync(build)) {
