@@ -21,6 +21,8 @@ export interface HotLaneDeps {
 
 /** A heartbeat with the longest id and numbers is a third of it. */
 const BODY_MAX_BYTES = 1024
+/** As the peers' client asks; whoever asks otherwise gets the same answer from the framework. */
+const CLIENTS_QUESTION = /^\/peers\?songId=([\w.-]+)&format=bitmap&limit=(\d{1,3})(?:&chunkId=(\d{1,9}))?(?:&exclude=([\w.-]+))?$/
 /** Of the framework's security headers the one that means something to a program that reads JSON; the others are for pages. */
 const SECURITY = ['x-content-type-options', 'nosniff']
 const JSON_TYPE = ['content-type', 'application/json; charset=utf-8']
@@ -52,7 +54,7 @@ class HotLane {
   readonly #isQuery = schemaCheck(PeersQuery)
   readonly heartbeatTimes = new CallTimes({ method: 'POST', route: '/heartbeat', code: 200 })
   readonly peersTimes = new CallTimes({ method: 'GET', route: '/peers', code: 200 })
-  #heartbeatBody: { readonly bootId: string; readonly body: Buffer } | undefined
+  #heartbeatBody: { readonly bootId: string; readonly body: string } | undefined
   #isOpen = true
 
   constructor(deps: HotLaneDeps, pass: RequestListener) {
@@ -67,38 +69,32 @@ class HotLane {
   take(request: IncomingMessage, response: ServerResponse): void {
     if (!this.#isOpen) this.#pass(request, response)
     else if (request.url === '/heartbeat') this.#takeHeartbeat(request, response)
-    else if (request.method !== 'GET' || request.url?.startsWith('/peers?') !== true || !this.#answerPeers(request, response))
-      this.#pass(request, response)
+    else if (request.method !== 'GET' || !this.#answerPeers(request, response)) this.#pass(request, response)
   }
 
-  /** Small bodies come with their heads, so the first part is nearly always the whole. */
+  /** Small bodies come with their heads: once the parser is done with what just came, all of it is there, or it is a case for the framework. */
   #takeHeartbeat(request: IncomingMessage, response: ServerResponse): void {
     const startedAt = this.#deps.clock.now()
-    const head = smallJsonHead(request)
-    if (head === undefined) {
-      this.#pass(request, response)
-      return
-    }
-    request.once('data', (part: Buffer) => {
-      const reply = part.length === head.length ? this.#heartbeat(part, head.token) : undefined
+    process.nextTick(() => {
+      const part = isSmallJson(request) ? (request.read() as Buffer | null) : null
+      const reply = part === null ? undefined : this.#heartbeat(part, bearerTokenOf(request))
       if (reply === undefined) {
-        request.pause()
-        request.unshift(part)
+        if (part !== null) request.unshift(part)
         this.#pass(request, response)
         return
       }
-      response.writeHead(200, [...HEARTBEAT_HEAD, String(reply.length)]).end(reply)
+      response.writeHead(200, [...HEARTBEAT_HEAD, String(reply.length)]).end(reply, 'latin1')
       this.heartbeatTimes.note((this.#deps.clock.now() - startedAt) / 1000)
     })
   }
 
-  #heartbeat(part: Buffer, token: string | undefined): Buffer | undefined {
+  #heartbeat(part: Buffer, token: string | undefined): string | undefined {
     const body = parseJson(part)
     if (!this.#isHeartbeat.fits(body)) return undefined
     const reply = answered(() => this.#deps.desk.heartbeat(body, { remoteAddress: undefined, token }))
     if (reply === undefined) return undefined
     const { bootId } = reply
-    if (this.#heartbeatBody?.bootId !== bootId) this.#heartbeatBody = { bootId, body: Buffer.from(`{"bootId":"${bootId}"}`) }
+    if (this.#heartbeatBody?.bootId !== bootId) this.#heartbeatBody = { bootId, body: `{"bootId":"${bootId}"}` }
     return this.#heartbeatBody.body
   }
 
@@ -108,60 +104,31 @@ class HotLane {
     if (query === undefined || !this.#isQuery.fits(query)) return false
     const body = answered(() => this.#deps.desk.peers(query))
     if (body === undefined) return false
-    response.writeHead(200, [...PEERS_HEAD, String(body.length)]).end(body)
+    response.writeHead(200, [...PEERS_HEAD, String(body.length)]).end(body, 'latin1')
     this.peersTimes.note((this.#deps.clock.now() - startedAt) / 1000)
     return true
   }
 }
 
-interface SmallJsonHead {
-  readonly length: number
-  readonly token: string | undefined
+/** Whether a JSON body of a heartbeat's size is here, to its last byte. */
+function isSmallJson({ method, headers, readableLength }: IncomingMessage): boolean {
+  return (
+    method === 'POST' &&
+    headers['content-type'] === 'application/json' &&
+    readableLength > 0 &&
+    readableLength <= BODY_MAX_BYTES &&
+    Number(headers['content-length']) === readableLength
+  )
 }
 
-/** Read from the raw list, because a heartbeat has no other use for an object of all headers. Undefined for anything unusual. */
-function smallJsonHead({ method, rawHeaders }: IncomingMessage): SmallJsonHead | undefined {
-  let length = 0
-  let isJson = false
-  let authorization: string | undefined
-  for (let index = 0; index < rawHeaders.length; index += 2) {
-    const value = rawHeaders[index + 1] as string
-    switch ((rawHeaders[index] as string).toLowerCase()) {
-      case 'content-length':
-        length = Number(value)
-        break
-      case 'content-type':
-        if (isJson || value !== 'application/json') return undefined
-        isJson = true
-        break
-      case 'authorization':
-        if (authorization !== undefined) return undefined
-        authorization = value
-        break
-      case 'transfer-encoding':
-      case 'content-encoding':
-      case 'expect':
-        return undefined
-    }
-  }
-  if (method !== 'POST' || !isJson || !(length > 0 && length <= BODY_MAX_BYTES)) return undefined
-  return { length, token: authorization === undefined ? undefined : bearerTokenOf({ headers: { authorization } }) }
-}
-
-/** Names and values as they stand, numbers read; undefined for anything that has to be decoded or stands there twice. */
-function plainQuery(url: string): Record<string, string | number> | undefined {
-  const text = url.slice('/peers?'.length)
-  if (!/^[A-Za-z0-9._=&-]+$/.test(text)) return undefined
-  const query: Record<string, string | number> = {}
-  for (const pair of text.split('&')) {
-    const equals = pair.indexOf('=')
-    const name = pair.slice(0, equals)
-    const value = pair.slice(equals + 1)
-    if (equals <= 0 || Object.hasOwn(query, name)) return undefined
-    const isNumber = name === 'limit' || name === 'chunkId'
-    if (isNumber && !/^\d{1,9}$/.test(value)) return undefined
-    query[name] = isNumber ? Number(value) : value
-  }
+/** Undefined for anything that the peers' client does not ask. */
+function plainQuery(url: string): PeersQuery | undefined {
+  const words = CLIENTS_QUESTION.exec(url)
+  if (words === null) return undefined
+  const [, songId, limit, chunkId, exclude] = words
+  const query: PeersQuery = { songId: songId as string, format: 'bitmap', limit: Number(limit) }
+  if (chunkId !== undefined) query.chunkId = Number(chunkId)
+  if (exclude !== undefined) query.exclude = exclude
   return query
 }
 

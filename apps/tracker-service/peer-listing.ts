@@ -1,4 +1,4 @@
-// The answer to `GET /peers`, as bytes: a random sample of a song's holders, each written once and used in many answers; and where those
+// The answer to `GET /peers`, as JSON: a random sample of a song's holders, each written once and used in many answers; and where those
 // are few, of the peers that ask for leases of it, who are about to hold some.
 // Not who may be named (the handout policy) and not the drawing (the swarm).
 // Invariant: what it gives is JSON that fits PeersReply, and names nobody who has expired or is believed dead.
@@ -10,8 +10,9 @@ import type { LeaseBook } from '@evastream/engine/lease-book'
 import { LISTED_PEERS_DEFAULT, type PeersQuery } from '@evastream/protocol/tracker-http'
 import { type HandoutPolicy, handoutLimit } from './handout-policy.ts'
 import { NONE, type PeerSlot } from './peer-table.ts'
-import { CROWD_MIN, type ReadySample, readySample, uses } from './ready-sample.ts'
+import { CROWD_MIN, ReadySamples, type Sample } from './ready-sample.ts'
 import type { Seat } from './seat-table.ts'
+import { flat } from './seat-texts.ts'
 import type { Swarm } from './swarm.ts'
 import type { SwarmRegistry } from './swarm-registry.ts'
 
@@ -25,90 +26,88 @@ export interface PeerListingDeps {
   readonly random: Random
 }
 
-interface Ready {
-  readonly count: number
-  readonly sample: ReadySample
-}
-
-interface Drawing {
-  readonly songId: SongId
-  readonly swarm: Swarm
+interface HoldersWanted {
   readonly count: number
   readonly chunkId: ChunkId | undefined
-  readonly isSpeltOut: boolean
-  readonly excluded: PeerSlot
+  readonly excluded: PeerId | undefined
+  readonly at: Millis
+}
+
+interface AskersWanted {
+  readonly count: number
+  readonly known: ReadonlySet<PeerId>
+  readonly excluded: PeerId | undefined
   readonly at: Millis
 }
 
 export class PeerListing {
   readonly #deps: PeerListingDeps
-  readonly #readySpelt = new WeakMap<Swarm, Ready>()
-  readonly #readyBitmaps = new WeakMap<Swarm, Ready>()
+  readonly #readySpelt = new ReadySamples()
+  readonly #readyBitmaps = new ReadySamples()
 
   constructor(deps: PeerListingDeps) {
     this.#deps = deps
   }
 
-  bytes(query: PeersQuery, at: Millis): Buffer {
+  json(query: PeersQuery, at: Millis): string {
     const { registry, policy } = this.#deps
+    registry.sweepSome(at)
+    if (query.chunkId !== undefined) return this.#draw(query, at).body
+    const { songId, exclude, limit } = query
+    const question = { exclude, limit, at, version: registry.departureCount + policy.version }
+    const samples = query.format === 'bitmap' ? this.#readyBitmaps : this.#readySpelt
+    const body = samples.take(songId, question)
+    if (body !== undefined) return body
+    const sample = this.#draw(query, at)
+    if (sample.isOfCrowd) samples.keep(songId, sample, question)
+    return sample.body
+  }
+
+  #draw(query: PeersQuery, at: Millis): Sample & { readonly isOfCrowd: boolean } {
+    const { registry } = this.#deps
     const songId = parseSongId(query.songId)
     const excluded = query.exclude === undefined ? undefined : parsePeerId(query.exclude)
     const swarm = registry.swarm(songId, at)
-    const isOfAll = query.chunkId === undefined
+    const limit = query.limit ?? LISTED_PEERS_DEFAULT
     if (swarm === undefined) {
-      const count = isOfAll ? (query.limit ?? LISTED_PEERS_DEFAULT) : 0
-      const askers = this.#askers(songId, { count, known: new Set(excluded === undefined ? [] : [excluded]), at })
-      return Buffer.from(`{"songId":"${songId}","peers":[${askers.join(',')}]}`)
+      const askers = query.chunkId === undefined ? this.#askers(songId, { count: limit, known: new Set(), excluded, at }) : []
+      return { body: `{"songId":"${songId}","peers":[${askers.join(',')}]}`, peerIds: [], isOfCrowd: false }
     }
-    const { chunkCount } = swarm
     const isSpeltOut = query.format !== 'bitmap'
-    const count = handoutLimit({ limit: query.limit ?? LISTED_PEERS_DEFAULT, chunkCount, isSpeltOut })
-    const slot = excluded === undefined ? NONE : registry.peerRegistry.find(excluded)
-    const drawn = { songId, swarm, count, chunkId: query.chunkId, isSpeltOut, excluded: slot, at }
-    if (query.chunkId !== undefined || swarm.peerCount < CROWD_MIN) return this.#draw(drawn).body
-    const version = registry.departureCount + policy.version
-    const ready = (isSpeltOut ? this.#readySpelt : this.#readyBitmaps).get(swarm)
-    if (ready?.count === count && uses(ready.sample, { slot, at, version })) return ready.sample.body
-    const { body, slots } = this.#draw(drawn)
-    const sample = readySample(body, slots, { at, version })
-    ;(isSpeltOut ? this.#readySpelt : this.#readyBitmaps).set(swarm, { count, sample })
-    return body
-  }
-
-  #draw({ songId, swarm, count, chunkId, isSpeltOut, excluded, at }: Drawing): { readonly body: Buffer; readonly slots: PeerSlot[] } {
-    const { registry, random } = this.#deps
+    const count = handoutLimit({ limit, chunkCount: swarm.chunkCount, isSpeltOut })
+    const { seats, peerIds } = this.#holders(swarm, { count, chunkId: query.chunkId, excluded, at })
     const texts = isSpeltOut ? registry.speltTexts : registry.bitmapTexts
     const write = (seat: Seat) => this.#write(swarm, seat, isSpeltOut)
-    const seats = registry.sampleSeats(swarm, { count, chunkId, accepts: this.#accepts(excluded, at), at }, random)
-    const slots = seats.map(seat => registry.seats.peerOf[seat] as number)
     const list = seats.map(seat => texts.of(seat, write))
-    if (chunkId === undefined && seats.length < count) {
-      const known = new Set([...slots, excluded].filter(slot => slot !== NONE).map(slot => registry.peerRegistry.idOf(slot)))
-      list.push(...this.#askers(songId, { count: count - seats.length, known, at }))
-    }
-    return { body: Buffer.from(`{"songId":"${songId}","chunkCount":${swarm.chunkCount},"peers":[${list.join(',')}]}`), slots }
+    if (query.chunkId === undefined && seats.length < count)
+      list.push(...this.#askers(songId, { count: count - seats.length, known: new Set(peerIds), excluded, at }))
+    const body = flat(`{"songId":"${songId}","chunkCount":${swarm.chunkCount},"peers":[${list.join(',')}]}`)
+    return { body, peerIds, isOfCrowd: swarm.peerCount >= CROWD_MIN }
+  }
+
+  #holders(swarm: Swarm, { count, chunkId, excluded, at }: HoldersWanted): { readonly seats: Seat[]; readonly peerIds: PeerId[] } {
+    const { registry, policy, random } = this.#deps
+    const peers = registry.peerRegistry
+    const excludedSlot = excluded === undefined ? NONE : peers.find(excluded)
+    const isNameable = (slot: PeerSlot): boolean =>
+      slot !== excludedSlot && !policy.isHidden({ peerId: peers.idOf(slot), lastSeenAt: peers.lastSeenAt(slot) }, at)
+    const seats = registry.sampleSeats(swarm, { count, chunkId, accepts: isNameable, at }, random)
+    return { seats, peerIds: seats.map(seat => peers.idOf(registry.seats.peerOf[seat] as number)) }
   }
 
   /** Those who asked for leases lately, drawn at random without looking at all of them. */
-  #askers(songId: SongId, wanted: { readonly count: number; readonly known: ReadonlySet<PeerId>; readonly at: Millis }): string[] {
+  #askers(songId: SongId, { count, known, excluded, at }: AskersWanted): string[] {
     const { registry, leases, policy, random } = this.#deps
-    const { count, known, at } = wanted
     const askers = leases.askersOf(songId, at)
     const texts: string[] = []
     const start = askers.length === 0 ? 0 : random.below(askers.length)
     for (let step = 0; step < Math.min(askers.length, ASKERS_LOOKED_AT_TIMES * count) && texts.length < count; step++) {
       const peerId = askers[(start + step) % askers.length]
-      const peer = peerId === undefined || known.has(peerId) ? undefined : registry.peer(peerId, at)
+      const peer = peerId === undefined || peerId === excluded || known.has(peerId) ? undefined : registry.peer(peerId, at)
       if (peer === undefined || policy.isHidden(peer, at)) continue
       texts.push(`{"peerId":"${peer.peerId}","host":${JSON.stringify(peer.host)},"port":${peer.port},"chunks":[]}`)
     }
     return texts
-  }
-
-  #accepts(excluded: PeerSlot, at: Millis): (slot: PeerSlot) => boolean {
-    const { registry, policy } = this.#deps
-    const peers = registry.peerRegistry
-    return slot => slot !== excluded && !policy.isHidden({ peerId: peers.idOf(slot), lastSeenAt: peers.lastSeenAt(slot) }, at)
   }
 
   #write(swarm: Swarm, seat: Seat, isSpeltOut: boolean): string {

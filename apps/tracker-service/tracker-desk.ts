@@ -163,9 +163,9 @@ export class TrackerDesk {
     return { reportedPeerId }
   }
 
-  /** A PeersReply, as the bytes of its JSON. */
-  peers(query: PeersQuery): Buffer {
-    return this.#listing.bytes(query, this.#deps.clock.now())
+  /** A PeersReply, as its JSON; ASCII, as ids and addresses are. */
+  peers(query: PeersQuery): string {
+    return this.#listing.json(query, this.#deps.clock.now())
   }
 
   stats(): TrackerStats {
