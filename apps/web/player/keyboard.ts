@@ -61,6 +61,9 @@ export function pressed(event: KeyboardEvent, targets: KeyTargets): void {
 /** The library stands behind every other place: its search is where one finds songs. */
 function toSearch(): void {
   const find = () => document.querySelector<HTMLInputElement>('#search')
-  if (find() === null) location.hash = '#/songs'
+  const here = find()
+  // At once where it is here: the next key may be the first letter.
+  if (here !== null) return here.focus()
+  location.hash = '#/songs'
   requestAnimationFrame(() => find()?.focus())
 }
