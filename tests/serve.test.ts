@@ -219,7 +219,9 @@ describe('evastream serve', () => {
   it.each([
     ['a folder that is not there', () => join(root, 'nowhere'), 'EVA_FOLDER_MISSING'],
     ['a file instead of a folder', () => join(music, 'rain.wav'), 'EVA_FOLDER_MISSING'],
+    ['the data in the folder itself', () => join(root, 'data'), 'EVA_CONFIG_INVALID'],
   ])('%s: says so and what to do', async (_, folder, code) => {
+    await mkdir(join(root, 'data'))
     const starting = ServiceProcess.start({
       name: 'failing',
       verb: 'serve',

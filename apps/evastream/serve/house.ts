@@ -2,9 +2,9 @@
 // Not the services (each app's main.ts) and not what is printed: it starts them in order, joins them, and stops them.
 // Invariant: whatever was started before a failure is stopped again; outside loopback every operator's act takes the token.
 
-import { access, constants, stat } from 'node:fs/promises'
+import { access, constants, realpath, stat } from 'node:fs/promises'
 import { hostname } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join, relative, resolve } from 'node:path'
 import { MetadataClient } from '@evastream/clients/metadata-client'
 import { EvaError } from '@evastream/core/errors'
 import { MINUTE_MS } from '@evastream/core/units'
@@ -67,7 +67,7 @@ export const isLoopback = (host: string): boolean => host === LOOPBACK_HOST || h
 
 /** @throws EvaError `EVA_FOLDER_MISSING`, `EVA_FOLDER_UNREADABLE`, `EVA_DIRECTORY_UNWRITABLE`, `EVA_DIRECTORY_LOCKED`, `EVA_PORT_TAKEN` */
 export async function openHouse(deps: HouseDeps, wish: HouseWish): Promise<House> {
-  await checkFolder(wish.folder)
+  await checkFolder(wish)
   const stops: Stop[] = []
   const close = async () => {
     for (const stop of stops.splice(0).reverse()) await stop()
@@ -92,14 +92,14 @@ async function build(deps: HouseDeps, wish: HouseWish, { stops, close }: { stops
   )
   const record = await ScanRecord.open(join(dataDir, 'scan-record.sqlite'))
   stops.push(async () => record.close())
-  const folder = { folder: resolve(wish.folder), ignored: [dataDir] }
+  const folder = { folder: resolve(wish.folder), ignored: [dataDir, await dataWithin(wish.folder, dataDir)] }
   const time = { clock: systemClock, wallClock: systemWallClock, timers: systemTimers }
   const keeper = new LibraryKeeper({ ...time, desk, record, listener: deps.listener }, { ...wish, ...folder })
   stops.push(() => keeper.close())
   const uploads = await UploadFiles.open(join(dataDir, 'uploads'))
   const token = isLoopback(wish.host) ? undefined : operatorToken
   const gateway = await startPeerNode(gatewayValues(wish, dataDir, services), childLogger(deps.logger, 'peer'), {
-    listen: { host: wish.host, allowedHosts: [wish.host], portFlag: '--port' },
+    listen: { host: wish.host, allowedHosts: [hostnameOf(wish.host)], portFlag: '--port' },
     about: { servedBy: 'gateway', operator: { needsToken: token !== undefined }, pricePerGb: wish.pricePerGb ?? null },
     swarm: {
       historyPath: join(dataDir, 'swarm.sqlite'),
@@ -164,12 +164,24 @@ function storageDirOf(dataDir: string): string {
   return join(dataDir, 'origin-storage')
 }
 
-async function checkFolder(folder: string): Promise<void> {
+/** As browsers write it. */
+function hostnameOf(host: string): string {
+  return new URL(`http://${host.includes(':') ? `[${host}]` : host}`).hostname
+}
+
+/** Where our own data lies as seen from the folder, whichever links lead there. */
+async function dataWithin(folder: string, dataDir: string): Promise<string> {
+  return resolve(folder, relative(await realpath(folder), await realpath(dataDir)))
+}
+
+async function checkFolder({ folder, dataDir }: HouseWish): Promise<void> {
   const path = resolve(folder)
   const facts = await stat(path).catch(cause => {
     throw folderError(path, cause)
   })
   if (!facts.isDirectory()) throw new EvaError('EVA_FOLDER_MISSING', { details: { path } })
+  const reason = 'it is the folder of music itself; it may be a directory of its own in there'
+  if (resolve(dataDir) === path) throw new EvaError('EVA_CONFIG_INVALID', { details: { key: '--data', reason } })
   await access(path, constants.R_OK | constants.X_OK).catch(cause => {
     throw folderError(path, cause)
   })

@@ -22,7 +22,11 @@ export function welcome({ url, services, operatorToken }: House, { isLan, isFirs
     `  The page      ${url}`,
     `  For players   ${url}/library.m3u8`,
     `  To join in    evastream peer --metadata ${metadata} --tracker ${tracker} --origin ${origin}`,
-    ...(isFirstStart ? ['', `  Your operator token, shown this once: ${operatorToken}`, `  It is kept in ${tokenFile}`] : []),
+    ...(isFirstStart
+      ? ['', `  Your operator token, shown this once: ${operatorToken}`, `  It is kept in ${tokenFile}`]
+      : isLan
+        ? ['', `  Your operator token is in ${tokenFile}`]
+        : []),
     ...(isLan ? ['', renderUnicodeCompact(url, { border: 2 })] : []),
     ...(isTerminal ? ['', '  Keys: o opens the page, q quits'] : []),
     '',
