@@ -1,2 +1,0 @@
-import{createRequire as ___r}from'node:module';const require=___r(import.meta.url);
-var TargetType={10:"shot",20:"scene",30:"track",40:"part",50:"album",60:"edition",70:"collection"},TrackType={video:1,audio:2,complex:3,logo:4,subtitle:17,button:18,control:32},TrackTypeValueToKeyMap={[TrackType.video]:"video",[TrackType.audio]:"audio",[TrackType.complex]:"complex",[TrackType.logo]:"logo",[TrackType.subtitle]:"subtitle",[TrackType.button]:"button",[TrackType.control]:"control"};export{TargetType,TrackType,TrackTypeValueToKeyMap};

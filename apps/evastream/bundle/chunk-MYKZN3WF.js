@@ -1,2 +1,0 @@
-import{createRequire as ___r}from'node:module';const require=___r(import.meta.url);
-var systemClock=Object.freeze({now:()=>performance.now()}),systemWallClock=Object.freeze({epochMs:()=>Date.now()}),systemTimers=Object.freeze({after(delayMs,run){let timer=setTimeout(run,delayMs);return()=>clearTimeout(timer)},every(intervalMs,run){let timer=setInterval(run,intervalMs);return()=>clearInterval(timer)}});export{systemClock,systemWallClock,systemTimers};
