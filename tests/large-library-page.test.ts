@@ -54,7 +54,7 @@ describe.skipIf(missing !== undefined)('ten thousand songs on the page', () => {
       const expected = Math.round(ratio * (SONG_COUNT - 10))
       await eventually(`the rows at ${ratio}`, async () => {
         const shown = await titles()
-        const [first = '', last = ''] = [shown[0], shown.at(-1)]
+        const [first, last] = [shown[0] ?? '', shown.at(-1) ?? '']
         return first <= numbered('Song', expected + 12) && last >= numbered('Song', expected - 12) && shown.length >= 10
       })
       const shown = await titles()
