@@ -63,7 +63,8 @@ function toSearch(): void {
   const find = () => document.querySelector<HTMLInputElement>('#search')
   const here = find()
   // At once where it is here: the next key may be the first letter.
-  if (here !== null) return here.focus()
+  here?.focus()
+  if (here !== null) return
   location.hash = '#/songs'
   requestAnimationFrame(() => find()?.focus())
 }
