@@ -306,6 +306,25 @@ describe('PeerNetwork: failures and bans', () => {
     expect(dialled).toHaveLength(3)
   })
 
+  it('network: a peer that was there hangs up: is dialled once more, unasked, so that its death is known at once', async () => {
+    const { network, clock, dialled, wasLost } = aNetwork()
+    const { listener, listed } = await aListener('ann')
+    network.follow(songId, song.manifest)
+    network.introduce(listed)
+    const peer = await listener.welcome()
+    await peer.next('subscribe')
+    await listener.close()
+    closers.pop()
+    await wasLost(listed.peerId, 'EVA_PEER_CLOSED')
+    clock.advance(499)
+    expect(dialled).toHaveLength(1)
+    clock.advance(251)
+    expect(dialled).toHaveLength(2)
+    await wasLost(listed.peerId, 'EVA_PEER_UNREACHABLE')
+    clock.advance(60_000)
+    expect([dialled.length, clock.pendingCount]).toEqual([2, 0])
+  })
+
   it('network: a peer that comes back: is reached again by its source', async () => {
     const { network, clock, wasLost } = aNetwork()
     const ann = await anUploader('ann')

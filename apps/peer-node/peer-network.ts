@@ -47,6 +47,7 @@ interface Neighbour {
   readonly connection: PeerConnection
   readonly dialledAt: Millis
   usedAt: Millis
+  wasOpen: boolean
   /** We are closing it: no failure of the peer's. */
   isDismissed: boolean
 }
@@ -67,6 +68,8 @@ export class PeerNetwork implements PeerNetworkPort {
   readonly #songs = new Map<SongId, SongShape>()
   readonly #neighbours = new Map<PeerId, Neighbour>()
   readonly #reported = new Set<string>()
+  /** They were there and hung up: dialled once more, so that a death is noticed without anybody naming them again. */
+  readonly #missed = new Set<PeerId>()
   #listener = nobody
   #stopTicking: (() => void) | undefined
   #isClosed = false
@@ -143,7 +146,9 @@ export class PeerNetwork implements PeerNetworkPort {
   async close(): Promise<void> {
     this.#isClosed = true
     this.#listener = nobody
+    this.#missed.clear()
     for (const neighbour of [...this.#neighbours.values()]) dismiss(neighbour)
+    this.#stopTickingIfIdle()
   }
 
   async #fetch(peerId: PeerId, { request, onBytes, signal }: FetchArguments): Promise<void> {
@@ -218,7 +223,7 @@ export class PeerNetwork implements PeerNetworkPort {
       { peerId, ownPeerId: this.#options.ownPeerId },
     )
     const now = clock.now()
-    const neighbour = { connection, dialledAt: now, usedAt: now, isDismissed: false }
+    const neighbour = { connection, dialledAt: now, usedAt: now, wasOpen: false, isDismissed: false }
     this.#limits.dialled()
     this.#neighbours.set(peerId, neighbour)
     this.#stopTicking ??= timers.every(TICK_MS, () => this.#tick())
@@ -228,8 +233,10 @@ export class PeerNetwork implements PeerNetworkPort {
 
   #opened(peerId: PeerId): void {
     this.#book.greeted(peerId)
-    const connection = this.#neighbours.get(peerId)?.connection
-    for (const [songId, shape] of this.#songs) connection?.follow(songId, shape)
+    const neighbour = this.#neighbours.get(peerId)
+    if (neighbour === undefined) return
+    neighbour.wasOpen = true
+    for (const [songId, shape] of this.#songs) neighbour.connection.follow(songId, shape)
   }
 
   #lost(peerId: PeerId, error: EvaError): void {
@@ -241,21 +248,34 @@ export class PeerNetwork implements PeerNetworkPort {
     const livedMs = this.#deps.clock.now() - neighbour.dialledAt
     if (!neighbour.isDismissed) this.#book.lost(peerId, { livedMs, ...(typeof retryAfterMs === 'number' && { retryAfterMs }) })
     if (answeredBy !== undefined) this.#book.misplaced(peerId)
+    if (!neighbour.isDismissed && neighbour.wasOpen && error.code === 'EVA_PEER_CLOSED') this.#missed.add(peerId)
     const isStrange = error.code === 'EVA_PEER_PROTOCOL' || error.code === 'EVA_PEER_ADDRESS_FORBIDDEN'
     const line = { peerId, code: error.code }
     if (isStrange) this.#deps.log.warn(line, `a peer was left: ${error.message}`)
     else this.#deps.log.debug(line, `a connection to a peer ended: ${error.message}`)
     this.#listener.peerLost(peerId, error.code)
     if (!neighbour.isDismissed) this.#dialDialable()
-    if (this.#neighbours.size === 0) {
-      this.#stopTicking?.()
-      this.#stopTicking = undefined
-    }
+    this.#stopTickingIfIdle()
   }
 
   #tick(): void {
     const now = this.#deps.clock.now()
     for (const { connection } of [...this.#neighbours.values()]) connection.tick(now)
+    for (const peerId of this.#missed) this.#lookAgain(peerId)
+    this.#stopTickingIfIdle()
+  }
+
+  #lookAgain(peerId: PeerId): void {
+    const peer = this.#book.get(peerId)
+    if (peer !== undefined && this.#songs.size > 0 && this.#book.waitMs(peer) > 0) return
+    this.#missed.delete(peerId)
+    if (peer !== undefined && this.#songs.size > 0) this.#dialIfRoom(peer)
+  }
+
+  #stopTickingIfIdle(): void {
+    if (this.#neighbours.size > 0 || this.#missed.size > 0) return
+    this.#stopTicking?.()
+    this.#stopTicking = undefined
   }
 }
 
