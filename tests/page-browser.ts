@@ -86,8 +86,12 @@ export const sessionOn = (page: Page): Promise<SessionShown> =>
     return { title: metadata?.title ?? '', artist: metadata?.artist ?? '', album: metadata?.album ?? '', artwork, playbackState }
   })
 
-/** How much wider than the window the page is. */
-export const overflowOn = (page: Page): Promise<number> => page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)
+/** How much wider than the window the page is, or what is scrolled in it. */
+export const overflowOn = (page: Page): Promise<number> =>
+  page.evaluate(() => {
+    const { scrollWidth = 0, clientWidth = 0 } = document.querySelector('main') ?? {}
+    return Math.max(document.documentElement.scrollWidth - window.innerWidth, scrollWidth - clientWidth)
+  })
 
 function keepAudio(): void {
   const Native = window.Audio
