@@ -21,7 +21,14 @@ export function PlayerBar() {
         <Cover songId={song.hasCover ? song.songId : undefined} seed={song.album ?? song.title} />
         <span class="bar-words">
           <bdi class="bar-title one-line">{song.title}</bdi>
-          <span class="bar-line one-line">{song.artist === undefined ? honestLine(map) : `${song.artist} · ${honestLine(map)}`}</span>
+          <span class="bar-line one-line">
+            {song.artist !== undefined && (
+              <>
+                <bdi>{song.artist}</bdi> ·{' '}
+              </>
+            )}
+            {honestLine(map)}
+          </span>
         </span>
       </a>
       <PlayButtons />

@@ -45,15 +45,16 @@ function NothingYet() {
 
 function NowSong({ song }: { readonly song: Song }) {
   const map = useSongMap(song.songId)
+  const about = [song.artist, song.album].filter(text => text !== undefined).join(' · ')
   return (
     <section class="now-song" aria-label="The song">
       <Cover songId={song.hasCover ? song.songId : undefined} seed={song.album ?? song.title} />
       <div class="now-words">
-        <h1>
+        <h1 title={song.title}>
           <bdi>{song.title}</bdi>
         </h1>
-        <p class="now-artist">
-          <bdi>{[song.artist, song.album].filter(text => text !== undefined).join(' · ')}</bdi>
+        <p class="now-artist" title={about}>
+          <bdi>{about}</bdi>
         </p>
         <p class="now-honest">{honestLine(map)}</p>
       </div>
