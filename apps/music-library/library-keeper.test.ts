@@ -191,8 +191,12 @@ describe('library keeper: what is there', () => {
   it('a full disk: is told once and stops the work, until a later look', async () => {
     for (const name of ['a', 'b', 'c', 'd', 'e']) await put(`${name}.mp3`, 'full')
     await look()
-    expect(readPaths.length).toBeLessThan(5)
+    const readCount = readPaths.length
+    expect(readCount).toBeLessThan(5)
     expect(said.filter(line => line.startsWith('refused'))).toHaveLength(1)
+    clock.advance(GRACE_MS)
+    await settled()
+    expect(readPaths).toHaveLength(readCount)
   })
 })
 
@@ -250,6 +254,41 @@ describe('library keeper: what is gone', () => {
     await put('data/e.mp3', 'e')
     await afterGrace()
     expect(songs()).toEqual(['a', 'b', 'c', 'd'])
+  })
+
+  it('volumes that have other numbers after a restart: what is deleted from then on goes', async () => {
+    for (const file of [...record.files()]) record.put({ ...file, device: file.device + 1 })
+    await look()
+    await rm(join(folder, 'd.mp3'))
+    await afterGrace()
+    expect(songs()).toEqual(['a', 'b', 'c'])
+  })
+
+  it('a folder that vanishes while files wait: those are not read any more', async () => {
+    let read: () => void = () => undefined
+    reading = new Promise(resolve => {
+      read = resolve
+    })
+    for (const name of ['p', 'q', 'r', 's']) await put(`${name}.mp3`, name)
+    keeper.look()
+    await eventually('two are being read', () => readPaths.length === 6)
+    await rename(folder, join(root, 'elsewhere'))
+    keeper.look()
+    await eventually('that is noticed', () => keeper.state().awayReason)
+    read()
+    await settled()
+    expect(readPaths).toHaveLength(6)
+  })
+
+  it('a copy of a file whose song was deleted: brings it back, and takes it along', async () => {
+    await keeper.hide('d')
+    expect(keeper.state().songCount).toBe(3)
+    await put('again.mp3', 'd')
+    await look()
+    expect(songs()).toContain('d')
+    await rm(join(folder, 'again.mp3'))
+    await afterGrace()
+    expect(songs()).not.toContain('d')
   })
 
   it('a link whose file is away: its song stays; a link that was deleted: its song goes', async () => {
@@ -317,13 +356,20 @@ describe('library keeper: what is gone', () => {
     expect(songs()).toEqual(['a', 'b', 'c', 'other'])
   })
 
-  it('a song that the operator deleted: is not published again from the same file; a changed file is', async () => {
+  it('a song that the operator deleted: is not published again from the same file, wherever it is moved; a changed file is', async () => {
     await keeper.hide('d')
     await look()
     await close()
     await open()
     await look()
     expect(songs()).toEqual(['a', 'b', 'c'])
+    await rename(join(folder, 'd.mp3'), join(folder, 'moved.mp3'))
+    await look()
+    clock.advance(GRACE_MS)
+    await look()
+    expect(songs()).toEqual(['a', 'b', 'c'])
+    await rename(join(folder, 'moved.mp3'), join(folder, 'd.mp3'))
+    await look()
     await put('d.mp3', 'dd')
     await look()
     expect(songs()).toEqual(['a', 'b', 'c', 'dd'])

@@ -180,6 +180,7 @@ export class LibraryKeeper {
     }
     this.#awayReason = undefined
     this.#noteLook(folder)
+    this.#followHidden(folder)
     const changed = [...folder.files.values()].filter(file => this.#isChanged(file))
     this.#isUndecided = changed.some(({ path }) => !this.#troubles.has(path))
     this.#lanes.replace(changed.filter(file => this.#isSettled(file)))
@@ -199,6 +200,20 @@ export class LibraryKeeper {
     this.#devices = directories
     this.#fileCount = files.size
     for (const notes of [this.#troubles, this.#sightings]) for (const path of notes.keys()) if (!files.has(path)) notes.delete(path)
+  }
+
+  /** A file whose song the operator deleted may be moved: known by its size and time, it stays deleted. */
+  #followHidden({ files }: SeenFolder): void {
+    const { record } = this.#deps
+    const gone = [...record.files()].filter(({ state, path }) => state === 'hidden' && !files.has(path))
+    if (gone.length === 0) return
+    const goneByLook = new Map(gone.map(file => [`${file.sizeBytes} ${file.mtimeMs}`, file]))
+    for (const { path, sizeBytes, mtimeMs } of files.values()) {
+      const known = goneByLook.get(`${sizeBytes} ${mtimeMs}`)
+      if (known === undefined || record.get(path) !== undefined) continue
+      record.put({ ...known, path, device: this.#deviceOf(path) })
+      record.delete(known.path)
+    }
   }
 
   #isChanged(file: FoundFile): boolean {

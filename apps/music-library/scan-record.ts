@@ -1,6 +1,6 @@
 // What is remembered of each file of the folder between two looks and two starts: its size, its time, and what became of it.
 // Not the songs: the metadata service has those. Lost, it costs reading every file once more, and the same songs come out.
-// Invariant: what was put is on the disk when `put` returns; one process at a time, for it lies in a directory that is locked.
+// Invariant: what was put survives the process's death at any moment; one process at a time, for it lies in a directory that is locked.
 
 import { openSqliteFile, type SqliteFile } from '@evastream/service-kit/sqlite-file'
 

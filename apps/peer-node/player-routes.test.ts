@@ -89,6 +89,12 @@ function get(url: string, headers: Record<string, string> = {}, method: 'GET' | 
 }
 
 describe('player routes: /api', () => {
+  it('/api/events about more songs than a page shows: is refused before anything is read', async () => {
+    const songIds = Array.from({ length: 9 }, () => 'my.song').join(',')
+    const refused = await get(`/api/events?topics=song&songId=${songIds}`)
+    expect([refused.statusCode, refused.json().field]).toEqual([400, 'songId'])
+  })
+
   it('/api/status: exactly the promised fields', async () => {
     expect((await get('/api/status')).json()).toEqual({
       peerId: 'p',

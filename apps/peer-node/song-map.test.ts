@@ -26,6 +26,18 @@ test('song map: every chunk is shown once, with where it came from', () => {
   })
 })
 
+test('song map: of ever more songs only the newest are remembered', () => {
+  const maps = new SongMaps({
+    library: { manifestOf: () => manifest },
+    store: { heldChunks: () => [0] },
+    coordinator: { chunksInFlight: () => [] },
+  })
+  const songIds = Array.from({ length: 300 }, (_, index) => parseSongId(`song-${index}`))
+  for (const each of songIds) maps.chunkVerified({ songId: each, chunkId: 0, split: { originBytes: 10, peerBytes: 0 }, peerIds: [] })
+  const remembered = songIds.filter(each => maps.mapOf(each)?.chunks.startsWith('o'))
+  expect(remembered).toEqual(songIds.slice(-256))
+})
+
 test('song map: a song that is not open here has none', () => {
   const maps = new SongMaps({
     library: { manifestOf: () => undefined },

@@ -5,6 +5,7 @@
 import type { ChunkId, PeerId, SongId } from '@evastream/core/ids'
 import type { Manifest } from '@evastream/core/manifest'
 import type { SongMap } from '@evastream/protocol/page-http'
+import { LRUCache } from 'lru-cache'
 import type { VerifiedChunk } from './chunk-downloads.ts'
 
 export interface SongMapsDeps {
@@ -19,10 +20,12 @@ interface Arrived {
   readonly peerIds: readonly PeerId[]
 }
 
+const SONGS_MAX = 256
+
 export class SongMaps {
   readonly #deps: SongMapsDeps
-  /** Of every song of which something came since the process started. */
-  readonly #arrived = new Map<SongId, Map<ChunkId, Arrived>>()
+  /** Of the songs that something came of or that were looked at last: a gateway runs for months, and nobody looks at most of what it fetched. */
+  readonly #arrived = new LRUCache<SongId, Map<ChunkId, Arrived>>({ max: SONGS_MAX })
 
   constructor(deps: SongMapsDeps) {
     this.#deps = deps

@@ -46,7 +46,12 @@ export const EventsQuery = Type.Object(
     topics: Type.Optional(
       Type.String({ pattern: '^[a-z]{1,16}(,[a-z]{1,16}){0,7}$', description: 'Names with commas: status,song,swarm' }),
     ),
-    songId: Type.Optional(Type.String({ maxLength: 1100, description: 'The songs that `song` is about, with commas; at most 8' })),
+    songId: Type.Optional(
+      Type.String({
+        pattern: '^[^,]{1,128}(,[^,]{1,128}){0,7}$',
+        description: 'The songs that `song` is about, with commas: each of them is looked at several times a second',
+      }),
+    ),
   },
   { additionalProperties: false },
 )
