@@ -13,9 +13,17 @@ export function atExit(act: () => void): () => void {
   return () => void process.off('exit', act)
 }
 
-/** A signal ends this process by the way on which acts of `atExit` run, however often it comes: a shell and a runner may both pass it on. */
+const PARENT_LOOK_MS = 500
+
+/**
+ * A signal ends this process by the way on which acts of `atExit` run, however often it comes: a shell and a runner may both pass it on.
+ * The end of whoever started it ends it, too: a runner that was killed passes nothing on.
+ */
 export function endOnSignals(): void {
-  for (const [signal, number] of [['SIGINT', 2] as const, ['SIGTERM', 15] as const]) process.on(signal, () => process.exit(128 + number))
+  const signals = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const
+  for (const [signal, number] of Object.entries(signals)) process.on(signal, () => process.exit(128 + number))
+  const parent = process.ppid
+  setInterval(() => process.ppid !== parent && process.exit(128 + signals.SIGHUP), PARENT_LOOK_MS).unref()
 }
 
 /** @returns what `use` made of a directory that is gone afterwards. */

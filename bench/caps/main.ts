@@ -6,6 +6,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { BenchTown } from '../bench-town.ts'
+import { endOnSignals } from '../scratch-place.ts'
 import { measureDownload } from './download-measurement.ts'
 import { type RateFigures, worstDeviation } from './rate-figures.ts'
 import { measureUpload } from './upload-measurement.ts'
@@ -28,6 +29,7 @@ const DOWNLOADS: readonly (readonly [limit: number, source: 'origin' | 'peer' | 
   [20e6, 'both'],
 ]
 
+endOnSignals()
 const only = process.argv[2]
 const directory = await mkdtemp(join(tmpdir(), 'evastream-caps-'))
 const town = await BenchTown.open(directory)

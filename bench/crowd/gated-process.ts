@@ -26,7 +26,7 @@ const LAST_WORDS_MAX = 2000
 const END_TIMEOUT_MS = 4000
 
 /** Waits for the word in the place of a program that cannot, tells its end, and stays, so that its time can still be counted. */
-const GATE = 'echo READY; read go; "$@"; echo DONE $?; read stay'
+const GATE = 'echo READY; read go || exit; "$@"; echo DONE $?; read stay'
 
 /** A command that knows nothing of gates, behind one. */
 export function gated(command: readonly string[]): readonly string[] {

@@ -11,6 +11,7 @@ import { systemClock } from '@evastream/service-kit/system-clock'
 import { eventually } from '@evastream/testkit/eventually'
 import { BenchTown } from '../bench-town.ts'
 import { median } from '../median.ts'
+import { endOnSignals } from '../scratch-place.ts'
 
 const SONG_COUNT = 250
 const CHUNKS_A_SONG = 40
@@ -19,6 +20,7 @@ const BAR_MS = 2000
 const RUN_COUNT = 3
 const FILLING_DEADLINE_MS = 300_000
 
+endOnSignals()
 const directory = await mkdtemp(join(tmpdir(), 'evastream-bench-'))
 const town = await BenchTown.open(directory)
 try {

@@ -5,8 +5,10 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { type BenchRow, barWords, benchTable, isMet } from '../bench-row.ts'
+import { endOnSignals } from '../scratch-place.ts'
 import { callRows, deadPeerRow, memoryRow, sweepRow } from './tracker-rows.ts'
 
+endOnSignals()
 const only = process.argv[2] ?? ''
 const rows: BenchRow[] = []
 

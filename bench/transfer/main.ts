@@ -10,6 +10,7 @@ import { parseArgs } from 'node:util'
 import { MIB } from '@evastream/core/units'
 import { BenchTown } from '../bench-town.ts'
 import { median } from '../median.ts'
+import { endOnSignals } from '../scratch-place.ts'
 import { machineLoad } from './process-figures.ts'
 import { measureTransfer, type TransferFigures } from './transfer-measurement.ts'
 
@@ -18,6 +19,7 @@ const LARGE = { peerCount: 4, songBytes: 256 * MIB, cpuSecondsPerGbMax: 2 }
 const SMALL = { peerCount: 8, songBytes: 8 * MIB, cpuSecondsPerGbMax: 4.9 }
 const PEAK_MAX_BYTES = 95 * MIB
 
+endOnSignals()
 const { values } = parseArgs({
   options: {
     large: { type: 'boolean' },

@@ -11,6 +11,8 @@ import { PROGRAM_PATH } from '../repository-path.ts'
 
 const READY_TIMEOUT_MS = 30_000
 const LAST_LINES = 12
+/** Run before the program: its standard input is a pipe that ends with whoever holds the other end, however that one ends. */
+const ENDS_WITH_US = "data:text/javascript,process.stdin.on('end',()=>process.kill(process.pid,'SIGTERM')).resume().unref()"
 
 export interface ServiceProcessOptions {
   /** Names the log file, so it is unique in its directory. */
@@ -79,16 +81,19 @@ export class ServiceProcess {
 function spawnProgram({ verb, args, env, through = [], outlives }: ServiceProcessOptions, logPath: string): ChildProcess {
   // A file, not a pipe: a kept process must not die of a reader that left.
   const log = openSync(logPath, 'a')
-  const program = [process.execPath, PROGRAM_PATH, verb, ...args, '--json']
+  const leash = outlives === true ? [] : ['--import', ENDS_WITH_US]
+  const program = [process.execPath, ...leash, PROGRAM_PATH, verb, ...args, '--json']
   const [command = process.execPath, ...words] = through.concat(program)
   const child = spawn(command, words, {
-    stdio: ['ignore', log, log],
+    stdio: [outlives === true ? 'ignore' : 'pipe', log, log],
     detached: outlives === true,
     ...(env === undefined ? {} : { env }),
   })
   closeSync(log)
   if (outlives === true) child.unref()
   else {
+    // One that has gone reads no more; its end is told by `exit`.
+    child.stdin?.on('error', () => undefined)
     const reap = (): void => void child.kill('SIGKILL')
     process.once('exit', reap)
     child.once('exit', () => process.off('exit', reap))
