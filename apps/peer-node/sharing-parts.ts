@@ -80,6 +80,8 @@ export async function makeSharingParts(deps: SharingPartsDeps, { config, identit
         ledger.sent(sizeBytes)
         uplink.sent(sizeBytes, deps.clock.now())
       },
+      onBusy: isBusy => uplink.busy(isBusy),
+      uplinkBytesPerSecond: () => uplink.rateBytesPerSecond(deps.clock.now()),
       onUploadingChanged: isUploading => holdings.setUploading(isUploading),
     },
     { peerId, host, port, uploadsMax, uploadLimitBytesPerSecond },

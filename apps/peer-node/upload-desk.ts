@@ -6,6 +6,7 @@
 import { toEvaError } from '@evastream/core/errors'
 import type { ChunkId, SongId } from '@evastream/core/ids'
 import type { Millis } from '@evastream/core/units'
+import type { UploadWish } from '@evastream/engine/upload-admission'
 import type { UploadSlots } from '@evastream/engine/upload-slots'
 import { type Ack, protocolError, type RejectCode, type Request } from '@evastream/protocol/peer-frames'
 import type { Clock } from '@evastream/service-kit/system-clock'
@@ -27,6 +28,8 @@ export interface UploadDeskDeps {
   readonly reject: (requestId: number, code: RejectCode, retryAfterMs?: number) => void
   /** How long this node uploads nothing at all; 0 while it does. */
   readonly closedForMs: () => number
+  /** After how long (ms) to come back: the whole node owes much, and others have what is asked for; undefined: it is taken on. */
+  readonly refusalMs: (wish: UploadWish) => Millis | undefined
   /** The other side asked for a chunk that is not held here: what it knows is old. */
   readonly onChunkAbsent: (songId: SongId, chunkId: ChunkId) => void
   /** A chunk that was held turned out to be gone: nobody should ask for it. */
@@ -89,6 +92,7 @@ export class UploadDesk implements UploadOwner {
     else if (songId === undefined || this.#requests.size >= this.#options.requestsMax || clock.now() < this.#busyUntil)
       reject(requestId, 'busy')
     else if (store.hasChunk(songId, chunkId)) {
+      if (this.#isRefused(wish, songId)) return
       const request = new UploadRequest(wish, { songId, owner: this })
       this.#requests.set(requestId, request)
       slots.enqueue(request)
@@ -161,6 +165,7 @@ export class UploadDesk implements UploadOwner {
       onChunkAbsent(songId, chunkId)
     } else if (this.#relay.followedCount >= this.#options.relaysMax) reject(requestId, 'busy', this.#options.relayRetryAfterMs)
     else {
+      if (this.#isRefused(wish, songId)) return
       const request = new UploadRequest(wish, { songId, owner: this })
       if (!request.follow(arrival)) throw protocolError('a run past the end of its chunk')
       this.#requests.set(requestId, request)
@@ -168,6 +173,12 @@ export class UploadDesk implements UploadOwner {
       if (request.canSend) slots.enqueue(request)
       else this.#relay.wait(request)
     }
+  }
+
+  #isRefused(wish: Request, songId: SongId): boolean {
+    const retryAfterMs = this.#deps.refusalMs({ ...wish, songId })
+    if (retryAfterMs !== undefined) this.#deps.reject(wish.requestId, 'busy', Math.round(retryAfterMs))
+    return retryAfterMs !== undefined
   }
 
   #stored(request: UploadRequest, wasWaiting: boolean): void {

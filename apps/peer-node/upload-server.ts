@@ -6,6 +6,7 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import type { ChunkId, PeerId, SongId } from '@evastream/core/ids'
 import { KIB, MIB, type Millis, SECOND_MS } from '@evastream/core/units'
+import { UploadAdmission, type UploadWish } from '@evastream/engine/upload-admission'
 import { UploadSlots } from '@evastream/engine/upload-slots'
 import { UploadYield } from '@evastream/engine/upload-yield'
 import { encodeFrame } from '@evastream/protocol/peer-frame-writer'
@@ -56,6 +57,10 @@ export interface UploadServerDeps {
   readonly log: NodeLog
   /** Audio handed to the network, as it happens. */
   readonly onBytesSent?: (sizeBytes: number) => void
+  /** Something is being sent from now on, or nothing is. */
+  readonly onBusy?: (isBusy: boolean) => void
+  /** What the uplink has proven to carry, if that is known. Absent: nobody is refused for what others are owed. */
+  readonly uplinkBytesPerSecond?: () => number | undefined
   /** Shared with whoever dials; absent: its own, with the defaults. */
   readonly limits?: ConnectionLimits
   /** Absent: none. */
@@ -90,6 +95,7 @@ export class UploadServer {
   readonly #deps: UploadServerDeps
   readonly #options: UploadServerOptions
   readonly #slots: UploadSlots<UploadRequest>
+  readonly #admission = new UploadAdmission()
   readonly #gate: UploadGate
   readonly #sessions = new Set<UploadSession>()
   readonly #limits: ConnectionLimits
@@ -111,6 +117,7 @@ export class UploadServer {
       {
         granted: request => request.owner.serve(request),
         displaced: request => request.owner.displaced(request),
+        busy: isBusy => deps.onBusy?.(isBusy),
       },
       { slotsMax: options.uploadsMax ?? DEFAULT_UPLOADS_MAX },
     )
@@ -212,12 +219,20 @@ export class UploadServer {
       this.#limits.leave(host)
       if (this.#sessions.size === 0) this.#emptied()
     }
+    const [store, slots, gate] = [this.#loans, this.#slots, this.#gate]
+    const refusalMs = (wish: UploadWish) => this.#refusalMs(wish)
     const session = new UploadSession(
-      { link, store: this.#loans, arrivals, slots: this.#slots, gate: this.#gate, clock, log, onBytesSent, onChunkLost, onClosed },
+      { link, store, arrivals, slots, gate, clock, log, refusalMs, onBytesSent, onChunkLost, onClosed },
       { ...defaultSessionOptions, ...this.#options },
     )
     this.#sessions.add(session)
     link.listen(session)
+  }
+
+  #refusalMs(wish: UploadWish): number | undefined {
+    const { uplinkBytesPerSecond } = this.#deps
+    if (uplinkBytesPerSecond === undefined) return undefined
+    return this.#admission.refusalMs(wish, { owedBytes: this.owedBytes, rateBytesPerSecond: uplinkBytesPerSecond() })
   }
 
   #turnAway(link: PeerLink): void {

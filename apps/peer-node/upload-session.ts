@@ -25,7 +25,7 @@ import type { ChunkArrivals } from './chunk-arrivals.ts'
 import type { ChunkLoans } from './chunk-loans.ts'
 import type { PeerLink, PeerLinkListener } from './peer-link.ts'
 import type { NodeLog } from './ports.ts'
-import { UploadDesk, type UploadDeskOptions } from './upload-desk.ts'
+import { UploadDesk, type UploadDeskDeps, type UploadDeskOptions } from './upload-desk.ts'
 import type { UploadGate } from './upload-gate.ts'
 import { UploadPump } from './upload-pump.ts'
 import type { UploadRequest } from './upload-request.ts'
@@ -38,6 +38,7 @@ export interface UploadSessionDeps {
   readonly gate: UploadGate
   readonly clock: Clock
   readonly log: NodeLog
+  readonly refusalMs: UploadDeskDeps['refusalMs']
   readonly onBytesSent: (sizeBytes: number) => void
   readonly onChunkLost: (songId: SongId, chunkId: ChunkId) => void
   readonly onClosed: (session: UploadSession) => void
@@ -173,7 +174,7 @@ export class UploadSession implements PeerLinkListener {
   }
 
   #welcome({ dataBytesMax, peerId }: Hello): void {
-    const { link, clock, gate, onBytesSent, log, onChunkLost, store, arrivals, slots } = this.#deps
+    const { link, clock, gate, onBytesSent, log, onChunkLost, refusalMs, store, arrivals, slots } = this.#deps
     const { requestsMax, subscriptionsMax } = this.#options
     const onShort = (request: UploadRequest) => this.#desk?.ranShort(request)
     const pump = new UploadPump({ link, clock, gate, onBytesSent, onShort }, { dataBytesMax })
@@ -183,7 +184,7 @@ export class UploadSession implements PeerLinkListener {
     const onChunkAbsent = (songId: SongId, chunkId: ChunkId) => this.announce('unhave', songId, [chunkId])
     this.#pump = pump
     this.#desk = new UploadDesk(
-      { pump, store, arrivals, slots, clock, log, reject, closedForMs, onBroken, onChunkAbsent, onChunkLost },
+      { pump, store, arrivals, slots, clock, log, reject, closedForMs, refusalMs, onBroken, onChunkAbsent, onChunkLost },
       this.#options,
     )
     this.#send({ kind: 'hello-ok', requestsMax, subscriptionsMax, peerId: this.#options.peerId })

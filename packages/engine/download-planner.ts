@@ -96,8 +96,7 @@ export class DownloadPlanner {
 
   #askLeases(songs: readonly SongState[]): void {
     const { leases } = this.#deps
-    const isOnlyUrgent = this.#isHeldBack
-    for (const song of songs) this.#noteWake(leases.tick(song, { urgent: this.#urgentChunks.get(song) ?? [], isOnlyUrgent }))
+    for (const song of songs) this.#noteWake(leases.tick(song, this.#urgentChunks.get(song) ?? []))
   }
 
   #noteWake(at: Millis): void {
@@ -255,9 +254,10 @@ export class DownloadPlanner {
     const { now, requests, origin, config } = this.#deps.state
     if (this.#sound.startUntil <= now) return true
     const { chunkId, deadlineAt = now, isStart } = wanted
-    if (!isStart) return false
-    const chunk = song.progress.get(chunkId)
     const isFirstAwaited = this.#sound.until > now
+    // What is ours to bring others wait for.
+    if (!isStart) return !isFirstAwaited && song.leases.isInCrowd && this.#deps.survey.permitOf(song, chunkId).permit === 'leased'
+    const chunk = song.progress.get(chunkId)
     const isCrowd = origin.failures > 0 || origin.expectedRate(now) < config.crowdRateBytesPerSecond
     if (!isFirstAwaited && !isCrowd) return true
     if (!isFirstAwaited && deadlineAt > now + config.crowdLeadMs) {

@@ -6,8 +6,8 @@
 
 import type { ChunkId, PeerId, SongId } from '@evastream/core/ids'
 import { MIB, type Millis, SECOND_MS } from '@evastream/core/units'
+import { BRINGING_MS, noteGrant, type Obstacle, obstacleOf } from './lease-turns.ts'
 import { type Asker, SongAskers } from './song-askers.ts'
-import { uplinkExcessMs } from './uplink-rule.ts'
 
 export interface LeaseBookOptions {
   /** How many peers may have fetched a chunk from the origin, or be fetching it, at once. */
@@ -80,8 +80,6 @@ const FIRST_LEASES_MAX = 16
 const ALONE_START_BYTES = MIB
 const ALONE_START_MS = SECOND_MS / 2
 const ALONE_BYTES = 4 * MIB
-/** A peer that the uplink rule has kept from everything for so long gets one lease: nobody better seems to want the chunk. */
-const RULE_PATIENCE_MS = 5 * SECOND_MS
 /** Each call pays for the memory of a few others. */
 const SWEPT_PER_CALL = 8
 const SWEPT_AT_ONCE = 5_000
@@ -243,14 +241,13 @@ export class LeaseBook {
     const isWhole = holders.length + wholeCount < originCopies
     const isAllowed = isWhole || (chunkId === 0 && holders.length === 0 && leases.length < this.#firstLeases(song, facts))
     if (!isAllowed) return occupied({ chunkId, holder: holders[0], leases, at })
-    const retryAfterMs = this.#obstacleMs(asking)
-    if (retryAfterMs === undefined) return this.#grant(chunkId, asking, isWhole ? undefined : FIRST_BLOCKS)
-    return { chunkId, ...retryAfterMs, holder: leases[0]?.peerId }
+    const obstacle = this.#obstacle(asking)
+    if (obstacle === undefined) return this.#grant(chunkId, asking, isWhole ? undefined : FIRST_BLOCKS)
+    return { chunkId, ...obstacle, holder: leases[0]?.peerId }
   }
 
   /** What keeps the asker from one more lease: too many, or an uplink that is busy while others wait. */
-  #obstacleMs(asking: Asking): { readonly reason: 'uplink' | 'limit'; readonly retryAfterMs: number } | undefined {
-    const { ask, facts, song, asker, at } = asking
+  #obstacle({ ask, facts, song, asker, at }: Asking): Obstacle | undefined {
     const leaseCount = this.#leasesOfPeer.get(ask.peerId)?.size ?? 0
     if (this.#leases.size >= (this.#options.leasesMax ?? LEASES_MAX)) return { reason: 'limit', retryAfterMs: RETRY_MAX_MS }
     if (song.askers.count === 1) {
@@ -258,16 +255,10 @@ export class LeaseBook {
       const isFull = leaseCount > 0 && (leaseCount + 1) * facts.chunkSizeBytes > roomBytes
       return isFull ? { reason: 'limit', retryAfterMs: RETRY_MIN_MS } : undefined
     }
-    const { backlogMs, uplinkBytesPerSecond } = ask
     const { chunkSizeBytes } = facts
-    const excessMs = uplinkExcessMs({ backlogMs, leaseCount, chunkSizeBytes, uplinkBytesPerSecond, rates: song.askers.rates(at) })
-    const isPatient = at - (asker.refusedSince ?? at) < RULE_PATIENCE_MS
-    if (excessMs <= 0 || !isPatient) {
-      asker.refusedSince = undefined
-      return undefined
-    }
-    asker.refusedSince ??= leaseCount > 0 ? undefined : at
-    return { reason: 'uplink', retryAfterMs: clamp(excessMs, RETRY_MIN_MS, RETRY_MAX_MS) }
+    const { originCopies } = this.#options
+    const bringingCount = bringing(song, at)
+    return obstacleOf({ asker, askers: song.askers, backlogMs: ask.backlogMs, leaseCount, bringingCount, chunkSizeBytes, originCopies, at })
   }
 
   #firstLeases({ askers }: SongLeases, { memberCount, isMember }: LeaseFacts): number {
@@ -276,7 +267,8 @@ export class LeaseBook {
     return clamp(Math.floor(crowd / PEERS_PER_FIRST_LEASE), 1, FIRST_LEASES_MAX)
   }
 
-  #grant(chunkId: ChunkId, { ask, song, at }: Asking, firstBlocks: number | undefined): Lease {
+  #grant(chunkId: ChunkId, { ask, song, asker, at }: Asking, firstBlocks: number | undefined): Lease {
+    noteGrant(asker, at)
     const { peerId, songId, expectedMs } = ask
     const leaseId = `${this.#options.idPrefix}-${(++this.#lastNumber).toString(36)}`
     const lease: Lease = { leaseId, peerId, songId, chunkId, grantedAt: at, expiresAt: at + lifeMs(expectedMs), firstBlocks }
@@ -321,6 +313,14 @@ export class LeaseBook {
     this.#songs.set(songId, song)
     return song
   }
+}
+
+/** Whole chunks of the song that were granted lately and are not there yet. */
+function bringing({ leasesOf }: SongLeases, at: Millis): number {
+  let count = 0
+  for (const leases of leasesOf.values())
+    for (const { firstBlocks, grantedAt } of leases) if (firstBlocks === undefined && at - grantedAt < BRINGING_MS) count++
+  return count
 }
 
 /** Who still fetches keeps the chunk, though not for ever: one that stalls must not keep it from the rest. */

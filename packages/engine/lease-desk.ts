@@ -18,14 +18,6 @@ export interface LeaseDeskDeps {
   readonly prefetchOrder: ChunkSelection
 }
 
-/** What a song needs next, by its readers. */
-export interface LeaseNeed {
-  /** What is to be heard soon, the soonest first. */
-  readonly urgent: Iterable<ChunkId>
-  /** Nothing else is asked for now. */
-  readonly isOnlyUrgent: boolean
-}
-
 /** A lease that still has this long (ms) is not asked for again; one that is being used and has less is. */
 const RENEW_BEFORE_MS = 1000
 const NEVER = Number.POSITIVE_INFINITY
@@ -39,8 +31,8 @@ export class LeaseDesk {
     this.#deps = deps
   }
 
-  /** Gives back what is not needed, and asks for more if it is time to. @returns when to look again. */
-  tick(song: SongState, need: LeaseNeed): Millis {
+  /** Gives back what is not needed, and asks for more if it is time to: first what is to be heard soon. @returns when to look again. */
+  tick(song: SongState, urgent: Iterable<ChunkId>): Millis {
     const { state } = this.#deps
     const { config, now, origin } = state
     const { leases } = song
@@ -52,7 +44,7 @@ export class LeaseDesk {
     }
     if (origin.retryAt > now) return settledUntil
     if (now < leases.askAgainAt) return Math.min(settledUntil, leases.askAgainAt)
-    const { chunkIds, againAt } = this.#wishes(song, need)
+    const { chunkIds, againAt } = this.#wishes(song, urgent)
     if (chunkIds.length > 0) this.#ask(song, chunkIds)
     return Math.min(settledUntil, againAt)
   }
@@ -163,7 +155,7 @@ export class LeaseDesk {
   }
 
   /** What to ask for: only while what was granted is nearly here, or our leases would keep others waiting. */
-  #wishes(song: SongState, need: LeaseNeed): { readonly chunkIds: ChunkId[]; readonly againAt: Millis } {
+  #wishes(song: SongState, urgent: Iterable<ChunkId>): { readonly chunkIds: ChunkId[]; readonly againAt: Millis } {
     const { state, prefetchOrder } = this.#deps
     const { config, random } = state
     const chunkIds: ChunkId[] = []
@@ -175,9 +167,9 @@ export class LeaseDesk {
       else againAt = Math.min(againAt, at)
     }
     const isFull = this.#remainingMs(song) >= config.leaseAheadMs
-    for (const chunkId of need.urgent) if (!isFull || !song.leases.grants.has(chunkId)) wish(chunkId)
+    for (const chunkId of urgent) if (!isFull || !song.leases.grants.has(chunkId)) wish(chunkId)
     for (const { chunkId } of song.leases.grants.values()) wish(chunkId)
-    if (isFull || need.isOnlyUrgent) return { chunkIds, againAt }
+    if (isFull) return { chunkIds, againAt }
     for (const chunkId of song.progress.keys()) if (song.isWanted(chunkId)) wish(chunkId)
     const copies = state.peers.copiesOf(song.songId)
     const facts = {

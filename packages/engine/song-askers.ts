@@ -12,17 +12,26 @@ const KEPT_MAX = 10_000
 const RATES_KEPT_MS = 250
 /** So few are listed anew each time: the first of a crowd are to know each other at once. */
 const LISTED_ANEW_BELOW = 100
+/** 20 Mbit/s: what an uplink is taken for while nobody in the swarm has measured one. */
+export const UPLINK_ASSUMED_BYTES_PER_SECOND = 2_500_000
 
 export interface Asker {
   readonly peerId: PeerId
   readonly askingSince: Millis
   uplinkBytesPerSecond: number | undefined
   lastAskedAt: Millis
-  /** Since when the uplink rule has kept it waiting. */
+  /** Since when its uplink has kept it waiting. */
   refusedSince: Millis | undefined
+  /** When it was last granted a lease. */
+  grantedAt: Millis | undefined
+  /** Leases granted while nobody had seen its uplink. */
+  unseenGrants: number
+  /** What one more chunk would have cost its uplink (uplink-rule) when it last asked. */
+  costMs: Millis | undefined
 }
 
 export interface UplinkRates {
+  /** Both are, while most have not measured theirs, no less than an uplink is taken for: the first one seen may be the slowest. */
   readonly fastest: number
   readonly median: number
 }
@@ -39,7 +48,7 @@ export class SongAskers {
 
   note(peerId: PeerId, uplinkBytesPerSecond: number | undefined, at: Millis): Asker {
     this.dropStale(at)
-    const asker = this.#askers.get(peerId) ?? { peerId, askingSince: at, uplinkBytesPerSecond, lastAskedAt: at, refusedSince: undefined }
+    const asker = this.#askers.get(peerId) ?? newAsker(peerId, uplinkBytesPerSecond, at)
     if (asker.uplinkBytesPerSecond !== uplinkBytesPerSecond || !this.#askers.has(peerId)) this.#rates = undefined
     asker.uplinkBytesPerSecond = uplinkBytesPerSecond
     asker.lastAskedAt = at
@@ -74,6 +83,16 @@ export class SongAskers {
     return this.#listed.peerIds
   }
 
+  /** How many, counted no further than `max`, asked since then and have uplinks that one more chunk would cost less than that. */
+  countBelow(costMs: Millis, since: Millis, max: number): number {
+    let count = 0
+    for (const asker of this.#askers.values()) {
+      if (count >= max) break
+      if (asker.lastAskedAt >= since && asker.costMs !== undefined && asker.costMs < costMs) count++
+    }
+    return count
+  }
+
   /** How many askers are not `known` otherwise, counted no further than `max`. */
   countOthers(known: (peerId: PeerId) => boolean, max: number): number {
     let count = 0
@@ -90,6 +109,21 @@ export class SongAskers {
     rates.sort((left, right) => left - right)
     const fastest = rates[rates.length - 1]
     const median = rates[rates.length >> 1]
-    return fastest === undefined || median === undefined ? undefined : { fastest, median }
+    if (fastest === undefined || median === undefined) return undefined
+    if (2 * rates.length >= this.#askers.size) return { fastest, median }
+    return { fastest: Math.max(fastest, UPLINK_ASSUMED_BYTES_PER_SECOND), median: Math.max(median, UPLINK_ASSUMED_BYTES_PER_SECOND) }
+  }
+}
+
+function newAsker(peerId: PeerId, uplinkBytesPerSecond: number | undefined, at: Millis): Asker {
+  return {
+    peerId,
+    askingSince: at,
+    uplinkBytesPerSecond,
+    lastAskedAt: at,
+    refusedSince: undefined,
+    grantedAt: undefined,
+    unseenGrants: 0,
+    costMs: undefined,
   }
 }

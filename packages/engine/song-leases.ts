@@ -44,6 +44,12 @@ export class SongLeases {
   /** When somebody last told of a chunk that is new to him: while others get on, nobody but the first in turn asks the origin. */
   newsAt: Millis = LONG_AGO
 
+  /** Others have, or bring, what we want as well. */
+  get isInCrowd(): boolean {
+    for (const { isElsewhere } of this.waits.values()) if (isElsewhere) return true
+    return false
+  }
+
   /** As if the tracker had never been asked. */
   forget(): void {
     this.grants.clear()

@@ -40,6 +40,18 @@ describe('UploadSlots', () => {
     expect(served).toEqual(['a', 'b', 'c', 'd'])
   })
 
+  it('slots: the first in service and the last out of it are told, and nothing in between', () => {
+    const told: boolean[] = []
+    const slots = new UploadSlots<Job>({ granted: () => {}, displaced: () => {}, busy: isBusy => told.push(isBusy) }, { slotsMax: 1 })
+    const [first, second, urgent] = [job('first', 'seed'), job('second', 'seed'), job('urgent', 'play')]
+    for (const one of [first, second, urgent]) slots.enqueue(one)
+    for (const one of [urgent, first]) slots.release(one)
+    expect(told).toEqual([true])
+    slots.release(second)
+    slots.release(second)
+    expect(told).toEqual([true, false])
+  })
+
   it('slots: requests of several classes: play before prefetch before seed, each in the order of arrival', () => {
     const { slots, served } = slotsOf(1)
     const first = job('first', 'play')

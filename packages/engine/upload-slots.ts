@@ -24,6 +24,8 @@ export interface UploadSlotsDeps<T extends SlotRequest> {
   readonly granted: (request: T) => void
   /** The slot went to another request; this one, unless all sent, waits again in front of its equals, and goes on where it was. */
   readonly displaced: (request: T) => void
+  /** Something is in service from now on, or nothing is. */
+  readonly busy?: (isBusy: boolean) => void
 }
 
 interface OwnerTurns {
@@ -39,6 +41,7 @@ export class UploadSlots<T extends SlotRequest> {
   readonly #waiting = new Set<T>()
   readonly #owners = new WeakMap<object, OwnerTurns>()
   #grants = 0
+  #isBusy = false
 
   constructor(deps: UploadSlotsDeps<T>, options: { readonly slotsMax: number }) {
     this.#deps = deps
@@ -61,8 +64,10 @@ export class UploadSlots<T extends SlotRequest> {
   /** Served, cancelled or given up; whether it waited or was in service. */
   release(request: T): void {
     this.#waiting.delete(request)
-    if (this.#inService.delete(request)) this.#turnsOf(request.owner).inServiceCount--
+    const wasInService = this.#inService.delete(request)
+    if (wasInService) this.#turnsOf(request.owner).inServiceCount--
     this.#fill()
+    this.#tellBusy()
   }
 
   /** To be called when somebody may have got stuck, or come loose. */
@@ -83,7 +88,15 @@ export class UploadSlots<T extends SlotRequest> {
     turns.lastGrant = ++this.#grants
     this.#waiting.delete(request)
     this.#inService.add(request)
+    this.#tellBusy()
     this.#deps.granted(request)
+  }
+
+  #tellBusy(): void {
+    const isBusy = this.#inService.size > 0
+    if (isBusy === this.#isBusy) return
+    this.#isBusy = isBusy
+    this.#deps.busy?.(isBusy)
   }
 
   #displaceFor(next: T): boolean {

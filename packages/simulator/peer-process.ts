@@ -303,6 +303,8 @@ export class PeerProcess {
       host,
       peerId,
       store,
+      uplinkBytesPerSecond: () => this.#uplink.rateBytesPerSecond(clock.now()),
+      busy: (isBusy: boolean) => this.#uplink.busy(isBusy),
       foundRotten: (songId: SongId, chunkId: ChunkId) => this.loseChunk(songId, chunkId),
       uploading: (activeCount: number) => fact({ kind: 'uploading', activeCount, slotsMax }),
       relayed: ({ songId, chunkId }: { songId: SongId; chunkId: ChunkId }, block: number) =>

@@ -40,6 +40,8 @@ function aMeeting(options: { slotsMax?: number; manner?: Manner } = {}) {
     host,
     peerId,
     store,
+    busy: () => {},
+    uplinkBytesPerSecond: () => undefined,
     foundRotten: () => heard.push('rot found'),
     uploading: (count: number) => heard.push(`uploading ${count}`),
     sent: () => {},

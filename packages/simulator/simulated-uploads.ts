@@ -6,6 +6,7 @@
 import type { ErrorCode } from '@evastream/core/errors'
 import type { ChunkId, PeerId, SongId } from '@evastream/core/ids'
 import { BLOCK_SIZE_BYTES, SECOND_MS } from '@evastream/core/units'
+import { UploadAdmission } from '@evastream/engine/upload-admission'
 import { UploadSlots } from '@evastream/engine/upload-slots'
 import type { ArrivingChunks } from './arriving-chunks.ts'
 import type { PeerRequest, ServingEnd, SimulatedConnection } from './simulated-connection.ts'
@@ -22,6 +23,10 @@ export interface UploadsOwner {
   readonly arrivals: ArrivingChunks
   /** A chunk did not match its hash when it was read to be sent. */
   foundRotten(songId: SongId, chunkId: ChunkId): void
+  /** What the uplink carries, as far as is known. */
+  uplinkBytesPerSecond(): number | undefined
+  /** Something is being sent from now on, or nothing is. */
+  busy(isBusy: boolean): void
   /** So many runs are being sent now. */
   uploading(activeCount: number): void
   /** A block of a chunk that is not stored yet is being sent. */
@@ -41,13 +46,18 @@ export class SimulatedUploads implements ServingEnd {
   readonly saysHello = true
   readonly #owner: UploadsOwner
   readonly #slots: UploadSlots<SimulatedUpload>
+  readonly #admission = new UploadAdmission()
   readonly #subscribers = new Map<SongId, Set<SimulatedConnection>>()
   readonly #uploads = new Map<SimulatedConnection, Map<number, SimulatedUpload>>()
 
   constructor(deps: { readonly owner: UploadsOwner }, options: { readonly slotsMax: number }) {
     this.#owner = deps.owner
     this.#slots = new UploadSlots(
-      { granted: upload => this.#serve(upload), displaced: ({ owner, request }) => owner.pause(request.requestId) },
+      {
+        granted: upload => this.#serve(upload),
+        displaced: ({ owner, request }) => owner.pause(request.requestId),
+        busy: isBusy => this.#owner.busy(isBusy),
+      },
       options,
     )
   }
@@ -82,12 +92,15 @@ export class SimulatedUploads implements ServingEnd {
     this.#uploads.set(connection, uploads)
     const isHeld = store.has(songId, chunkId)
     const arrival = isHeld ? undefined : arrivals.arrivalOf(songId, chunkId)
+    const debt = { owedBytes: this.owedBytes, rateBytesPerSecond: this.#owner.uplinkBytesPerSecond() }
+    const refusalMs = this.#admission.refusalMs(request, debt)
     if (uploads.size >= REQUESTS_MAX) connection.reject(requestId, 'EVA_PEER_BUSY', BUSY_RETRY_AFTER_MS)
     else if (!isHeld && arrival === undefined) {
       connection.reject(requestId, 'EVA_PEER_CHUNK_MISSING')
       connection.tellLacks(songId, chunkId)
     } else if (arrival !== undefined && [...uploads.values()].filter(({ isArriving }) => isArriving).length >= RELAYS_MAX)
       connection.reject(requestId, 'EVA_PEER_BUSY', RELAY_RETRY_AFTER_MS)
+    else if (refusalMs !== undefined) connection.reject(requestId, 'EVA_PEER_BUSY', refusalMs)
     else {
       const upload = new SimulatedUpload(connection, request, arrival)
       uploads.set(requestId, upload)
