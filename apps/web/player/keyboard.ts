@@ -65,6 +65,6 @@ function toSearch(): void {
   // At once where it is here: the next key may be the first letter.
   here?.focus()
   if (here !== null) return
+  window.addEventListener('hashchange', () => requestAnimationFrame(() => find()?.focus()), { once: true })
   location.hash = '#/songs'
-  requestAnimationFrame(() => find()?.focus())
 }

@@ -39,7 +39,8 @@ export function AppShell() {
   const isFirst = useRef(true)
   // Who uses the keyboard or listens to the page goes on where the new place begins.
   useEffect(() => {
-    if (!isFirst.current) main.current?.focus()
+    const isThere = main.current?.contains(document.activeElement) === true
+    if (!isFirst.current && !isThere) main.current?.focus()
     isFirst.current = false
     main.current?.scrollTo(0, 0)
   }, [place])
