@@ -17,7 +17,7 @@ import { type ChunkArrivals, noArrivals } from './chunk-arrivals.ts'
 import { ChunkBuffers } from './chunk-buffers.ts'
 import { ChunkLoans, type ChunkReader, type LentChunk } from './chunk-loans.ts'
 import { ConnectionLimits } from './connection-limits.ts'
-import { GatheredHaves } from './gathered-haves.ts'
+import { GatheredNews } from './gathered-news.ts'
 import type { PeerLink } from './peer-link.ts'
 import type { NodeLog } from './ports.ts'
 import { acceptTcpLink } from './tcp-link.ts'
@@ -101,7 +101,7 @@ export class UploadServer {
   readonly #limits: ConnectionLimits
   readonly #buffers: ChunkBuffers
   readonly #loans: ChunkLoans
-  readonly #haves: GatheredHaves
+  readonly #news: GatheredNews
   #server: Server | undefined
   /** The quota is exhausted, and everybody has been told. */
   #isClosed = false
@@ -124,7 +124,7 @@ export class UploadServer {
     this.#buffers = deps.buffers ?? new ChunkBuffers()
     this.#loans = new ChunkLoans({ store: deps.store, buffers: this.#buffers })
     this.#limits = deps.limits ?? new ConnectionLimits()
-    this.#haves = new GatheredHaves({ ...deps, tell: (songId, chunkIds) => this.#tell('have', songId, chunkIds) })
+    this.#news = new GatheredNews({ ...deps, tell: (kind, songId, chunkIds) => this.#tell(kind, songId, chunkIds) })
   }
 
   /** The port in use; 0 when not listening. */
@@ -155,7 +155,7 @@ export class UploadServer {
     const server = this.#server
     if (server === undefined) return
     this.#server = undefined
-    this.#haves.flush()
+    this.#news.flush()
     const closed = once(server, 'close')
     server.close()
     for (const session of this.#sessions) session.leave()
@@ -174,16 +174,16 @@ export class UploadServer {
   }
 
   announceHave(songId: SongId, chunkIds: readonly ChunkId[]): void {
-    if (!this.#isClosed) this.#haves.note(songId, chunkIds)
+    if (!this.#isClosed) this.#news.note('have', songId, chunkIds)
   }
 
   /** Some blocks of these can be had here, and more as they come; later they are held, or lacked. */
   announceArriving(songId: SongId, chunkIds: readonly ChunkId[]): void {
-    if (!this.#isClosed) this.#tell('arriving', songId, chunkIds)
+    if (!this.#isClosed) this.#news.note('arriving', songId, chunkIds)
   }
 
   announceLack(songId: SongId, chunkIds: readonly ChunkId[]): void {
-    this.#haves.flush()
+    this.#news.flush()
     this.#tell('unhave', songId, chunkIds)
   }
 
@@ -252,7 +252,7 @@ export class UploadServer {
     if (isClosed) for (const session of this.#sessions) session.endRequests(closedForMs)
     if (isClosed === this.#isClosed) return
     this.#isClosed = isClosed
-    this.#haves.flush()
+    this.#news.flush()
     for (const session of this.#sessions) session.announceAll(isClosed ? 'unhave' : 'have')
     this.#deps.onUploadingChanged?.(!isClosed)
   }

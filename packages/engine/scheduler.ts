@@ -46,6 +46,9 @@ import { StartableChunks } from './startable-chunks.ts'
 
 const PREFETCH_ORDERS = { 'soonest-first': soonestFirst, 'rarest-first': rarestFirst, 'deadline-first': deadlineFirst } as const
 
+/** What only puts the next check of the open requests off: being woken a little early costs less than reckoning with each of these. */
+const CHANGES_NO_CHECK: ReadonlySet<SchedulerEvent['kind']> = new Set(['bytes-arrived', 'blocks-verified', 'peer-has'])
+
 export class Scheduler {
   readonly #state: EngineState
   readonly #survey: SourceSurvey
@@ -112,8 +115,7 @@ export class Scheduler {
     if (event.at > this.#state.now) this.#state.now = event.at
     const isPlanDue = this.#take(event)
     if (isPlanDue) this.#planAt = this.#planner.plan()
-    // Bytes that arrive only put the next check off: being woken a little early costs less than reckoning with each of them.
-    if (isPlanDue || (event.kind !== 'bytes-arrived' && event.kind !== 'blocks-verified')) this.#checkAt = this.#watch.nextCheckAt()
+    if (isPlanDue || !CHANGES_NO_CHECK.has(event.kind)) this.#checkAt = this.#watch.nextCheckAt()
     return this.#state.takeCommands()
   }
 
