@@ -21,11 +21,14 @@ async function countedLoans() {
     store: {
       heldChunks: id => store.heldChunks(id),
       hasChunk: (id, chunkId) => store.hasChunk(id, chunkId),
-      loadChunk: async (id, chunkId) => {
+      loadChunk: async (id, chunkId, allocate) => {
         loads.push(chunkId)
         const failure = failures.shift()
         if (failure !== undefined) throw failure
-        return store.loadChunk(id, chunkId)
+        const bytes = await store.loadChunk(id, chunkId)
+        const target = allocate?.(bytes.length) ?? new Uint8Array(bytes.length)
+        target.set(bytes)
+        return target
       },
     },
   })
@@ -79,6 +82,17 @@ describe('ChunkLoans', () => {
     loans.giveBack(await loans.borrow(songId, 0), isStillRead)
     for (const chunkId of [1, 2]) await loans.borrow(songId, chunkId)
     expect(buffers.take(own.length)).not.toBe(own)
+  })
+
+  it('chunk loans: a chunk that was loaded: lies in a buffer that was used before, which is used again afterwards', async () => {
+    const { loans, buffers } = await countedLoans()
+    const used = song.chunkBytes(0).slice()
+    buffers.give(used)
+    const loan = await loans.borrow(songId, 0)
+    expect(loan.bytes).toBe(used)
+    for (const chunkId of [1, 2]) await loans.borrow(songId, chunkId)
+    loans.giveBack(loan, false)
+    expect(buffers.take(used.length)).toBe(used)
   })
 
   it('chunk loans: what is held: is what the store says', async () => {

@@ -73,7 +73,7 @@ export class ChunkLoans {
   borrow(songId: SongId, chunkId: ChunkId): ChunkLoan | Promise<ChunkLoan> {
     const name = `${songId}/${chunkId}`
     const lent = this.#lent.get(name)
-    if (lent === undefined) return this.#load(name, () => this.#store.loadChunk(songId, chunkId)).then(borrowed)
+    if (lent === undefined) return this.#load(name, songId, chunkId).then(borrowed)
     this.#lent.delete(name)
     this.#lent.set(name, lent)
     return borrowed(lent)
@@ -87,11 +87,13 @@ export class ChunkLoans {
     this.#reuse(lent)
   }
 
-  #load(name: string, load: () => Promise<Uint8Array>): Promise<Lent> {
+  /** What was loaded is ours alone. */
+  #load(name: string, songId: SongId, chunkId: ChunkId): Promise<Lent> {
     const loading = this.#loading.get(name)
     if (loading !== undefined) return loading
-    const loaded = load()
-      .then(bytes => this.#keep(name, new Lent({ bytes, isSole: false })))
+    const loaded = this.#store
+      .loadChunk(songId, chunkId, lengthBytes => this.#buffers.take(lengthBytes))
+      .then(bytes => this.#keep(name, new Lent({ bytes, isSole: true })))
       .finally(() => this.#loading.delete(name))
     this.#loading.set(name, loaded)
     return loaded

@@ -168,6 +168,21 @@ describe('chunk store on disk', () => {
     expect(await readableChunks(store, song)).toEqual([0, 1])
   })
 
+  it('a chunk that is stored: loaded into a buffer of the caller: is there', async () => {
+    const song = songFixture()
+    const store = await openStore(await newDirectory())
+    await store.openSong(song.manifest)
+    await store.saveChunk(song.manifest.id, 1, song.chunkBytes(1))
+    const own = new Uint8Array(song.chunkBytes(1).length)
+    const lengths: number[] = []
+    const allocate = (lengthBytes: number) => {
+      lengths.push(lengthBytes)
+      return own
+    }
+    expect(await store.loadChunk(song.manifest.id, 1, allocate)).toBe(own)
+    expect([lengths, Buffer.compare(own, song.chunkBytes(1))]).toEqual([[own.length], 0])
+  })
+
   it('the record torn in the middle of a slot: after a restart: only that slot is lost, and new ones are read back', async () => {
     const song = songFixture()
     const directory = await storedSong(song)

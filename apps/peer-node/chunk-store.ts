@@ -16,7 +16,7 @@ import type { StorageRoom } from './song-extents.ts'
 import { takeStock } from './song-stock.ts'
 import { toStorageError } from './storage-fault.ts'
 import { songPaths } from './store-layout.ts'
-import { notFound, StoredSong } from './stored-song.ts'
+import { type Allocate, notFound, StoredSong } from './stored-song.ts'
 import { StrayDirectories } from './stray-directories.ts'
 
 /** Descriptors kept open for songs: a few songs at once are heard, fetched or served, and sockets need room as well. */
@@ -106,11 +106,12 @@ export class ChunkStore implements ChunkStorePort {
     return this.#songs.get(songId)?.has(chunkId) ?? false
   }
 
-  async loadChunk(songId: SongId, chunkId: ChunkId): Promise<Uint8Array> {
+  /** The bytes are the caller's; `allocate` makes what they are read into. */
+  async loadChunk(songId: SongId, chunkId: ChunkId, allocate: Allocate = Buffer.allocUnsafeSlow): Promise<Uint8Array> {
     const song = this.#songs.get(songId)
     if (song === undefined || !song.has(chunkId)) throw notFound(songId, chunkId)
     this.#deps.onUsed?.(songId)
-    return song.load(chunkId)
+    return song.load(chunkId, allocate)
   }
 
   heldChunks(songId: SongId): ChunkId[] {

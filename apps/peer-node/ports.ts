@@ -36,7 +36,7 @@ export interface ChunkStorePort {
   saveVerified(songId: SongId, chunkId: ChunkId, bytes: Uint8Array): Promise<void>
   hasChunk(songId: SongId, chunkId: ChunkId): boolean
   /** @throws EvaError `EVA_CHUNK_NOT_FOUND` or `EVA_STORED_CHUNK_ROTTEN` (the chunk is then no longer held). */
-  loadChunk(songId: SongId, chunkId: ChunkId): Promise<Uint8Array>
+  loadChunk(songId: SongId, chunkId: ChunkId, allocate?: (lengthBytes: number) => Uint8Array): Promise<Uint8Array>
   heldChunks(songId: SongId): ChunkId[]
 }
 

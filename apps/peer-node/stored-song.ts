@@ -15,6 +15,9 @@ import { SongExtents, type StorageRoom } from './song-extents.ts'
 import { isPassingFault, lossless, toStorageError } from './storage-fault.ts'
 import { chunksInExtent, type ExtentSlice, extentLengthBytes, extentSlices, type SongPaths } from './store-layout.ts'
 
+/** Makes a buffer of this length; its contents are anything. */
+export type Allocate = (lengthBytes: number) => Uint8Array
+
 export interface StoredSongDeps {
   readonly files: ExtentFiles
   readonly record: ChunkRecord
@@ -82,14 +85,14 @@ export class StoredSong {
     })
   }
 
-  async load(chunkId: ChunkId): Promise<Uint8Array> {
-    if (this.#proven.has(chunkId)) return this.#readInUse(chunkId, 0, chunkLengthBytes(this.manifest, chunkId))
-    return this.#turns.take(chunkId, () => this.#extents.use(chunkId, () => this.#loadAndProve(chunkId)))
+  async load(chunkId: ChunkId, allocate: Allocate = Buffer.allocUnsafeSlow): Promise<Uint8Array> {
+    if (this.#proven.has(chunkId)) return this.#readInUse(chunkId, 0, allocate(chunkLengthBytes(this.manifest, chunkId)))
+    return this.#turns.take(chunkId, () => this.#extents.use(chunkId, () => this.#loadAndProve(chunkId, allocate)))
   }
 
   /** Part of one chunk. */
   async loadPart(chunkId: ChunkId, offsetBytes: number, lengthBytes: number): Promise<Uint8Array> {
-    if (this.#proven.has(chunkId)) return this.#readInUse(chunkId, offsetBytes, lengthBytes)
+    if (this.#proven.has(chunkId)) return this.#readInUse(chunkId, offsetBytes, Buffer.allocUnsafeSlow(lengthBytes))
     return (await this.load(chunkId)).subarray(offsetBytes, offsetBytes + lengthBytes)
   }
 
@@ -146,21 +149,21 @@ export class StoredSong {
     await this.#deps.record.appendKept(chunkId)
   }
 
-  async #loadAndProve(chunkId: ChunkId): Promise<Uint8Array> {
-    const bytes = await this.#read(chunkId, 0, chunkLengthBytes(this.manifest, chunkId))
+  async #loadAndProve(chunkId: ChunkId, allocate: Allocate): Promise<Uint8Array> {
+    const bytes = await this.#read(chunkId, 0, allocate(chunkLengthBytes(this.manifest, chunkId)))
     if (!this.#fits(chunkId, bytes)) throw this.#giveUp(chunkId, 'its hash does not fit')
     this.#proven.add(chunkId)
     return bytes
   }
 
-  #readInUse(chunkId: ChunkId, offsetBytes: number, lengthBytes: number): Promise<Uint8Array> {
-    return this.#extents.use(chunkId, () => this.#read(chunkId, offsetBytes, lengthBytes))
+  #readInUse(chunkId: ChunkId, offsetBytes: number, bytes: Uint8Array): Promise<Uint8Array> {
+    return this.#extents.use(chunkId, () => this.#read(chunkId, offsetBytes, bytes))
   }
 
-  async #read(chunkId: ChunkId, offsetBytes: number, lengthBytes: number): Promise<Uint8Array> {
+  /** Fills the bytes, and returns them. */
+  async #read(chunkId: ChunkId, offsetBytes: number, bytes: Uint8Array): Promise<Uint8Array> {
     if (!this.#held.has(chunkId)) throw notFound(this.manifest.id, chunkId)
-    const bytes = Buffer.allocUnsafeSlow(lengthBytes)
-    for (const slice of extentSlices(chunkId * this.manifest.chunkSize + offsetBytes, lengthBytes)) {
+    for (const slice of extentSlices(chunkId * this.manifest.chunkSize + offsetBytes, bytes.length)) {
       const part = bytes.subarray(slice.offsetBytes, slice.offsetBytes + slice.lengthBytes)
       const readBytes = await this.#deps.files.read(this.#placeOf(slice), part).catch(error => {
         throw isPassingFault(error) ? toStorageError(error) : this.#giveUp(chunkId, 'it cannot be read', error)
