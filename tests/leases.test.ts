@@ -70,6 +70,20 @@ test('who fetches for all is killed midway: another goes on, and nothing is fetc
   expect(copies).toBeLessThanOrEqual(1.6)
 })
 
+test('one that shares has begun, and three that only receive follow: they leave the origin to the one', async () => {
+  const song = await publish('song-1', 48)
+  const [sharer, ...takers] = PEERS
+  await startPeers([sharer], ['--download-limit=800K'])
+  await startPeers(takers, ['--download-limit=800K', '--sharing=receive-only'])
+  const copies = await copiesDuring(song, async () => {
+    await town.download(sharer, song.songId)
+    await expect.poll(async () => (await town.progress(sharer, song.songId)).chunksHeld, { timeout: 20_000 }).toBeGreaterThan(0)
+    await Promise.all(takers.map(name => town.download(name, song.songId)))
+    await allHear(song, PEERS)
+  })
+  expect(copies).toBeLessThanOrEqual(1.5)
+})
+
 test('the tracker dies before: peers that know each other go by turns, and the origin does not send a copy to each', async () => {
   const earlier = await publish('song-1', 2)
   const song = await publish('song-2', 48)

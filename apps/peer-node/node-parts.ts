@@ -231,9 +231,12 @@ function makeEvents({ timers, ledger, network, uploads }: EventSources): NodeEve
   })
 }
 
-/** Who does not register cannot speak to the tracker for itself: it has no leases, and hands nothing on. */
+/** A crowd's uplinks bring its chunks in bursts; who only receives waits that long for the next one. */
+const ORIGIN_YIELD_MS = 3 * SECOND_MS
+
+/** Who does not register cannot speak to the tracker for itself: it has no leases, hands nothing on, and comes after those who do. */
 function engineSettings({ downloadsMax, downloadLimitBytesPerSecond }: PeerNodeConfig, hasLeases: boolean): Partial<EngineConfig> {
-  return { downloadsInFlightMax: downloadsMax, downloadLimitBytesPerSecond, hasLeases }
+  return { downloadsInFlightMax: downloadsMax, downloadLimitBytesPerSecond, hasLeases, originYieldMs: ORIGIN_YIELD_MS }
 }
 
 function makeClients({ metadataUrl, trackerUrl, originUrl }: PeerNodeConfig) {

@@ -137,6 +137,11 @@ export interface EngineConfig {
 
   /** The origin is asked with leases of the tracker, to begin with: not for a node that hands nothing on. */
   readonly hasLeases: boolean
+  /**
+   * Without leases: while peers that lack a chunk were met or told of news within this time (ms), it is left to them to bring it from the
+   * origin, unless it is about to be heard; 0: never. More saves origin bytes, less is sooner where they stand still.
+   */
+  readonly originYieldMs: number
   /** Chunks asked leases of in one call. More are known to be on their way elsewhere; each is work for the tracker. */
   readonly leaseChunksPerCall: number
   /** More is asked for when the origin has less than this long (ms) to send of what was granted. More bridges longer round trips to the tracker, and hoards. */
@@ -254,6 +259,7 @@ export const defaultEngineConfig: EngineConfig = Object.freeze({
   keptChunkMs: MINUTE_MS,
 
   hasLeases: false,
+  originYieldMs: 0,
   leaseChunksPerCall: 16,
   leaseAheadMs: 300,
   leaseWaitMs: SECOND_MS,

@@ -36,7 +36,7 @@ export class LeaseDesk {
     const { state } = this.#deps
     const { config, now, origin } = state
     const { leases } = song
-    if (!state.hasLeases) return NEVER
+    if (!state.hasLeases) return config.originYieldMs === 0 ? NEVER : leases.yieldsUntil(now, config.originYieldMs)
     const settledUntil = this.settle(song)
     if (leases.isPending && now < leases.askedAt + config.leaseLostMs) {
       const lateAt = leases.askedAt + config.leaseWaitMs

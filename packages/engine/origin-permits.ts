@@ -1,6 +1,7 @@
 // Whether the origin may be asked for a run of blocks: with a lease, because it is our turn where no tracker says whose it is, or not.
 // Not whether it should be (source-selection), and not whether it answers (origin-health).
-// Invariant: while the tracker answers, nothing is open without a lease, save a chunk that those named to us have failed to bring.
+// Invariant: while the tracker answers, nothing is open without a lease, save a chunk that those named to us have failed to bring; a node
+// that has no leases at all, since it hands nothing on, comes after those who have.
 
 import type { ChunkId, PeerId } from '@evastream/core/ids'
 import type { Millis } from '@evastream/core/units'
@@ -28,6 +29,7 @@ export interface HolderOpinion {
 
 const ALL = Number.POSITIVE_INFINITY
 const NEVER = Number.POSITIVE_INFINITY
+const OPEN: PermittedRun = Object.freeze({ permit: 'open', blocksMax: ALL, opensAt: 0 })
 const CLOSED: PermittedRun = Object.freeze({ permit: 'none', blocksMax: ALL, opensAt: NEVER })
 
 export class OriginPermits {
@@ -41,7 +43,7 @@ export class OriginPermits {
 
   permitOf(song: SongState, chunkId: ChunkId, firstBlock = 0): PermittedRun {
     const { hasLeases, now } = this.#state
-    if (!hasLeases) return { permit: 'open', blocksMax: ALL, opensAt: 0 }
+    if (!hasLeases) return this.#withoutLeases(song, chunkId)
     const grant = song.leases.grants.get(chunkId)
     if (grant !== undefined && grant.expiresAt > now) {
       const blocksMax = grant.firstBlocks === undefined ? ALL : grant.firstBlocks - firstBlock
@@ -77,6 +79,15 @@ export class OriginPermits {
     return from
   }
 
+  /** Who hands nothing on leaves it to those who do to bring what they lack, as long as they get on. */
+  #withoutLeases(song: SongState, chunkId: ChunkId): PermittedRun {
+    const { config, now } = this.#state
+    if (config.originYieldMs === 0) return OPEN
+    const opensAt = song.leases.yieldsUntil(now, config.originYieldMs)
+    if (opensAt <= now || this.#wantersOf(song, chunkId).next().done === true) return OPEN
+    return { permit: 'none', blocksMax: ALL, opensAt }
+  }
+
   #opensAt(song: SongState, chunkId: ChunkId): Millis {
     const { config, now } = this.#state
     const { leases } = song
@@ -100,7 +111,7 @@ export class OriginPermits {
   }
 
   /** Who may have to fetch it as well: who holds it need not, or does not send it. */
-  *#wantersOf(song: SongState, chunkId: ChunkId): Iterable<PeerId> {
+  *#wantersOf(song: SongState, chunkId: ChunkId): Generator<PeerId> {
     for (const { peerId, chunks } of this.#state.peers.holdingsOf(song.songId).values())
       if (!chunks.has(chunkId) && this.#state.health.recordOf(peerId).failures === 0) yield peerId
   }

@@ -6,7 +6,7 @@ import { MIB } from '@evastream/core/units'
 import { aShape, peerNamed, aSongId as songId } from '@evastream/testkit/scheduler-driver'
 import { describe, expect, test } from 'vitest'
 import type { RequestBlocks, RequestOriginLeases, ReturnOriginLeases, SchedulerCommand } from './commands.ts'
-import { engineConfig } from './config.ts'
+import { type EngineConfig, engineConfig } from './config.ts'
 import type { AwaitedLease, GrantedLease, SchedulerEvent } from './events.ts'
 import { rendezvousRank } from './rendezvous-rank.ts'
 import { Scheduler } from './scheduler.ts'
@@ -19,13 +19,14 @@ type Fact = SchedulerEvent extends infer Event ? (Event extends SchedulerEvent ?
 
 /** One Scheduler and its clock; nothing is carried out. */
 class Node {
-  readonly scheduler = new Scheduler(engineConfig({ hasLeases: true }), seededRandom(1), OWN)
+  readonly scheduler: Scheduler
   readonly commands: SchedulerCommand[] = []
   now = 1000
   /** The tracker's answer to every question from here on. */
   waitsForAll = false
 
-  constructor(interest: 'seed' | 'idle' = 'seed') {
+  constructor(interest: 'seed' | 'idle' = 'seed', config: Partial<EngineConfig> = { hasLeases: true }) {
+    this.scheduler = new Scheduler(engineConfig(config), seededRandom(1), OWN)
     const shape = aShape(CHUNKS)
     const song = { songId, shape, byteRateBytesPerSecond: 40_000, hasBlockHashes: true, heldChunkIds: [], interest }
     this.tell({ kind: 'song-added', ...song })
@@ -263,5 +264,57 @@ describe('scheduler: origin leases', () => {
     }
     expect(asksWithin('leased')).toBe(0)
     expect(asksWithin('held')).toBeGreaterThan(0)
+  })
+})
+
+describe('scheduler: a node that hands nothing on, and so has no leases', () => {
+  const yielding = { hasLeases: false, originYieldMs: 3000 }
+  const meet = (node: Node, chunkIds: number[]) => {
+    node.tell({ kind: 'peer-listed', songId, peerId: ANNA, chunkIds, told: 'peer' })
+    node.findNobody()
+  }
+
+  /** Every request is answered in full, at once. */
+  const requestsAnswered = (node: Node) => {
+    const all: RequestBlocks[] = []
+    for (let asked = node.take('request-blocks'); asked.length > 0; asked = node.take('request-blocks')) {
+      all.push(...asked)
+      for (const { requestId } of asked) node.tell({ kind: 'request-finished', requestId })
+    }
+    expect(all.length).toBeGreaterThan(0)
+    return all
+  }
+
+  test('others of the song lack it as well: it is left to them, as long as they get on', () => {
+    const node = new Node('seed', yielding)
+    meet(node, [])
+    for (const chunkId of [0, 1, 2]) {
+      node.passTo(node.now + 2000)
+      node.tell({ kind: 'peer-has', songId, peerId: ANNA, chunkIds: [chunkId] })
+      for (const { source } of requestsAnswered(node)) expect(source).toEqual({ kind: 'peer', peerId: ANNA })
+      node.tell({ kind: 'chunk-stored', songId, chunkId })
+    }
+  })
+
+  test('they stand still: the origin is asked, though nothing happens', () => {
+    const node = new Node('seed', yielding)
+    meet(node, [])
+    node.passTo(3999)
+    expect(node.takeOriginRequests()).toEqual([])
+    node.passTo(4001)
+    expect(node.takeOriginRequests().length).toBeGreaterThan(0)
+  })
+
+  test('nobody else is there: the origin is asked at once', () => {
+    const node = new Node('seed', yielding)
+    node.findNobody()
+    expect(node.takeOriginRequests().length).toBeGreaterThan(0)
+  })
+
+  test('it is about to be heard: the origin is asked at once', () => {
+    const node = new Node('idle', yielding)
+    node.press()
+    meet(node, [])
+    expect(node.takeOriginRequests()).toMatchObject([{ chunkId: 0 }])
   })
 })

@@ -43,6 +43,14 @@ export class SongLeases {
   awaySince: Millis | undefined
   /** When somebody last told of a chunk that is new to him: while others get on, nobody but the first in turn asks the origin. */
   newsAt: Millis = LONG_AGO
+  /** Since when anything of it is wanted of the origin; undefined: not yet. */
+  #soughtAt: Millis | undefined
+
+  /** Without leases: until when those who get on, or have just been met, are left to bring what they lack themselves. */
+  yieldsUntil(now: Millis, yieldMs: number): Millis {
+    this.#soughtAt ??= now
+    return Math.max(this.#soughtAt, this.newsAt) + yieldMs
+  }
 
   /** Others have, or bring, what we want as well. */
   get isInCrowd(): boolean {
