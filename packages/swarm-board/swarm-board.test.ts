@@ -149,6 +149,23 @@ describe('swarm board: a song', () => {
   })
 })
 
+describe('swarm board: today', () => {
+  it('is what flowed since midnight, and nothing of yesterday', async () => {
+    const { told, clock, get } = await aBoard()
+    const flow = async (peerBytes: number) => {
+      told.peerBytes += peerBytes
+      for (let turn = 0; turn < 2; turn++) await get('/api/swarm')
+      clock.advance(6000)
+    }
+    await get('/api/swarm')
+    await flow(1000)
+    expect(await get('/api/swarm')).toMatchObject({ today: { listenerBytes: 1000 } })
+    clock.advance(25 * 3_600_000)
+    await flow(300)
+    expect(await get('/api/swarm')).toMatchObject({ today: { listenerBytes: 300 } })
+  })
+})
+
 describe('swarm board: a history that cannot be written', () => {
   it('is told once and ends nothing; what flowed meanwhile is written when it can be', async () => {
     const { history, failures, told, clock, get } = await aBoard()

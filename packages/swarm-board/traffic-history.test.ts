@@ -60,6 +60,8 @@ describe('traffic history', () => {
     for (const [span, { spanMs, bucketMs }] of Object.entries(SPANS))
       expect(history.points(span as '15m', now).length).toBeLessThanOrEqual(spanMs / bucketMs + 1)
     expect(history.points('30d', now).length).toBeGreaterThan(350)
+    for (const [span, { keptMs, bucketMs }] of Object.entries(SPANS))
+      expect(history.points(span as '15m', START).length).toBeLessThanOrEqual(keptMs / bucketMs + 1)
     history.close()
     expect((await stat(path)).size).toBeLessThan(500_000)
   })

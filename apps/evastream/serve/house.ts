@@ -44,9 +44,14 @@ export interface HouseWish {
   readonly intervalMs: number
 }
 
+export interface HouseListener extends LibraryListener {
+  /** Not every change of the folder is noticed when it happens: the interval's looks find those. */
+  unwatched(reason: string): void
+}
+
 export interface HouseDeps {
   readonly logger: Logger
-  readonly listener: LibraryListener
+  readonly listener: HouseListener
   readonly env: NodeJS.ProcessEnv
 }
 
@@ -109,8 +114,7 @@ async function build(deps: HouseDeps, wish: HouseWish, { stops, close }: { stops
   })
   stops.push(() => gateway.close())
   const keepFolder = async () => {
-    const unwatched = (reason: string) => deps.listener.away('', `${reason}: it is looked through now and then instead`)
-    stops.push(watchFolder({ ...folder, changed: () => keeper.hint(), failed: unwatched }))
+    stops.push(watchFolder({ ...folder, changed: () => keeper.hint(), failed: reason => deps.listener.unwatched(reason) }))
     await keeper.start()
   }
   return { service: 'serve', url: gateway.url, services, operatorToken, keepFolder, close }

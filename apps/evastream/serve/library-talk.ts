@@ -3,13 +3,14 @@
 // Invariant: names and tags are strangers' text, made printable before it is shown.
 
 import { join } from 'node:path'
-import type { LibraryListener, LibraryState, PublishedSong } from '@evastream/music-library/song-desk'
+import type { LibraryState, PublishedSong } from '@evastream/music-library/song-desk'
 import { printable } from '@evastream/service-kit/printable-text'
+import type { HouseListener } from './house.ts'
 
 /** Of a large library not every song is a line. */
 const SONGS_NAMED_MAX = 20
 
-export class LibraryTalk implements LibraryListener {
+export class LibraryTalk implements HouseListener {
   readonly #say: (line: string) => void
   readonly #folder: string
   #addedCount = 0
@@ -39,6 +40,10 @@ export class LibraryTalk implements LibraryListener {
     this.#say(`! ${join(this.#folder, path)} cannot be looked into (${reason}); its songs stay as they are`)
   }
 
+  unwatched(reason: string): void {
+    this.#say(`! Not every change in ${this.#folder} is noticed at once (${reason}); it is looked through now and then all the same`)
+  }
+
   settled(state: LibraryState): void {
     const words = wordsOf(state)
     if (words !== this.#lastWords) this.#say(words)
@@ -48,8 +53,10 @@ export class LibraryTalk implements LibraryListener {
 }
 
 function wordsOf({ folder, songCount, fileCount, refused, awayReason }: LibraryState): string {
-  if (awayReason !== undefined) return `${folder} has no music that can be seen (${awayReason}). Put songs there, or drop them on the page.`
+  if (awayReason !== undefined && songCount === 0)
+    return `${folder} has no music that can be seen (${awayReason}). Put songs there, or drop them on the page.`
   if (fileCount === 0 && songCount === 0) return `There is no music in ${folder} yet. Put songs there, or drop them on the page.`
   const songs = songCount === 1 ? '1 song' : `${songCount} songs`
+  if (awayReason !== undefined) return `${songs} from ${folder}, which cannot be seen now (${awayReason})`
   return `${songs} from ${folder}${refused.length === 0 ? '' : `, ${refused.length} left out`}`
 }
