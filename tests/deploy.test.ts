@@ -1,5 +1,5 @@
 // What operators are given to run and watch the house: checked by the programs that will read it, where these are installed.
-// Not the container files: there is no runtime here to try them with.
+// Not the containers themselves: there is no runtime here to try them with; what compose reads is checked by docker-compose.
 
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -13,6 +13,7 @@ import { missingReason, runProgram } from './installed-program.ts'
 const deploy = (name: string): string => fileURLToPath(new URL(`../deploy/${name}`, import.meta.url))
 const withoutPromtool = missingReason('promtool')
 const withoutSystemd = missingReason('systemd-analyze')
+const withoutCompose = missingReason('docker-compose')
 
 let root = ''
 beforeAll(async () => {
@@ -71,5 +72,15 @@ describe('deploy', () => {
     const { stderr } = await runProgram('systemd-analyze', ['verify', '--man=no', path])
     expect(stderr.split('\n').filter(line => line.includes('evastream.service'))).toEqual([])
     await runProgram('systemd-analyze', ['security', '--offline=true', '--threshold=30', path])
+  })
+
+  it.skipIf(withoutCompose !== undefined)('compose file: is understood, and asks where the music is', async () => {
+    const words = ['-f', deploy('docker/compose.yml'), 'config']
+    const { stdout } = await runProgram('docker-compose', words, { ...process.env, MUSIC: '/srv/music' })
+    expect(String(stdout)).toContain('/srv/music:/music:ro')
+    const { MUSIC: _music, ...bare } = process.env
+    await expect(runProgram('docker-compose', words, bare)).rejects.toMatchObject({
+      details: { reason: expect.stringContaining('say where the music is') },
+    })
   })
 })

@@ -10,14 +10,19 @@ export interface KeyActions {
 }
 
 const CTRL_C = '\u0003'
+const ESCAPE = '\u001b'
 
 /** @returns what gives the terminal back */
 export function listenToKeys(stdin: NodeJS.ReadStream, { open, quit }: KeyActions): () => void {
   if (!stdin.isTTY) return () => undefined
   const pressed = (key: Buffer): void => {
     const text = key.toString()
-    if (text === 'o') open()
-    else if (text === 'q' || text === CTRL_C) quit()
+    // A key of several bytes, like an arrow; keys that are pressed quickly come together.
+    if (text.startsWith(ESCAPE)) return
+    for (const character of text) {
+      if (character === 'o') open()
+      else if (character === 'q' || character === CTRL_C) quit()
+    }
   }
   stdin.setRawMode(true)
   stdin.on('data', pressed).resume()
