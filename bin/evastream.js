@@ -11,6 +11,7 @@ const PEER_FLAGS = [
   '--interrupt-budget=1320000',
   '--max-inlined-bytecode-size-cumulative=200',
   '--no-use-osr',
+  '--optimize-for-size',
 ]
 if (process.argv[2] === 'peer') for (const flag of PEER_FLAGS) setFlagsFromString(flag)
 
