@@ -110,7 +110,7 @@ async function build(deps: HouseDeps, wish: HouseWish, { stops, close }: { stops
       historyPath: join(dataDir, 'swarm.sqlite'),
       isOperator: request => token === undefined || hasToken(request, token),
     },
-    addRoutes: app => addOperatorRoutes(app, { desk, keeper, uploads }, { token }),
+    addRoutes: app => addOperatorRoutes(app, { desk, keeper, uploads, timers: systemTimers }, { token }),
   })
   stops.push(() => gateway.close())
   const keepFolder = async () => {

@@ -5,10 +5,12 @@
 import type { Readable } from 'node:stream'
 import { EvaError } from '@evastream/core/errors'
 import { parseSongId } from '@evastream/core/ids'
+import { MINUTE_MS } from '@evastream/core/units'
 import type { LibraryKeeper } from '@evastream/music-library/library-keeper'
 import { EDIT_BODY_LIMIT_BYTES, SongEdit, SongParams, SongSummary } from '@evastream/protocol/metadata-http'
 import type { HttpApp, HttpRequest } from '@evastream/service-kit/http-app'
 import { requireToken } from '@evastream/service-kit/operator-token'
+import type { Timers } from '@evastream/service-kit/system-clock'
 import { Type } from 'typebox'
 import type { OperatorDesk } from './operator-desk.ts'
 import type { UploadFiles } from './upload-files.ts'
@@ -17,6 +19,7 @@ export interface OperatorRoutesDeps {
   readonly desk: Pick<OperatorDesk, 'publish' | 'edit'>
   readonly keeper: Pick<LibraryKeeper, 'adopt' | 'hide' | 'state'>
   readonly uploads: UploadFiles
+  readonly timers: Pick<Timers, 'after'>
 }
 
 export interface OperatorRoutesOptions {
@@ -30,6 +33,8 @@ const LISTENER_ACTS: ReadonlySet<string> = new Set(['PUT /api/queue'])
 const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
 /** Room for the longest recording over a slow wireless network. */
 const UPLOAD_TIME_LIMIT_MS = 2 * 3600_000
+/** For any other body, also one that was refused before it was read: who drips it has no use for the answer. */
+const BODY_TIME_LIMIT_MS = 2 * MINUTE_MS
 const UPLOAD_MEDIA_TYPES = /^(audio\/|video\/|application\/(octet-stream|ogg)\b)/
 
 const tags = ['operator']
@@ -47,6 +52,8 @@ const ScanState = Type.Object({
 })
 
 export function addOperatorRoutes(app: HttpApp, deps: OperatorRoutesDeps, { token }: OperatorRoutesOptions): void {
+  // First: a request that is refused is not seen by the guards behind.
+  guardBodies(app, deps.timers)
   guardActs(app, token)
   const { desk, keeper } = deps
   app.patch(
@@ -120,6 +127,25 @@ function guardActs(app: HttpApp, token: string | undefined): void {
     if (isListeners(request)) return
     await judge(request)
   })
+}
+
+/** The server itself has one time for all requests, and that is the uploads'. */
+function guardBodies(app: HttpApp, timers: Pick<Timers, 'after'>): void {
+  const limit = ({ headers, raw }: HttpRequest) => {
+    if (headers['content-length'] === undefined && headers['transfer-encoding'] === undefined) return
+    const stop = timers.after(BODY_TIME_LIMIT_MS, () => raw.complete || raw.socket.destroy())
+    raw.once('close', stop)
+  }
+  app.addHook('onRequest', async request => {
+    if (!isUpload(request)) limit(request)
+  })
+  app.addHook('onError', async request => {
+    if (isUpload(request)) limit(request)
+  })
+}
+
+function isUpload({ method, routeOptions }: HttpRequest): boolean {
+  return method === 'POST' && routeOptions.url === `${PATH}/songs`
 }
 
 function isListeners({ method, routeOptions }: HttpRequest): boolean {
