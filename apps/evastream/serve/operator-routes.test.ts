@@ -52,7 +52,12 @@ async function begin(line: string, token?: string) {
   const socket = connect((app.server.address() as AddressInfo).port, '127.0.0.1')
   sockets.push(socket.on('error', () => undefined))
   const state = { text: '', isClosed: false }
-  socket.on('data', bytes => void (state.text += String(bytes))).on('close', () => void (state.isClosed = true))
+  socket.on('data', bytes => {
+    state.text += String(bytes)
+  })
+  socket.on('close', () => {
+    state.isClosed = true
+  })
   await once(socket, 'connect')
   const authorization = token === undefined ? '' : `authorization: Bearer ${token}\r\n`
   socket.write(`${line} HTTP/1.1\r\nhost: 127.0.0.1\r\n${authorization}content-type: audio/mpeg\r\ncontent-length: 1000\r\n\r\nabc`)
