@@ -7,11 +7,14 @@ import type { Millis } from '@evastream/core/units'
 import type { EngineState } from './engine-state.ts'
 import type { Holding } from './peer-table.ts'
 import { offerOf, PART_FACTOR } from './relay-order.ts'
+import { rendezvousRank } from './rendezvous-rank.ts'
 import type { SongState } from './song-state.ts'
 import type { SourceSurvey } from './source-survey.ts'
 
 /** More are not weighed against one another for one request: a song of an hour has thousands. */
 const STARTABLE_MAX = 64
+/** So many of those who know each other spread a chunk that only one has. Were it all of them, they would all wait for that one. */
+const SPREADERS = 2
 
 export interface StartableWish {
   /** Somebody listens to some song, so some room at the origin is kept. */
@@ -67,13 +70,17 @@ export class StartableChunks {
     return { chunkIds, wakeAt }
   }
 
-  /** How soon (ms) a free peer could bring a first batch of a chunk of the song; 0 when none offers any of it. */
+  /**
+   * How soon (ms) a free peer could bring a first batch of a chunk of the song; 0 when none offers any of it, or when it is ours to
+   * spread: what only a slow uplink has would be left to the end by everybody, and then be waited for.
+   */
   soonestOf(song: SongState): (chunkId: ChunkId) => number {
     const { now } = this.#state
     const offers = this.#neighbours(song)
       .free.map(holding => ({ holding, finishMs: this.#survey.batchFinishMs(holding.peerId) }))
       .sort((a, b) => a.finishMs - b.finishMs)
     return chunkId => {
+      if (this.#isOursToSpread(song, chunkId)) return 0
       let soonestMs = Number.POSITIVE_INFINITY
       for (const { holding, finishMs } of offers) {
         if (finishMs >= soonestMs) break
@@ -83,6 +90,14 @@ export class StartableChunks {
       }
       return Number.isFinite(soonestMs) ? soonestMs : 0
     }
+  }
+
+  /** There is one copy of it, or one to come, and of those we know it falls to us. */
+  #isOursToSpread(song: SongState, chunkId: ChunkId): boolean {
+    const { peers, ownPeerId } = this.#state
+    const others = peers.holdingsOf(song.songId)
+    if (ownPeerId === undefined || others.size <= SPREADERS || peers.copiesToComeOf(song.songId, chunkId) > 1) return false
+    return rendezvousRank(ownPeerId, others.keys(), { songId: song.songId, chunkId }) < SPREADERS
   }
 
   #neighbours(song: SongState): Neighbours {

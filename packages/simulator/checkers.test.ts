@@ -16,7 +16,7 @@ import type { SchedulerPort } from './peer-process.ts'
 import { type Scenario, scenario } from './scenario.ts'
 import type { SchedulerMaker } from './simulated-peer.ts'
 import { productionScheduler, type SimulationOptions } from './simulation.ts'
-import type { Fact } from './simulation-observer.ts'
+import type { Fact, LeaseTold } from './simulation-observer.ts'
 import { stepRules } from './step-rules.ts'
 
 const songId = parseSongId('song-1')
@@ -345,6 +345,34 @@ describe('checkers: of facts', () => {
     expect(checkers.violations).toMatchObject([{ at: 1, rule: 'every byte is accounted for once' }])
   })
 
+  test('a lease too many: is caught, until those before it are over', () => {
+    const rule = 'no more leases of a chunk are alive than the budget allows'
+    const lease = (leaseId: string, more: Partial<LeaseTold & { at: number }> = {}): Fact => {
+      const told = { songId, chunkId: 0, leaseId, at: 0, expiresInMs: 2000, firstBlocks: undefined, holderCount: 0, originCopies: 1 }
+      return { kind: 'lease-granted', ...told, ...more }
+    }
+    expect(rulesBrokenBy([lease('a'), lease('b')])).toEqual([rule])
+    expect(rulesBrokenBy([lease('a'), lease('b', { firstBlocks: 4 }), lease('c', { chunkId: 1 })])).toEqual([])
+    expect(rulesBrokenBy([lease('a', { chunkId: 1, firstBlocks: 4 })])).toEqual([rule])
+    expect(rulesBrokenBy(Array.from({ length: 16 }, (_, number) => lease(`x${number}`, { firstBlocks: 4 })))).toEqual([rule])
+    expect(rulesBrokenBy([lease('a', { holderCount: 1 })])).toEqual([rule])
+    expect(rulesBrokenBy([lease('a', { originCopies: 2 }), lease('b', { originCopies: 2 })])).toEqual([])
+    expect(rulesBrokenBy([lease('a'), lease('a', { at: 1000 }), lease('b', { at: 2500 })])).toEqual([rule])
+    expect(rulesBrokenBy([lease('a'), lease('b', { at: 2000 })])).toEqual([])
+    const ends: readonly Fact[] = [
+      { kind: 'tracker-forgot' },
+      { kind: 'leases-over' },
+      { kind: 'leases-over', leaseIds: ['a'] },
+      { kind: 'leases-over', songId, chunkIds: [0] },
+    ]
+    for (const end of ends) expect(rulesBrokenBy([lease('a'), end, lease('b')])).toEqual([])
+    const others: readonly Fact[] = [
+      { kind: 'leases-over', leaseIds: ['b'] },
+      { kind: 'leases-over', songId, chunkIds: [1] },
+    ]
+    for (const other of others) expect(rulesBrokenBy([lease('a'), other, lease('b')])).toEqual([rule])
+  })
+
   test.each(['stored', 'served', 'played'] as const)('wrong bytes %s: are caught', kind => {
     const fact = (isGood: boolean): Fact => ({ kind, songId, chunkId: 0, sizeBytes: 1, isGood })
     expect(rulesBrokenBy([fact(true)])).not.toContain('nothing unverified is stored, served or played')
@@ -385,6 +413,7 @@ test('checkers: every rule there is: has a canary', () => {
     'uploads stay within their slots',
     'every byte is accounted for once',
     'a block is handed on only after it verified',
+    'no more leases of a chunk are alive than the budget allows',
     LATER,
   ]
   const names = [...COMMAND_RULES, ...stepRules({ schedulerSeed: 0, snapshot: () => undefined }), ...factRules()].map(({ name }) => name)

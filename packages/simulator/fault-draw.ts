@@ -27,7 +27,7 @@ function drawFault(random: Random, { songs, peers }: Parts): Fault {
   const { peerId } = random.pick(peers) as PeerPlan
   const { songId, shape } = random.pick(songs) as SongPlan
   const chunkId = random.below(shape.chunkCount)
-  switch (random.below(13)) {
+  switch (random.below(14)) {
     case 0:
     case 1:
       return { kind: 'peer-crash', at, until, peerId, isSilent: random.ratio() < 0.4, keepsStore: random.ratio() < 0.75 }
@@ -49,6 +49,8 @@ function drawFault(random: Random, { songs, peers }: Parts): Fault {
     case 10:
       return { kind: random.ratio() < 0.5 ? 'rot' : 'chunk-evicted', at, peerId, songId, chunkId }
     case 11:
+      return { kind: 'tracker-slow', at, until, delayMs: 200 + random.below(3 * SECOND_MS) }
+    case 12:
       return { kind: 'interest-lost', at, until, peerId, songId }
     default:
       return { kind: 'song-away', at, until, peerId, songId }

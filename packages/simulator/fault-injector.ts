@@ -54,6 +54,12 @@ export class FaultInjector {
           tracker.isDown = false
         })
         return
+      case 'tracker-slow':
+        tracker.delayMs = fault.delayMs
+        clock.at(fault.until, () => {
+          tracker.delayMs = 0
+        })
+        return
       case 'tracker-forgets':
         tracker.forgetEverything()
         return

@@ -26,6 +26,8 @@ export type Fault =
   | (Lasting & { readonly kind: 'partition'; readonly peerIds: readonly PeerId[] })
   | (Lasting & { readonly kind: 'origin-trouble'; readonly trouble: OriginTrouble })
   | (Lasting & { readonly kind: 'tracker-down' })
+  /** Each of its answers comes so much later: that of another tracker, asked first, has to be waited for. */
+  | (Lasting & { readonly kind: 'tracker-slow'; readonly delayMs: Millis })
   | { readonly kind: 'tracker-forgets'; readonly at: Millis }
   | (Lasting & { readonly kind: 'disk-failure'; readonly peerId: PeerId })
   | { readonly kind: 'rot'; readonly at: Millis; readonly peerId: PeerId; readonly songId: SongId; readonly chunkId: number }
@@ -54,6 +56,8 @@ export function faultSentence(fault: Fault): string {
       return `${when} the origin ${fault.trouble.replaceAll('-', ' ')} until ${seconds(fault.until)}`
     case 'tracker-down':
       return `${when} the tracker is down until ${seconds(fault.until)}`
+    case 'tracker-slow':
+      return `${when} the tracker answers ${seconds(fault.delayMs)} later until ${seconds(fault.until)}`
     case 'tracker-forgets':
       return `${when} the tracker restarts empty`
     case 'disk-failure':

@@ -31,6 +31,13 @@ export interface PeerWords {
   readonly listens?: readonly Omit<ListenPlan, 'songId' | 'jumps'>[]
 }
 
+interface AdversaryWords {
+  readonly manner: Manner
+  readonly joinsAt: Millis
+  /** It asks for leases of everything, and brings nothing. */
+  readonly takesLeases: boolean
+}
+
 const FAST_LINK: LinkPlan = { upBytesPerSecond: 2 * MIB, downBytesPerSecond: 4 * MIB, latencyMs: 10 }
 const SERVICE_LINK: LinkPlan = { upBytesPerSecond: 6 * MIB, downBytesPerSecond: 6 * MIB, latencyMs: 5 }
 const SONG_ID = parseSongId('song-1')
@@ -42,7 +49,7 @@ export function scenario(): Scenario {
 export class Scenario {
   #song: SongPlan = songOf({})
   readonly #peers: { readonly peerId: PeerId; readonly words: PeerWords }[] = []
-  readonly #adversaries: { readonly manner: Manner; readonly joinsAt: Millis }[] = []
+  readonly #adversaries: AdversaryWords[] = []
   readonly #faults: Fault[] = []
   #limitMs = 5 * MINUTE_MS
   #engine: Partial<EngineConfig> = {}
@@ -65,8 +72,8 @@ export class Scenario {
     return this
   }
 
-  adversary(manner: Manner, joinsAt: Millis = 0): this {
-    this.#adversaries.push({ manner, joinsAt })
+  adversary(manner: Manner, words: Partial<Omit<AdversaryWords, 'manner'>> = {}): this {
+    this.#adversaries.push({ manner, joinsAt: 0, takesLeases: false, ...words })
     return this
   }
 
@@ -97,7 +104,7 @@ export class Scenario {
     return {
       songs: [this.#song],
       peers,
-      adversaries: this.#adversaries.map(({ manner, joinsAt }, index) => adversaryOf(index + 1, manner, joinsAt)),
+      adversaries: this.#adversaries.map((words, index) => adversaryOf(index + 1, words)),
       origin: { link: SERVICE_LINK, requestsMax: 64, firstByteDelayMs: 5 },
       tracker: { link: SERVICE_LINK },
       faults: this.#faults,
@@ -139,6 +146,6 @@ function peerOf(peerId: PeerId, words: PeerWords, song: SongPlan): PeerPlan {
   return leavesAt === undefined ? plan : { ...plan, leavesAt }
 }
 
-function adversaryOf(number: number, manner: Manner, joinsAt: Millis): AdversaryPlan {
-  return { peerId: parsePeerId(`adversary-${number}`), manner, link: FAST_LINK, joinsAt }
+function adversaryOf(number: number, words: AdversaryWords): AdversaryPlan {
+  return { peerId: parsePeerId(`adversary-${number}`), link: FAST_LINK, ...words }
 }

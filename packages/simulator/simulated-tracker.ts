@@ -8,6 +8,7 @@ import type { SongShape } from '@evastream/core/manifest'
 import type { Random } from '@evastream/core/random'
 import { SECOND_MS } from '@evastream/core/units'
 import type { Host, SimulatedNetwork } from './simulated-network.ts'
+import type { Fact } from './simulation-observer.ts'
 import { type LeaseWish, type LeaseWord, TrackerLeases } from './tracker-leases.ts'
 import type { VirtualClock } from './virtual-clock.ts'
 
@@ -26,6 +27,8 @@ export interface TrackerDeps {
   readonly random: Random
   readonly network: SimulatedNetwork
   readonly host: Host
+  /** Hears of each lease and of what ends it. */
+  told?(peerId: PeerId, fact: Fact): void
   /** Whether somebody answers where the peer should be; always, when absent. */
   isUp?(peerId: PeerId): boolean
 }
@@ -52,6 +55,8 @@ const LISTED_MAX = 30
 
 export class SimulatedTracker {
   isDown = false
+  /** So much later than its link would have it, each call is looked at. */
+  delayMs = 0
   readonly host: Host
   readonly #clock: VirtualClock
   readonly #random: Random
@@ -68,6 +73,7 @@ export class SimulatedTracker {
     this.#isUp = peerId => deps.isUp?.(peerId) ?? true
     const facts = {
       random: deps.random,
+      told: (peerId: PeerId, fact: Fact) => deps.told?.(peerId, fact),
       membersOf: (songId: SongId) => this.#membersOf(songId),
       isLiving: (peerId: PeerId) => this.#isHandedOut(peerId),
     }
@@ -193,8 +199,10 @@ export class SimulatedTracker {
         this.#network.send(this.host, from, () => end(() => listener.failed('EVA_SERVICE_UNREACHABLE')))
         return
       }
-      const reply = act()
-      this.#network.send(this.host, from, () => end(() => listener.replied(reply)))
+      this.#clock.after(this.delayMs, () => {
+        const reply = act()
+        this.#network.send(this.host, from, () => end(() => listener.replied(reply)))
+      })
     })
   }
 }

@@ -23,6 +23,9 @@ export interface SimulatedWorldDeps {
   readonly observer: SimulationObserver
 }
 
+const LEASE_TAKER_EVERY_MS = 1000
+const LEASE_TAKER_BYTES_PER_SECOND = 12_500_000
+
 export class SimulatedWorld {
   readonly plan: WorldPlan
   readonly clock = new VirtualClock()
@@ -43,7 +46,14 @@ export class SimulatedWorld {
     const trackerHost = this.network.addHost('tracker', plan.tracker.link)
     const shapes = new Map(plan.songs.map(({ songId, shape }) => [songId, shape] as const))
     this.tracker = new SimulatedTracker(
-      { clock, random: deps.random.fork(), network: this.network, host: trackerHost, isUp: peerId => this.#isUp(peerId) },
+      {
+        clock,
+        random: deps.random.fork(),
+        network: this.network,
+        host: trackerHost,
+        isUp: peerId => this.#isUp(peerId),
+        told: (peerId, fact) => deps.observer.fact(clock.now(), peerId, fact),
+      },
       { shapes, originCopies: plan.tracker.originCopies },
     )
     const origin = this.network.addHost('origin', plan.origin.link)
@@ -72,6 +82,21 @@ export class SimulatedWorld {
     return true
   }
 
+  /** Until the world heals it asks for all there is, as one with the best of uplinks, and fetches nothing of it. */
+  #takeLeases(session: SimulatedTrackerSession): void {
+    if (this.clock.now() >= this.plan.healsAt) return
+    for (const { songId, shape } of this.plan.songs) {
+      const chunkIds = Array.from({ length: shape.chunkCount }, (_, chunkId) => chunkId)
+      const wish = { songId, chunkIds, expectedMs: 0, backlogMs: 0, uplinkBytesPerSecond: LEASE_TAKER_BYTES_PER_SECOND }
+      session.askLeases(
+        wish,
+        () => {},
+        () => {},
+      )
+    }
+    this.clock.after(LEASE_TAKER_EVERY_MS, () => this.#takeLeases(session))
+  }
+
   /** Of an adversary nobody knows. */
   #isUp(peerId: PeerId): boolean {
     const peer = this.peers.get(peerId)
@@ -90,6 +115,7 @@ export class SimulatedWorld {
       switchboard.plugIn(adversary)
       session.start()
       for (const { songId } of songs) session.addSong(songId)
+      if (plan.takesLeases === true) this.#takeLeases(session)
     })
     clock.at(this.plan.healsAt, () => {
       adversary.isListening = false

@@ -14,6 +14,17 @@ export type WasteReason = 'late' | 'cut-short' | 'duplicate' | 'bad' | 'thrown-a
 /** Why nothing is heard: play was pressed, the listener jumped, or the music ran out of bytes. */
 export type WaitReason = 'start' | 'seek' | 'stall'
 
+export interface LeaseTold {
+  readonly songId: SongId
+  readonly chunkId: ChunkId
+  readonly leaseId: string
+  readonly expiresInMs: Millis
+  /** Undefined: the whole chunk. */
+  readonly firstBlocks: number | undefined
+  readonly holderCount: number
+  readonly originCopies: number
+}
+
 /** Something true of the world, whatever the Schedulers believe. */
 export type Fact =
   | { readonly kind: 'received'; readonly from: 'peer' | 'origin'; readonly sizeBytes: number }
@@ -35,6 +46,17 @@ export type Fact =
   | { readonly kind: 'resumed'; readonly songId: SongId; readonly readerId: string; readonly why: WaitReason; readonly waitedMs: number }
   /** `silentForMs`: how long the listener had been waiting when it ended. */
   | { readonly kind: 'play-ended'; readonly songId: SongId; readonly readerId: string; readonly silentForMs: number }
+  /** The tracker's word, and what it was told: who may fetch a chunk from the origin, while so many others hold it. */
+  | (LeaseTold & { readonly kind: 'lease-granted'; readonly at: Millis })
+  /** Leases of the peer are over: what it gave back, what it announced, or, when neither is named, all of them. */
+  | {
+      readonly kind: 'leases-over'
+      readonly songId?: SongId
+      readonly chunkIds?: readonly ChunkId[]
+      readonly leaseIds?: readonly string[]
+    }
+  /** The tracker remembers nothing. */
+  | { readonly kind: 'tracker-forgot' }
   | { readonly kind: 'trouble'; readonly code: ErrorCode; readonly songId: SongId; readonly chunkId?: ChunkId }
 
 export interface StartedProcess {

@@ -78,3 +78,19 @@ test('swarm: a liar beside an honest holder: is banned at its first bad byte, an
   expect(outcome.banCount).toBe(1)
   expect(accountOf(outcome, 'peer-1').sentBytes).toBe(SONG_BYTES)
 })
+
+test.each([
+  ['a-lease-taker-is-not-there', 1.1],
+  ['a-lease-taker-relays-wrong-bytes', 1.25],
+  ['a-lease-taker-stalls', 2],
+  ['a-lease-taker-says-it-has-all', 2],
+  ['two-who-fetch-for-all-lose-power', 1.25],
+  ['the-tracker-forgets-amid-a-crowd', 1.25],
+  ['the-tracker-answers-a-second-late', 2],
+] as const)('leases: %s: everybody finishes, and the origin sends %d copies at the most', (name, copiesMax) => {
+  expect(play(name).originBytes / SONG_BYTES).toBeLessThanOrEqual(copiesMax)
+})
+
+test('leases: one relays wrong bytes: all who took any from it ban it', () => {
+  expect(play('a-lease-taker-relays-wrong-bytes').banCount).toBe(6)
+})

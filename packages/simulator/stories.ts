@@ -2,6 +2,7 @@
 // Not drawn by chance (world-draw.ts). `npm run sim -- --story NAME` plays one; scenario.test.ts holds each to its promise.
 // Invariant: a story is the same every time.
 
+import { type PeerId, parsePeerId } from '@evastream/core/ids'
 import { MINUTE_MS, SECOND_MS } from '@evastream/core/units'
 import { type Scenario, scenario } from './scenario.ts'
 
@@ -11,6 +12,10 @@ const aStory = () => scenario().song({ chunkCount: STORY_CHUNK_COUNT })
 
 function everyThird(rest: number): number[] {
   return Array.from({ length: STORY_CHUNK_COUNT }, (_, chunkId) => chunkId).filter(chunkId => chunkId % 3 === rest)
+}
+
+function firstPeers(count: number): PeerId[] {
+  return Array.from({ length: count }, (_, index) => parsePeerId(`peer-${index + 1}`))
 }
 
 export const STORIES = Object.freeze({
@@ -35,6 +40,16 @@ export const STORIES = Object.freeze({
       .peer('peer-2', { interest: 'idle', joinsAt: SECOND_MS, listens: [{ startsAfterMs: SECOND_MS, fromBytes: 0 }] }),
   'a-liar-beside-an-honest-holder': () =>
     aStory().adversary('sends-bad-bytes').peer('peer-1', { holds: 'everything' }).peer('peer-2', { joinsAt: SECOND_MS }).originDies(),
+  'a-lease-taker-stalls': () => aStory().adversary('is-ever-receiving', { takesLeases: true }).peers(6, { joinsAt: SECOND_MS }),
+  'a-lease-taker-says-it-has-all': () => aStory().adversary('tarpit', { takesLeases: true }).peers(6, { joinsAt: SECOND_MS }),
+  'a-lease-taker-relays-wrong-bytes': () => aStory().adversary('relays-bad-bytes', { takesLeases: true }).peers(6, { joinsAt: SECOND_MS }),
+  'a-lease-taker-is-not-there': () => aStory().adversary('is-not-there', { takesLeases: true }).peers(6, { joinsAt: SECOND_MS }),
+  'two-who-fetch-for-all-lose-power': () =>
+    aStory()
+      .peers(8)
+      .fault({ kind: 'peers-killed', at: SECOND_MS, peerIds: firstPeers(8), count: 2, isSilent: true }),
+  'the-tracker-forgets-amid-a-crowd': () => aStory().peers(8).fault({ kind: 'tracker-forgets', at: SECOND_MS }),
+  'the-tracker-answers-a-second-late': () => aStory().peers(8).fault({ kind: 'tracker-slow', at: 0, until: MINUTE_MS, delayMs: SECOND_MS }),
 } satisfies Readonly<Record<string, () => Scenario>>)
 
 export type StoryName = keyof typeof STORIES

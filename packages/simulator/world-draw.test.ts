@@ -17,6 +17,7 @@ const FAULT_KINDS: readonly Fault['kind'][] = [
   'origin-trouble',
   'tracker-down',
   'tracker-forgets',
+  'tracker-slow',
   'disk-failure',
   'rot',
   'chunk-evicted',

@@ -30,7 +30,15 @@ export function drawWorld(seed: number): WorldPlan {
   const lastJoinAt = Math.max(...[...peers, ...adversaries].map(({ joinsAt }) => joinsAt))
   const healsAt = Math.max(lastJoinAt + 5 * SECOND_MS, ...faults.map(endOf))
   const origin = { link: drawServiceLink(random), requestsMax: 2 + random.below(14), firstByteDelayMs: random.below(120) }
-  const world = { songs, peers, adversaries, origin, tracker: { link: drawServiceLink(random) }, faults, healsAt }
+  const world = {
+    songs,
+    peers,
+    adversaries,
+    origin,
+    tracker: { link: drawServiceLink(random), originCopies: random.ratio() < 0.8 ? 1 : 2 },
+    faults,
+    healsAt,
+  }
   const endsAt = healsAt + GRACE_MS + transferTimeMs(world)
   return { ...world, endsAt, engine: drawEngineNumbers(random) }
 }
@@ -120,6 +128,7 @@ function drawAdversaries(random: Random): AdversaryPlan[] {
       manner: random.pick(MANNERS) ?? 'tarpit',
       link: drawPeerLink(random),
       joinsAt: random.below(JOIN_WINDOW_MS),
+      takesLeases: random.ratio() < 0.4,
     }
   })
 }

@@ -64,6 +64,8 @@ export interface AdversaryPlan {
   readonly manner: Manner
   readonly link: LinkPlan
   readonly joinsAt: Millis
+  /** It asks for leases of everything, over and over, and brings nothing. */
+  readonly takesLeases?: boolean
 }
 
 export interface WorldPlan {
