@@ -2,7 +2,7 @@
 // Not a brake on what is on its way already (the peer node's sockets know nothing of it): what is not asked for does not come.
 // Invariant: what was asked for in any span of time, less what did not come of it, is at most its share of the limit and one bucket.
 
-import { BLOCK_SIZE_BYTES, type Millis } from '@evastream/core/units'
+import { BLOCK_SIZE_BYTES, type Millis, SECOND_MS } from '@evastream/core/units'
 
 /** The bucket holds what comes in this time (ms): as much may come too early, and sources as far away as this lose no time. */
 const BUCKET_MS = 250
@@ -26,6 +26,11 @@ export class DownloadLimit {
 
   get isSet(): boolean {
     return this.#bytesPerMs > 0
+  }
+
+  /** What comes in a second at the most. */
+  get bytesPerSecond(): number {
+    return this.isSet ? this.#bytesPerMs * SECOND_MS : Number.POSITIVE_INFINITY
   }
 
   /** How many of these bytes may be asked for now; all, if there is no limit. */

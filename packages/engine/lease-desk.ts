@@ -20,6 +20,8 @@ export interface LeaseDeskDeps {
 
 /** A lease that still has this long (ms) is not asked for again; one that is being used and has less is. */
 const RENEW_BEFORE_MS = 1000
+/** Who bounds what it receives asks for no more chunks than come in this time (ms): the others would be kept waiting for the rest. */
+const LIMITED_AHEAD_MS = 2000
 const NEVER = Number.POSITIVE_INFINITY
 /** Chunks that are weighed against one another for one call: those without holders, and as many with some. */
 const CONSIDERED_MAX = 64
@@ -160,8 +162,9 @@ export class LeaseDesk {
     const { config, random } = state
     const chunkIds: ChunkId[] = []
     let againAt = NEVER
+    const chunksMax = this.#chunksPerCall(song)
     const wish = (chunkId: ChunkId): void => {
-      if (chunkIds.length >= config.leaseChunksPerCall || chunkIds.includes(chunkId)) return
+      if ((chunkIds.length >= chunksMax && !song.leases.grants.has(chunkId)) || chunkIds.includes(chunkId)) return
       const at = this.#wishAt(song, chunkId)
       if (at <= state.now) chunkIds.push(chunkId)
       else againAt = Math.min(againAt, at)
@@ -191,6 +194,12 @@ export class LeaseDesk {
     return [...stretchOf(unheld, CONSIDERED_MAX, random), ...stretchOf(held, CONSIDERED_MAX, random)]
   }
 
+  #chunksPerCall({ shape }: SongState): number {
+    const { config, limit } = this.#deps.state
+    const chunksInTime = Math.floor((limit.bytesPerSecond * LIMITED_AHEAD_MS) / 1000 / shape.chunkSize)
+    return Math.min(config.leaseChunksPerCall, Math.max(1, chunksInTime))
+  }
+
   /** When to ask for a chunk; never if it need not come from the origin. */
   #wishAt(song: SongState, chunkId: ChunkId): Millis {
     const { state, survey } = this.#deps
@@ -205,9 +214,9 @@ export class LeaseDesk {
     return Math.max(pausedUntil, song.leases.waits.get(chunkId)?.askAgainAt ?? 0)
   }
 
-  /** How long (ms) the origin will take for what is granted and not here. */
+  /** How long (ms) what is granted and not here will take, from the origin and through our own limit. */
   #remainingMs(song: SongState): Millis {
-    const { origin, now } = this.#deps.state
+    const { origin, limit, now } = this.#deps.state
     let bytes = 0
     for (const { chunkId, firstBlocks } of song.leases.grants.values()) {
       const chunk = song.progress.get(chunkId)
@@ -215,6 +224,6 @@ export class LeaseDesk {
       const hereRatio = chunk === undefined ? 0 : Math.min(1, chunk.blocksHere / blockCount)
       bytes += (1 - hereRatio) * blockRunLengthBytes(song.shape, chunkId, 0, blockCount)
     }
-    return (bytes * 1000) / origin.expectedRate(now)
+    return (bytes * 1000) / Math.min(origin.expectedRate(now), limit.bytesPerSecond)
   }
 }

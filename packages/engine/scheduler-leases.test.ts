@@ -118,6 +118,15 @@ describe('scheduler: origin leases', () => {
     expect(node.takeOriginRequests()).toEqual([])
   })
 
+  test('it may receive little: it asks for no more chunks than come soon, so that others need not wait for the rest', () => {
+    const node = new Node('seed', { hasLeases: true, downloadLimitBytesPerSecond: 20_000 })
+    expect(node.take('request-origin-leases').map(({ chunkIds }) => chunkIds.length)).toEqual([1])
+    node.findNobody()
+    node.answer([lease(3)])
+    node.passTo(4000)
+    expect(node.take('request-origin-leases').flatMap(({ chunkIds }) => chunkIds)).toEqual([3])
+  })
+
   test('those who were said to bring it bring nothing for ten seconds: the origin after all', () => {
     const node = new Node()
     node.waitsForAll = true
