@@ -66,26 +66,39 @@ class HotLane {
     this.#isOpen = false
   }
 
+  /** A tick later the parser is done with what just came: small bodies come with their heads, so that the whole request is there. */
   take(request: IncomingMessage, response: ServerResponse): void {
+    const startedAt = this.#deps.clock.now()
     if (!this.#isOpen) this.#pass(request, response)
-    else if (request.url === '/heartbeat') this.#takeHeartbeat(request, response)
-    else if (request.method !== 'GET' || !this.#answerPeers(request, response)) this.#pass(request, response)
+    else if (request.url === '/heartbeat') process.nextTick(() => this.#takeHeartbeat(request, response, startedAt))
+    else if (request.method === 'GET' && request.url?.startsWith('/peers?') === true)
+      process.nextTick(() => this.#takePeers(request, response, startedAt))
+    else this.#pass(request, response)
   }
 
-  /** Small bodies come with their heads: once the parser is done with what just came, all of it is there, or it is a case for the framework. */
-  #takeHeartbeat(request: IncomingMessage, response: ServerResponse): void {
-    const startedAt = this.#deps.clock.now()
-    process.nextTick(() => {
-      const part = isSmallJson(request) ? (request.read() as Buffer | null) : null
-      const reply = part === null ? undefined : this.#heartbeat(part, bearerTokenOf(request))
-      if (reply === undefined) {
-        if (part !== null) request.unshift(part)
-        this.#pass(request, response)
-        return
-      }
+  #takeHeartbeat(request: IncomingMessage, response: ServerResponse, startedAt: Millis): void {
+    const part = isSmallJson(request) ? (request.read() as Buffer | null) : null
+    const reply = part === null ? undefined : this.#heartbeat(part, bearerTokenOf(request))
+    if (reply !== undefined) {
       response.writeHead(200, [...HEARTBEAT_HEAD, String(reply.length)]).end(reply, 'latin1')
       this.heartbeatTimes.note((this.#deps.clock.now() - startedAt) / 1000)
-    })
+      return
+    }
+    if (part !== null) request.unshift(part)
+    this.#pass(request, response)
+  }
+
+  #takePeers(request: IncomingMessage, response: ServerResponse, startedAt: Millis): void {
+    const query = plainQuery(request.url ?? '')
+    const body = this.#isQuery.fits(query) ? answered(() => this.#deps.desk.peers(query)) : undefined
+    if (body === undefined) {
+      this.#pass(request, response)
+      return
+    }
+    // To its end, or Node would resume the request as a stream to get there.
+    request.read()
+    response.writeHead(200, [...PEERS_HEAD, String(body.length)]).end(body, 'latin1')
+    this.peersTimes.note((this.#deps.clock.now() - startedAt) / 1000)
   }
 
   #heartbeat(part: Buffer, token: string | undefined): string | undefined {
@@ -96,17 +109,6 @@ class HotLane {
     const { bootId } = reply
     if (this.#heartbeatBody?.bootId !== bootId) this.#heartbeatBody = { bootId, body: `{"bootId":"${bootId}"}` }
     return this.#heartbeatBody.body
-  }
-
-  #answerPeers(request: IncomingMessage, response: ServerResponse): boolean {
-    const startedAt = this.#deps.clock.now()
-    const query = plainQuery(request.url ?? '')
-    if (query === undefined || !this.#isQuery.fits(query)) return false
-    const body = answered(() => this.#deps.desk.peers(query))
-    if (body === undefined) return false
-    response.writeHead(200, [...PEERS_HEAD, String(body.length)]).end(body, 'latin1')
-    this.peersTimes.note((this.#deps.clock.now() - startedAt) / 1000)
-    return true
   }
 }
 

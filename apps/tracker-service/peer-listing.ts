@@ -10,7 +10,7 @@ import type { LeaseBook } from '@evastream/engine/lease-book'
 import { LISTED_PEERS_DEFAULT, type PeersQuery } from '@evastream/protocol/tracker-http'
 import { type HandoutPolicy, handoutLimit } from './handout-policy.ts'
 import { NONE, type PeerSlot } from './peer-table.ts'
-import { CROWD_MIN, ReadySamples, type Sample } from './ready-sample.ts'
+import { CROWD_MIN, ReadySamples, type Sample, STOCK } from './ready-sample.ts'
 import type { Seat } from './seat-table.ts'
 import { flat } from './seat-texts.ts'
 import type { Swarm } from './swarm.ts'
@@ -59,7 +59,7 @@ export class PeerListing {
     const body = samples.take(songId, question)
     if (body !== undefined) return body
     const sample = this.#draw(query, at)
-    if (sample.isOfCrowd) samples.keep(songId, sample, question)
+    if (sample.isOfCrowd) samples.keep(songId, [sample, ...Array.from({ length: STOCK - 1 }, () => this.#draw(query, at))], question)
     return sample.body
   }
 

@@ -9,7 +9,7 @@ const QUESTION = { exclude: 'peer-9', limit: 30, at: 1000, version: 7 }
 
 function keeping(): ReadySamples {
   const samples = new ReadySamples()
-  samples.keep('song-1', SAMPLE, QUESTION)
+  samples.keep('song-1', [SAMPLE], QUESTION)
   return samples
 }
 
@@ -25,14 +25,20 @@ test.each([
   expect(keeping().take('song-1', { ...QUESTION, ...asked })).toBe(expected)
 })
 
-test('ready sample: sixteen askers get it, and the next one does not', () => {
+test('ready sample: thirty-two askers get it, and the next one does not', () => {
   const samples = keeping()
-  const bodies = Array.from({ length: 17 }, () => samples.take('song-1', QUESTION))
-  expect(bodies.filter(body => body !== undefined)).toHaveLength(16)
+  const bodies = Array.from({ length: 33 }, () => samples.take('song-1', QUESTION))
+  expect(bodies.filter(body => body !== undefined)).toHaveLength(32)
 })
 
 test('ready sample: of sixty-four songs: the one drawn longest ago makes room', () => {
   const samples = keeping()
-  for (let song = 2; song <= 65; song++) samples.keep(`song-${song}`, SAMPLE, QUESTION)
+  for (let song = 2; song <= 65; song++) samples.keep(`song-${song}`, [SAMPLE], QUESTION)
   expect([samples.take('song-1', QUESTION), samples.take('song-2', QUESTION)]).toEqual([undefined, '{}'])
+})
+
+test('ready sample: of two drawn at once: asked in turns', () => {
+  const samples = new ReadySamples()
+  samples.keep('song-1', [SAMPLE, { ...SAMPLE, body: '[]' }], QUESTION)
+  expect([1, 2, 3].map(() => samples.take('song-1', QUESTION))).toEqual(['{}', '[]', '{}'])
 })
