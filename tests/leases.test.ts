@@ -84,6 +84,22 @@ test('one that shares has begun, and three that only receive follow: they leave 
   expect(copies).toBeLessThanOrEqual(1.5)
 })
 
+test('who asks first cannot reach the origin: it gives its leases back, and another brings the song for both', async () => {
+  const song = await publish('song-1', 16)
+  await startPeers(['cut-off'], ['--origin=http://127.0.0.1:1'])
+  await town.download('cut-off', song.songId)
+  const granted = () => town.metric('tracker', 'evastream_tracker_leases_total', 'result="granted"')
+  await expect.poll(granted, { timeout: 20_000 }).toBeGreaterThan(0)
+  await startPeers([PEERS[0]])
+  const copies = await copiesDuring(song, async () => {
+    await town.download(PEERS[0], song.songId)
+    await allHear(song, ['cut-off', PEERS[0]])
+  })
+  expect((await town.status('cut-off')).received.originBytes).toBe(0)
+  expect(copies).toBeLessThanOrEqual(1.05 + (await chunksFetchedAgain([PEERS[0]])) / 16)
+  expect(await town.metric('tracker', 'evastream_tracker_leases_total', 'result="returned"')).toBeGreaterThan(0)
+})
+
 test('the tracker dies before: peers that know each other go by turns, and the origin does not send a copy to each', async () => {
   const earlier = await publish('song-1', 2)
   const song = await publish('song-2', 48)
