@@ -14,17 +14,22 @@ function aGroup(name: string, words: Partial<RowGroup> = {}): RowGroup {
 }
 
 function aSystem(name: string, words: Partial<CrowdSystem> = {}): CrowdSystem {
-  return { name, obstacle: async () => undefined, run: async () => ({ seconds: 2, originCopies: 4 }), ...words }
+  return { name, obstacle: async () => undefined, run: async () => ({ seconds: 2, originCopies: 4, cpuSecondsPerGb: 3 }), ...words }
 }
 
-async function bench(argv: readonly string[], groups: readonly RowGroup[], systems: readonly CrowdSystem[] = []) {
+interface Others {
+  readonly systems?: readonly CrowdSystem[]
+  readonly lighterThan?: readonly string[]
+}
+
+async function bench(argv: readonly string[], groups: readonly RowGroup[], { systems = [], lighterThan = [] }: Others = {}) {
   const [out, err, kept]: [string[], string[], string[]] = [[], [], []]
   const code = await benchCommand(argv, {
     stdout: text => void out.push(text),
     stderr: text => void err.push(text),
     groups,
     results: { keepRows: async ({ name }) => void kept.push(name), keepComparison: async crowd => void kept.push(crowd) },
-    crowds: [{ name: 'few', what: '2 together', plan: { songBytes: 1, peerCount: 2 }, bars: {} }],
+    crowds: [{ name: 'few', what: '2 together', plan: { songBytes: 1, peerCount: 2 }, bars: {}, lighterThan }],
     systems: [aSystem('ours'), ...systems],
   })
   return { code, stdout: out.join(''), stderr: err.join(''), kept }
@@ -58,7 +63,7 @@ test('bench: what cannot be measured, or fails: is named, keeps nothing, and it 
 
 test('bench: against others: each system has a line, and one that is not installed is named', async () => {
   const absent = aSystem('theirs', { obstacle: async () => 'it is not installed' })
-  const { code, stdout, stderr } = await bench(['--against', 'theirs,another'], [], [absent, aSystem('another')])
+  const { code, stdout, stderr } = await bench(['--against', 'theirs,another'], [], { systems: [absent, aSystem('another')] })
   expect(stderr).toContain('NOT MEASURED: theirs: it is not installed')
   const lines = stdout.trim().split('\n').slice(1)
   expect(lines.map(line => line.split(/\s{2,}/).slice(1, 4))).toEqual([
@@ -70,9 +75,20 @@ test('bench: against others: each system has a line, and one that is not install
 
 test('bench: against one that fails midway: its line says why, and it answers 1', async () => {
   const failing = aSystem('theirs', { run: async () => Promise.reject(new EvaError('EVA_USAGE', { details: { reason: 'it broke' } })) })
-  const { code, stdout } = await bench(['--against', 'theirs'], [], [failing])
+  const { code, stdout } = await bench(['--against', 'theirs'], [], { systems: [failing] })
   expect(stdout).toContain('NOT MEASURED: it broke')
   expect(code).toBe(1)
+})
+
+test.each([
+  [3, 'met', 0],
+  [2, 'MISSED', 1],
+])('bench: against one that takes %d s/GB where we take 3: the bar is %s, and it answers %d', async (cpuSecondsPerGb, result, expected) => {
+  const theirs = aSystem('theirs', { run: async () => ({ seconds: 2, originCopies: 4, cpuSecondsPerGb }) })
+  const { code, stdout } = await bench(['--against', 'theirs'], [], { systems: [theirs], lighterThan: ['theirs', 'absent'] })
+  expect(stdout).toContain(`x theirs  ${result}`)
+  expect(stdout).not.toContain('x absent')
+  expect(code).toBe(expected)
 })
 
 test.each([

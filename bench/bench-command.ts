@@ -6,7 +6,7 @@
 import { parseArgs } from 'node:util'
 import { EvaError, toEvaError } from '@evastream/core/errors'
 import type { CrowdSystem } from './against/crowd-system.ts'
-import { type Comparison, comparisonTable, measureAgainst } from './against/side-by-side.ts'
+import { type Comparison, comparisonTable, judgedAgainst, measureAgainst } from './against/side-by-side.ts'
 import { type BenchRow, benchTable, isMet } from './bench-row.ts'
 import type { CrowdRow } from './crowd/crowd-rows.ts'
 import type { BenchResults } from './kept-results.ts'
@@ -75,13 +75,16 @@ async function compare({ names, runCount, isJson }: BenchArguments, against: rea
     else io.stderr(`NOT MEASURED: ${system.name}: ${obstacle}\n`)
   }
   const all: Comparison[] = []
+  const judged: BenchRow[] = []
   for (const crowd of io.crowds.filter(({ name }) => names.length === 0 || names.includes(name))) {
     const compared = await measureAgainst({ crowd, systems, runCount, tell: line => io.stderr(`${line}\n`) })
     all.push(...compared)
+    judged.push(...judgedAgainst(crowd, compared))
     await io.results.keepComparison(crowd.name, runCount, compared)
   }
   io.stdout(isJson ? `${JSON.stringify(all, undefined, 2)}\n` : `${comparisonTable(all)}\n`)
-  return systems.length === against.length + 1 && all.every(({ obstacle }) => obstacle === undefined) ? 0 : 1
+  if (judged.length > 0) (isJson ? io.stderr : io.stdout)(`\n${benchTable(judged)}\n`)
+  return judged.every(isMet) && systems.length === against.length + 1 && all.every(({ obstacle }) => obstacle === undefined) ? 0 : 1
 }
 
 /** The whole chain of causes: what failed is often a process far away. */

@@ -3,7 +3,7 @@
 // Invariant: every round has each system once; a figure that a system does not tell is a dash.
 
 import { EvaError, toEvaError } from '@evastream/core/errors'
-import { linedUp } from '../bench-row.ts'
+import { type BenchRow, linedUp } from '../bench-row.ts'
 import type { CrowdFigures } from '../crowd/crowd-plan.ts'
 import { type CrowdRow, middleOf } from '../crowd/crowd-rows.ts'
 import { crowdObstacle } from '../rows/row-groups.ts'
@@ -45,6 +45,18 @@ export async function measureAgainst({ crowd, systems, runCount, tell }: SideByS
     const obstacle = missing ?? obstacles.get(system.name)
     const middle = measured.length === 0 ? undefined : middleOf(measured)
     return { crowd: name, what, system: system.name, middle, runs: measured, ...(obstacle === undefined ? {} : { obstacle }) }
+  })
+}
+
+/** Our processor time beside that of each system that the crowd is held to; a system that was not measured is not judged. */
+export function judgedAgainst({ name, what, lighterThan = [] }: CrowdRow, compared: readonly Comparison[]): BenchRow[] {
+  const cpuOf = (system: string | undefined) => compared.find(each => each.system === system)?.middle?.cpuSecondsPerGb
+  const ours = cpuOf(compared[0]?.system) ?? Number.NaN
+  return lighterThan.flatMap(system => {
+    const theirs = cpuOf(system)
+    if (theirs === undefined) return []
+    const detail = `${ours.toFixed(2)} and ${theirs.toFixed(2)} s/GB in the same run`
+    return [{ what: `${name}: ${what}: CPU of all processes`, figure: ours / theirs, unit: `x ${system}`, bar: { atMost: 1 }, detail }]
   })
 }
 
