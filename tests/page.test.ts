@@ -32,7 +32,7 @@ describe.skipIf(missing !== undefined)("the listener's page", () => {
   beforeAll(async () => {
     town = await LoopbackTown.open()
     await mkdir(PICTURES, { recursive: true })
-    for (const song of taggedSongs()) await publish(song)
+    await Promise.all(taggedSongs().map(publish))
     await town.startPeer('ann')
     await town.startPeer('listener')
     await town.download('ann', 'slow-tide')
