@@ -1,7 +1,7 @@
 // The test runner's settings: sources are run directly (the `evastream-source` condition), never a stale build.
 // Two groups, one after the other: `unit` shares its worker processes between files (starting one for each of 150 small files
 // takes longer than the tests in them; a file that leaves a mark on the process breaks its neighbours, so none may), and
-// `processes` gives each file of `tests/` a worker of its own, after the others, because it starts real services and waits for them.
+// `processes` gives each file of `tests/` a worker of its own, after the others, because it starts real services; they wait more than they work, so three share two cores.
 import { defineConfig } from 'vitest/config'
 
 const shared = {
@@ -29,7 +29,7 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { ...shared, name: 'processes', include: ['tests/**/*.test.ts'], maxWorkers: 2, sequence: { groupOrder: 2 } },
+        test: { ...shared, name: 'processes', include: ['tests/**/*.test.ts'], maxWorkers: 3, sequence: { groupOrder: 2 } },
       },
     ],
   },

@@ -5,14 +5,14 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { EvaError, toEvaError } from '@evastream/core/errors'
-import { crowdFigures, crowdLine } from '@evastream/simulator/crowd-figures'
-import { CROWD_WORLDS, type CrowdWorldName, isCrowdWorldName } from '@evastream/simulator/crowd-worlds'
-import { isPlaybackWorldName, PLAYBACK_WORLDS } from '@evastream/simulator/playback-worlds'
-import { summaryLine, summaryOf } from '@evastream/simulator/run-summary'
+import { summaryLine, summaryOf } from '@evastream/simulator/records/run-summary'
+import { replayTrace, Trace, type TraceEntry } from '@evastream/simulator/records/trace'
 import { type Outcome, productionScheduler, type SimulationOptions, simulate } from '@evastream/simulator/simulation'
-import { isStoryName, STORIES } from '@evastream/simulator/stories'
-import { replayTrace, Trace, type TraceEntry } from '@evastream/simulator/trace'
-import type { WorldPlan } from '@evastream/simulator/world-plan'
+import { crowdFigures, crowdLine } from '@evastream/simulator/worlds/crowd-figures'
+import { CROWD_WORLDS, type CrowdWorldName, isCrowdWorldName } from '@evastream/simulator/worlds/crowd-worlds'
+import { isPlaybackWorldName, PLAYBACK_WORLDS } from '@evastream/simulator/worlds/playback-worlds'
+import { isStoryName, STORIES } from '@evastream/simulator/worlds/stories'
+import type { WorldPlan } from '@evastream/simulator/worlds/world-plan'
 
 const USAGE = `Plays simulated worlds through the production Scheduler, on virtual time.
 

@@ -1,5 +1,5 @@
 // The sharing switch on the page, in a real browser, with a real peer of the listener's and another that wants what it has.
-// Not the switch's own calls (apps/peer-node/peer-sharing.test.ts).
+// Not the switch's own calls (apps/peer-node/sharing/peer-sharing.test.ts).
 
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'

@@ -15,9 +15,9 @@ import { type SongFixture, songFixture } from '@evastream/testkit/song-fixture'
 import fc from 'fast-check'
 import { afterEach, describe, expect, it } from 'vitest'
 import { ChunkStore, type ChunkStoreDeps } from './chunk-store.ts'
-import type { ExtentHandle, OpenFile } from './extent-files.ts'
-import { lossless } from './storage-fault.ts'
-import { songPaths } from './store-layout.ts'
+import type { ExtentHandle, OpenFile } from './store/extent-files.ts'
+import { lossless } from './store/storage-fault.ts'
+import { songPaths } from './store/store-layout.ts'
 
 const HERE = dirname(fileURLToPath(import.meta.url))
 const directories: string[] = []

@@ -12,10 +12,10 @@ import { MemoryChunkStore } from '@evastream/testkit/memory-chunk-store'
 import { songFixture } from '@evastream/testkit/song-fixture'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { peerNodeConfig, peerNodeOptions } from './config.ts'
+import { exportSong } from './library/song-export.ts'
 import { establishIdentity } from './peer-identity.ts'
-import { PeerTokenFile } from './peer-token-file.ts'
-import { exportSong } from './song-export.ts'
-import { TrackerScope } from './tracker-scope.ts'
+import { PeerTokenFile } from './tracker/peer-token-file.ts'
+import { TrackerScope } from './tracker/tracker-scope.ts'
 
 const parse = (...argv: string[]) => peerNodeConfig(loadConfig(peerNodeOptions, { argv, env: {} }).values)
 

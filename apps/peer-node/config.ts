@@ -8,9 +8,9 @@ import { type ConfigValues, commonOptions, type OptionTable } from '@evastream/s
 import { DEFAULT_PEERS_DIR } from '@evastream/service-kit/data-directories'
 import { checkPort, checkServiceUrl, wholeNumber } from '@evastream/service-kit/option-checks'
 import { byteAmountOf } from './byte-amount.ts'
-import { DEFAULT_CONNECTIONS_MAX } from './connection-limits.ts'
-import { type ByteQuota, byteQuotaOf } from './quota-period.ts'
-import { SHARING_MODES, type SharingMode } from './sharing-mode.ts'
+import { DEFAULT_CONNECTIONS_MAX } from './network/connection-limits.ts'
+import { SHARING_MODES, type SharingMode } from './sharing/sharing-mode.ts'
+import { type ByteQuota, byteQuotaOf } from './upload/quota-period.ts'
 import { DEFAULT_UPLOADS_MAX } from './upload-server.ts'
 
 /** Where the search for a free port of the player begins. */

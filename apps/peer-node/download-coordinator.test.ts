@@ -14,10 +14,10 @@ import { ScriptedSource } from '@evastream/testkit/scripted-source'
 import { type SongFixture, songFixture } from '@evastream/testkit/song-fixture'
 import { Registry } from 'prom-client'
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import { DeadlineTimer } from './download/wake-timer.ts'
 import { DownloadCoordinator } from './download-coordinator.ts'
+import { TransferLedger } from './playback/transfer-ledger.ts'
 import type { BlockRequest, ListedPeer } from './ports.ts'
-import { TransferLedger } from './transfer-ledger.ts'
-import { DeadlineTimer } from './wake-timer.ts'
 
 const BLOCK = 16 * KIB
 const PEER = parsePeerId('peer-1')

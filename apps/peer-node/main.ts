@@ -6,7 +6,7 @@ import { seededRandom } from '@evastream/core/random'
 import type { Logger } from '@evastream/service-kit/logger'
 import { systemClock, systemTimers, systemWallClock } from '@evastream/service-kit/system-clock'
 import { type PeerNodeValues, peerNodeConfig } from './config.ts'
-import type { PageHost } from './page-host.ts'
+import type { PageHost } from './page/page-host.ts'
 import { PeerNode } from './peer-node.ts'
 
 /** A running service which can also be asked to fetch, wait for and export songs. `host`: what its page has beside a peer's own. */

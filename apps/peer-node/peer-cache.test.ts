@@ -17,7 +17,7 @@ import { StubTracker } from '@evastream/testkit/stub-tracker'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { peerNodeConfig, peerNodeOptions } from './config.ts'
 import { PeerNode } from './peer-node.ts'
-import { songPaths } from './store-layout.ts'
+import { songPaths } from './store/store-layout.ts'
 
 const SONG_BYTES = 300_000
 /** Room for two songs, and what is noted beside three. */

@@ -14,9 +14,9 @@ import { RawListener, type RawPeer } from '@evastream/testkit/raw-peer'
 import { type SongFixture, songFixture } from '@evastream/testkit/song-fixture'
 import { TcpFaultProxy, type TcpFaults } from '@evastream/testkit/tcp-fault-proxy'
 import { afterEach, describe, expect, it } from 'vitest'
+import { dialTcpLink } from './network/tcp-link.ts'
 import { PeerConnection } from './peer-connection.ts'
 import type { BlockRequest, Clock } from './ports.ts'
-import { dialTcpLink } from './tcp-link.ts'
 import { UploadServer } from './upload-server.ts'
 
 const closers: (() => unknown)[] = []

@@ -21,10 +21,10 @@ import {
   type Reject,
 } from '@evastream/protocol/peer-frames'
 import type { Clock } from '@evastream/service-kit/system-clock'
-import { busyError, FetchDesk } from './fetch-desk.ts'
-import { FollowedSongs } from './followed-songs.ts'
-import type { PeerLink, PeerLinkListener } from './peer-link.ts'
+import { busyError, FetchDesk } from './network/fetch-desk.ts'
+import type { PeerLink, PeerLinkListener } from './network/peer-link.ts'
 import type { BlockRequest, ChunkSource } from './ports.ts'
+import { FollowedSongs } from './upload/followed-songs.ts'
 
 export interface PeerConnectionListener {
   opened(): void

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { isId, type PeerId, parsePeerId } from '@evastream/core/ids'
 import { ensureWritableDirectory } from '@evastream/service-kit/data-directories'
 import { randomToken } from '@evastream/service-kit/token-generator'
-import { lossless, toStorageError } from './storage-fault.ts'
+import { lossless, toStorageError } from './store/storage-fault.ts'
 
 export interface PeerIdentity {
   readonly peerId: PeerId

@@ -21,7 +21,7 @@ import { StubTracker } from '@evastream/testkit/stub-tracker'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type PeerNodeConfig, peerNodeConfig, peerNodeOptions } from './config.ts'
 import { PeerNode } from './peer-node.ts'
-import { songPaths } from './store-layout.ts'
+import { songPaths } from './store/store-layout.ts'
 
 const never = new AbortController().signal
 const songs = new Map<string, SongFixture>()

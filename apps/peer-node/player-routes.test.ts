@@ -14,9 +14,9 @@ import { MemoryChunkStore } from '@evastream/testkit/memory-chunk-store'
 import { songFixture } from '@evastream/testkit/song-fixture'
 import { Registry } from 'prom-client'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { addEventRoutes } from './event-routes.ts'
-import { EventTopics } from './event-topics.ts'
 import { NodeEvents } from './node-events.ts'
+import { addEventRoutes } from './page/event-routes.ts'
+import { EventTopics } from './page/event-topics.ts'
 import { addPlayerRoutes } from './player-routes.ts'
 
 const song = songFixture({ songId: 'my.song', fileSize: 300_000, mimeType: 'audio/mpeg', title: 'T', artist: 'A' })

@@ -8,10 +8,10 @@ import { PeerPlays, PeerSongs, PeerStatus, SongParams, SongPin, SongProgress } f
 import { streamPathOf } from '@evastream/protocol/stream-path'
 import type { HttpApp } from '@evastream/service-kit/http-app'
 import { loopbackGuard } from '@evastream/service-kit/loopback-guard'
-import type { PlaybackDesk } from './playback-desk.ts'
-import { asUnavailable } from './service-trouble.ts'
-import type { SongLibrary } from './song-library.ts'
-import { STREAM_URLS } from './stream-routes.ts'
+import type { SongLibrary } from './library/song-library.ts'
+import { asUnavailable } from './page/service-trouble.ts'
+import { STREAM_URLS } from './page/stream-routes.ts'
+import type { PlaybackDesk } from './playback/playback-desk.ts'
 
 export interface PlayerRoutesDeps {
   readonly library: Pick<SongLibrary, 'openSong' | 'download' | 'list' | 'manifestOf' | 'statusOf' | 'pin' | 'isPinned'>

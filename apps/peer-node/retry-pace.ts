@@ -5,7 +5,7 @@
 import type { EvaError } from '@evastream/core/errors'
 import type { Random } from '@evastream/core/random'
 import { SECOND_MS } from '@evastream/core/units'
-import { jitteredPauseMs } from '@evastream/engine/backoff'
+import { jitteredPauseMs } from '@evastream/engine/requests/backoff'
 import type { Timers } from '@evastream/service-kit/system-clock'
 import type { NodeLog } from './ports.ts'
 

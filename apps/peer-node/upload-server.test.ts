@@ -12,7 +12,7 @@ import { keptLog } from '@evastream/testkit/kept-log'
 import { RawPeer } from '@evastream/testkit/raw-peer'
 import { songFixture } from '@evastream/testkit/song-fixture'
 import { afterEach, describe, expect, it } from 'vitest'
-import type { ChunkReader } from './chunk-loans.ts'
+import type { ChunkReader } from './store/chunk-loans.ts'
 import { UploadServer, type UploadServerDeps, type UploadServerOptions } from './upload-server.ts'
 
 const closers: (() => unknown)[] = []

@@ -1,7 +1,7 @@
 import type { SongLookup } from '@evastream/clients/metadata-client'
 import { EvaError } from '@evastream/core/errors'
 import { parsePeerId, parseSongId } from '@evastream/core/ids'
-import { LeaseBook } from '@evastream/engine/lease-book'
+import { LeaseBook } from '@evastream/engine/leases/lease-book'
 import { createLogger } from '@evastream/service-kit/logger'
 import { eventually } from '@evastream/testkit/eventually'
 import { fakeClock } from '@evastream/testkit/fake-clock'

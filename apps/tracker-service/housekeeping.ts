@@ -3,7 +3,7 @@
 // Invariant: at most one round of asking the metadata service runs at a time, and none after `stop`.
 
 import type { Millis } from '@evastream/core/units'
-import type { LeaseBook } from '@evastream/engine/lease-book'
+import type { LeaseBook } from '@evastream/engine/leases/lease-book'
 import type { Logger } from '@evastream/service-kit/logger'
 import type { Timers } from '@evastream/service-kit/system-clock'
 import { REVALIDATION_INTERVAL_MS, type SongDirectory } from './song-directory.ts'

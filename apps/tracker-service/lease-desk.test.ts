@@ -2,7 +2,7 @@
 
 import { parsePeerId, parseSongId } from '@evastream/core/ids'
 import { seededRandom } from '@evastream/core/random'
-import { LeaseBook } from '@evastream/engine/lease-book'
+import { LeaseBook } from '@evastream/engine/leases/lease-book'
 import { describe, expect, it } from 'vitest'
 import { HandoutPolicy } from './handout-policy.ts'
 import { LeaseDesk } from './lease-desk.ts'

@@ -6,7 +6,7 @@
 import { type ChunkId, type PeerId, parsePeerId, parseSongId, type SongId } from '@evastream/core/ids'
 import type { Random } from '@evastream/core/random'
 import type { Millis } from '@evastream/core/units'
-import type { LeaseBook } from '@evastream/engine/lease-book'
+import type { LeaseBook } from '@evastream/engine/leases/lease-book'
 import { LISTED_PEERS_DEFAULT, type PeersQuery } from '@evastream/protocol/tracker-http'
 import { type HandoutPolicy, handoutLimit } from './handout-policy.ts'
 import { NONE, type PeerSlot } from './peer-table.ts'

@@ -5,7 +5,7 @@
 import { EvaError } from '@evastream/core/errors'
 import type { ChunkId, PeerId, SongId } from '@evastream/core/ids'
 import { KIB, type Millis, SECOND_MS } from '@evastream/core/units'
-import type { LeaseBook } from '@evastream/engine/lease-book'
+import type { LeaseBook } from '@evastream/engine/leases/lease-book'
 import {
   type ChunkSourceTold,
   SHOWN_TRANSFERS_MAX,

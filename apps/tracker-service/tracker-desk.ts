@@ -7,7 +7,7 @@ import { EvaError } from '@evastream/core/errors'
 import { type ChunkId, parsePeerId, parseSongId } from '@evastream/core/ids'
 import type { Random } from '@evastream/core/random'
 import type { Millis } from '@evastream/core/units'
-import type { LeaseBook } from '@evastream/engine/lease-book'
+import type { LeaseBook } from '@evastream/engine/leases/lease-book'
 import type {
   ChunkAcquiredRequest,
   ChunkReleasedRequest,

@@ -3,7 +3,7 @@
 // Invariant: figures are read from the books when they are asked for, so that they cannot drift from them.
 
 import type { Millis } from '@evastream/core/units'
-import type { LeaseBook } from '@evastream/engine/lease-book'
+import type { LeaseBook } from '@evastream/engine/leases/lease-book'
 import { Counter, Gauge, type Registry } from 'prom-client'
 import type { ReportedTraffic } from './reported-traffic.ts'
 import type { SwarmRegistry } from './swarm-registry.ts'

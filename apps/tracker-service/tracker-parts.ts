@@ -4,7 +4,7 @@
 
 import type { Random } from '@evastream/core/random'
 import type { Millis } from '@evastream/core/units'
-import { LeaseBook } from '@evastream/engine/lease-book'
+import { LeaseBook } from '@evastream/engine/leases/lease-book'
 import { HandoutPolicy } from './handout-policy.ts'
 import type { ReachabilityCheck } from './reachability-check.ts'
 import { ReportedTraffic } from './reported-traffic.ts'

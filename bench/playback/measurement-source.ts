@@ -2,7 +2,7 @@
 // Not the list of those there are (measurement-sources.ts).
 // Invariant: a source that cannot measure here says why, and measures nothing.
 
-import type { PlaybackWorldName } from '@evastream/simulator/playback-worlds'
+import type { PlaybackWorldName } from '@evastream/simulator/worlds/playback-worlds'
 import type { PlaybackMeasurement } from './playback-measurement.ts'
 import type { Seeds } from './simulated-playback.ts'
 

@@ -1,8 +1,8 @@
 // The scenarios of the playback bench: how many seeds each takes, which plays' starts count, and what it is held to.
-// Not the worlds themselves (packages/simulator/playback-worlds.ts) and not how they are run.
+// Not the worlds themselves (packages/simulator/worlds/playback-worlds.ts) and not how they are run.
 // Invariant: every world has an entry; a bar marked `promised` is one the project made to its users, the others are our own.
 
-import type { PlaybackWorldName } from '@evastream/simulator/playback-worlds'
+import type { PlaybackWorldName } from '@evastream/simulator/worlds/playback-worlds'
 import type { PlaybackBar } from './playback-measurement.ts'
 
 export interface PlaybackScenario {

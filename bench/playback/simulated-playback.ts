@@ -2,8 +2,8 @@
 // Not real processes: those are another source of the same measurements, shown in the same table.
 // Invariant: the same names and seeds give the same measurements on every machine.
 
-import { PLAYBACK_WORLDS, type PlaybackWorldName } from '@evastream/simulator/playback-worlds'
 import { type Outcome, simulate } from '@evastream/simulator/simulation'
+import { PLAYBACK_WORLDS, type PlaybackWorldName } from '@evastream/simulator/worlds/playback-worlds'
 import { type MeasuredPlay, measurementOf, type PlaybackMeasurement, type PlaybackRun } from './playback-measurement.ts'
 import { PLAYBACK_SCENARIOS } from './playback-scenarios.ts'
 

@@ -1,6 +1,6 @@
 // Simulated crowds as rows.
 
-import type { CrowdFigures } from '@evastream/simulator/crowd-figures'
+import type { CrowdFigures } from '@evastream/simulator/worlds/crowd-figures'
 import { expect, test } from 'vitest'
 import { isMet } from '../bench-row.ts'
 import { rowsOf, worldNamesOf } from './simulated-rows.ts'

@@ -2,9 +2,9 @@
 // Not the worlds and not their playing (packages/simulator).
 // Invariant: a world with a peer that never finished misses its row, whatever else it did well.
 
-import type { CrowdFigures } from '@evastream/simulator/crowd-figures'
-import { playCrowd } from '@evastream/simulator/crowd-figures'
-import type { CrowdWorldName } from '@evastream/simulator/crowd-worlds'
+import type { CrowdFigures } from '@evastream/simulator/worlds/crowd-figures'
+import { playCrowd } from '@evastream/simulator/worlds/crowd-figures'
+import type { CrowdWorldName } from '@evastream/simulator/worlds/crowd-worlds'
 import type { BenchRow } from '../bench-row.ts'
 import { median } from '../median.ts'
 

@@ -8,7 +8,7 @@ import { describe, expect, test } from 'vitest'
 import type { RequestBlocks, RequestOriginLeases, ReturnOriginLeases, SchedulerCommand } from './commands.ts'
 import { type EngineConfig, engineConfig } from './config.ts'
 import type { AwaitedLease, GrantedLease, SchedulerEvent } from './events.ts'
-import { rendezvousRank } from './rendezvous-rank.ts'
+import { rendezvousRank } from './leases/rendezvous-rank.ts'
 import { Scheduler } from './scheduler.ts'
 
 const OWN = peerNamed('peer-own')

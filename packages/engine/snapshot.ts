@@ -7,7 +7,7 @@ import type { Millis } from '@evastream/core/units'
 import type { PriorityClass, Source } from './commands.ts'
 import type { EngineState } from './engine-state.ts'
 import type { Interest } from './events.ts'
-import type { Ahead } from './song-state.ts'
+import type { Ahead } from './songs/song-state.ts'
 
 export interface SongSnapshot {
   readonly songId: SongId

@@ -2,7 +2,7 @@
 // Not the rules' own tests: checkers.test.ts breaks each on purpose.
 
 import { describe, expect, test } from 'vitest'
-import { summaryOf } from './run-summary.ts'
+import { summaryOf } from './records/run-summary.ts'
 import { type Outcome, simulate } from './simulation.ts'
 
 const RANGE = 100

@@ -1,0 +1,38 @@
+// Whether somebody has just pressed play, or sought, and hears nothing yet: then nothing else is to use our link.
+// Not what is urgent later on (playback-window): once the first bytes are here, the two zones go on as always.
+// Invariant: a first sound is waited for no longer than `firstSoundPatienceMs`, so that one that cannot be had holds up nothing else.
+
+import type { Millis } from '@evastream/core/units'
+import type { EngineState } from '../engine-state.ts'
+
+export interface AwaitedSound {
+  /** Until when what is not urgent waits for a reader's first bytes; 0 if nobody waits for any. */
+  readonly until: Millis
+  /** Until when everything but what is heard first waits. */
+  readonly aloneUntil: Millis
+  /** Until when the origin is asked for nothing but what is heard first; 0 if that is here. */
+  readonly startUntil: Millis
+}
+
+export class FirstSound {
+  readonly #state: EngineState
+
+  constructor(state: EngineState) {
+    this.#state = state
+  }
+
+  awaited(): AwaitedSound {
+    const { now, config, songs } = this.#state
+    const awaited = { until: 0, aloneUntil: 0, startUntil: 0 }
+    for (const song of songs.listened()) {
+      for (const { beganBytes, beganAt } of song.window.beginnersSince(now - config.startPatienceMs)) {
+        if (song.hasBytes(beganBytes, config.startBytes)) continue
+        awaited.startUntil = Math.max(awaited.startUntil, beganAt + config.startPatienceMs)
+        if (beganAt + config.firstSoundPatienceMs <= now || song.hasBytes(beganBytes, config.firstSoundBytes)) continue
+        awaited.until = Math.max(awaited.until, beganAt + config.firstSoundPatienceMs)
+        awaited.aloneUntil = Math.max(awaited.aloneUntil, beganAt + config.firstSoundAloneMs)
+      }
+    }
+    return awaited
+  }
+}

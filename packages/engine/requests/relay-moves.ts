@@ -1,0 +1,78 @@
+// Requests that wait for blocks which their source is still receiving: when they wait too long, they move to one that is free.
+// Not giving up (request-watch): the source has done nothing wrong, and with nobody else to ask the request stays where it is.
+// Why by expectation: a fixed time moves requests away from slow uplinks for ever, and nothing ever comes.
+// Invariant: a move asks for no block twice, and only a peer that is free and offers the chunk takes one over.
+
+import { BLOCK_SIZE_BYTES, type Millis } from '@evastream/core/units'
+import type { EngineState } from '../engine-state.ts'
+import type { BlameDesk } from '../sources/blame-desk.ts'
+import type { SourceSurvey } from '../sources/source-survey.ts'
+import type { RequestDesk } from './request-desk.ts'
+import type { OpenRequest } from './request-table.ts'
+
+export interface RelayMovesDeps {
+  readonly state: EngineState
+  readonly survey: SourceSurvey
+  readonly desk: RequestDesk
+  readonly blame: BlameDesk
+}
+
+export class RelayMoves {
+  readonly #deps: RelayMovesDeps
+
+  constructor(deps: RelayMovesDeps) {
+    this.#deps = deps
+  }
+
+  /** When to consider it (again); never, if its source holds the chunk. */
+  dueAt(request: OpenRequest): Millis {
+    if (!this.#isRelay(request)) return Number.POSITIVE_INFINITY
+    return Math.max(request.movesAfter, request.quietSince + this.#patienceMs(request))
+  }
+
+  /** Requests that have waited for a block for some time. */
+  waitingCount(): number {
+    const { requests, config, now } = this.#deps.state
+    let count = 0
+    for (const request of requests.all()) if (now - request.quietSince >= config.relayPatienceMs && this.#isRelay(request)) count++
+    return count
+  }
+
+  /** @returns whether it moved, so that there is something to plan. */
+  consider(request: OpenRequest): boolean {
+    const { state, survey, desk, blame } = this.#deps
+    const { song, chunk, priority, deadlineAt, source } = request
+    request.movesAfter = state.now + this.#patienceMs(request) / 2
+    const rest = chunk.missingRunOf(request.requestId, request.run)
+    if (rest === undefined || request.hedgedBy !== undefined || request.hedgeOf !== undefined) return false
+    const wanted = {
+      song,
+      chunkId: chunk.chunkId,
+      run: rest,
+      verify: chunk.verify,
+      deadlineAt: undefined,
+      isYielding: true,
+      except: source,
+    }
+    const second = survey.soonestFreePeer(wanted)
+    if (second === undefined) return false
+    state.paceOf(source).wasQuiet(state.now)
+    blame.requestMoved(request, false)
+    const batch = { firstBlock: rest.firstBlock, blockCount: Math.min(rest.blockCount, survey.batchBlocks(second, wanted)) }
+    desk.open({ song, chunk, run: batch, source: second, priority, deadlineAt, hedgeOf: undefined })
+    return true
+  }
+
+  #patienceMs({ source }: OpenRequest): number {
+    const { state } = this.#deps
+    const { relayPatienceMs, relayPatienceBlocks, roundTripAssumedMs } = state.config
+    const blockMs = (BLOCK_SIZE_BYTES * 1000) / state.rateOf(source)
+    const roundTripMs = state.paceOf(source).roundTripMs ?? state.receiving.roundTripMs ?? roundTripAssumedMs
+    return Math.max(relayPatienceMs, Math.min(roundTripMs, state.config.silenceMs), relayPatienceBlocks * blockMs)
+  }
+
+  #isRelay({ source, song, chunk }: OpenRequest): boolean {
+    if (source.kind === 'origin' || chunk.verify === 'chunk') return false
+    return this.#deps.state.peers.holdingsOf(song.songId).get(source.peerId)?.arriving.has(chunk.chunkId) === true
+  }
+}
