@@ -38,9 +38,10 @@ export function playCrowd(world: CrowdWorldName, seed: number, engine: Partial<E
   return crowdFigures(world, simulate({ seed, plan: { ...plan, engine: { ...plan.engine, ...engine } }, isChecked: false }))
 }
 
-/** The figures of a crowd that was played. */
+/** The figures of a crowd that was played: of its first song. */
 export function crowdFigures(world: CrowdWorldName, outcome: Outcome): CrowdFigures {
-  const { plan, seed, plays, dead, originBytes, missing, endedAt } = outcome
+  const { plan, seed, dead, originBytes, missing, endedAt } = outcome
+  const plays = outcome.plays.filter(({ songId }) => songId === plan.songs[0]?.songId)
   const survivors = plan.peers.filter(({ peerId }) => !dead.has(peerId))
   const startsAt = Math.min(...plays.map(({ pressedAt }) => pressedAt))
   const boundMs = boundOf(plan, dead, startsAt)

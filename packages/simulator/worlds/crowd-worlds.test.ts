@@ -27,6 +27,16 @@ describe.each(NAMES)('world %s', name => {
   })
 })
 
+test('without a tracker: each knows half of the others, from an earlier song that these hold', () => {
+  const { peers, faults } = CROWD_WORLDS['crowd-trackerless-50'].plan(1)
+  const goneAt = Math.min(...faults.map(({ at }) => at))
+  for (const { listens } of peers) {
+    const earlier = listens[1]
+    expect(earlier?.startsAfterMs).toBeLessThan(goneAt - 1000)
+    expect(peers.filter(({ songs }) => songs.some(({ songId }) => songId === earlier?.songId))).toHaveLength(25)
+  }
+})
+
 test('six together: no rule is broken, everybody has the song, and the figures tell when', () => {
   const outcome = simulate({ seed: 1, plan: CROWD_WORLDS['crowd-one-copy-6'].plan(1) })
   expect(outcome.violations).toEqual([])

@@ -18,8 +18,8 @@ export interface CrowdWorld {
 
 /** 16 MiB in 64 chunks, at 320 kbit/s. */
 const SONG = song(1, 16 * MIB, 40_000)
-/** Songs of one block, heard before: of each, one half of the peers had it from the other, and so they know each other. */
-const EARLIER_SONGS: readonly SongPlan[] = [song(2, BLOCK_SIZE_BYTES, 40_000), song(3, BLOCK_SIZE_BYTES, 40_000)]
+/** Songs of one block, heard before: of each, one half of the peers had it from the other, and so everybody knows half of the others. */
+const EARLIER_SONGS: readonly [SongPlan, SongPlan] = [song(2, BLOCK_SIZE_BYTES, 40_000), song(3, BLOCK_SIZE_BYTES, 40_000)]
 const ORIGIN_MBIT = 50
 const DOWN_MBIT = 50
 const EVEN_MBIT: readonly number[] = [20]
@@ -27,6 +27,8 @@ const MIXED_MBIT: readonly number[] = [2, 5, 10, 20, 40, 50]
 /** Everybody is up, known to the tracker, and presses play within this time (ms) after that moment. */
 const PRESS_AT: Millis = 5 * SECOND_MS
 const PRESS_WITHIN_MS = 50
+/** When everybody has told the tracker which earlier song it holds. */
+const EARLIER_PRESS_AT: Millis = 1500
 const TRACKER_GONE_AT: Millis = PRESS_AT - SECOND_MS
 const KILLED_RATIO = 0.2
 
@@ -46,8 +48,14 @@ function crowd(seed: number, words: CrowdWords): WorldPlan {
   const uplinks = random.shuffled(Array.from({ length: peerCount }, (_, index) => uplinksMbit[index % uplinksMbit.length] ?? 0))
   const peers = uplinks.map((upMbit, index) => {
     const peerLink = link(DOWN_MBIT, upMbit)
-    const listens = [listenOf(random)]
-    const songs = isTrackerless ? EARLIER_SONGS.map(({ songId }, half) => earlierSong(songId, index % 2 === half)) : []
+    const listens = [listenOf(random, SONG.songId, PRESS_AT)]
+    const songs = []
+    if (isTrackerless) {
+      const [held, sought] = EARLIER_SONGS
+      const [own, others] = index % 2 === 0 ? [held, sought] : [sought, held]
+      songs.push({ songId: own.songId, interest: 'idle' as const, heldAtStart: [0] })
+      listens.push(listenOf(random, others.songId, EARLIER_PRESS_AT))
+    }
     return aPeer(`peer-${index + 1}`, { link: isNear ? near(peerLink) : peerLink, songs, listens })
   })
   const originBytesPerSecond = link(ORIGIN_MBIT, ORIGIN_MBIT).upBytesPerSecond
@@ -62,14 +70,10 @@ function crowd(seed: number, words: CrowdWords): WorldPlan {
   return isNear ? withServicesNear(world) : world
 }
 
-function earlierSong(songId: SongId, isHeld: boolean): PeerPlan['songs'][number] {
-  return { songId, interest: 'seed', heldAtStart: isHeld ? [0] : [] }
-}
-
-function listenOf(random: Random): PeerPlan['listens'][number] {
+function listenOf(random: Random, songId: SongId, pressAt: Millis): PeerPlan['listens'][number] {
   return {
-    songId: SONG.songId,
-    startsAfterMs: PRESS_AT + random.below(PRESS_WITHIN_MS),
+    songId,
+    startsAfterMs: pressAt + random.below(PRESS_WITHIN_MS),
     fromBytes: 0,
     jumps: [],
     readAheadMs: READS_ALL_MS,
