@@ -72,8 +72,11 @@ export class OriginPermits {
     const { config, hasLeases, now, peers } = this.#state
     const { leases } = song
     const isUnknown = peers.copiesOf(song.songId)[chunkId] === 0 && (leases.isPending || leases.askedAt < song.window.lastBeganAt)
+    const wait = leases.waits.get(chunkId)
+    // Somebody brings it, or so many bring so much that we may not bring more.
+    const isUnderWay = wait !== undefined && (wait.isLeased || !wait.isElsewhere)
     let from = 0
-    if (hasLeases && (isUnknown || leases.waits.get(chunkId)?.isLeased === true))
+    if (hasLeases && (isUnknown || isUnderWay))
       for (const { beganAt } of song.window.beginnersSince(now - config.startBudgetMs))
         from = Math.max(from, beganAt + config.startBudgetMs)
     return from
