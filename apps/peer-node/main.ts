@@ -4,6 +4,7 @@
 
 import { seededRandom } from '@evastream/core/random'
 import type { Logger } from '@evastream/service-kit/logger'
+import { prepareSchemaChecks } from '@evastream/service-kit/schema-check'
 import { systemClock, systemTimers, systemWallClock } from '@evastream/service-kit/system-clock'
 import { type PeerNodeValues, peerNodeConfig } from './config.ts'
 import type { PageHost } from './page/page-host.ts'
@@ -13,5 +14,7 @@ import { PeerNode } from './peer-node.ts'
 export async function startPeerNode(values: PeerNodeValues, logger: Logger, host: PageHost = {}): Promise<PeerNode> {
   const random = seededRandom(Math.floor(Math.random() * Number.MAX_SAFE_INTEGER))
   const time = { clock: systemClock, wallClock: systemWallClock, timers: systemTimers }
-  return PeerNode.start({ ...time, random, logger, host }, peerNodeConfig(values))
+  const node = await PeerNode.start({ ...time, random, logger, host }, peerNodeConfig(values))
+  setImmediate(prepareSchemaChecks)
+  return node
 }

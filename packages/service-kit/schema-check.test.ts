@@ -2,7 +2,7 @@
 
 import { Type } from '@evastream/protocol/json-schema'
 import { describe, expect, it } from 'vitest'
-import { schemaCheck } from './schema-check.ts'
+import { prepareSchemaChecks, schemaCheck } from './schema-check.ts'
 
 const check = schemaCheck(
   Type.Object({
@@ -27,5 +27,11 @@ describe('schema check', () => {
   ])('%j: does not fit, and the reason names the place', (value, reason) => {
     expect(check.fits(value)).toBe(false)
     expect(check.whyNot(value)).toBe(reason)
+  })
+
+  it('prepared ahead: a schema that cannot be judged is found then, and each is prepared once', () => {
+    schemaCheck({ type: 'nothing of the kind' } as never)
+    expect(prepareSchemaChecks).toThrow(/type must be/)
+    expect(prepareSchemaChecks).not.toThrow()
   })
 })

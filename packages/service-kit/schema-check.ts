@@ -1,6 +1,6 @@
 // Whether a value fits a JSON Schema, judged by Ajv, which is loaded when the first value is to be judged.
 // Not the schemas (packages/protocol), and not what requests owe beyond their schema (http-validation.ts).
-// Invariant: declaring a check costs nothing; each schema is compiled once, when its first value comes.
+// Invariant: declaring a check costs nothing; each schema is compiled once, when its first value comes or when the process has time.
 
 import { createRequire } from 'node:module'
 import type { Ajv, Options, ValidateFunction } from 'ajv'
@@ -27,6 +27,12 @@ export interface SchemaCheck<T> {
 }
 
 const judge = lazyAjv({ allErrors: false, strict: true, strictTypes: false })
+const declared: (() => unknown)[] = []
+
+/** Compiles what was declared so far (about 10 ms for each schema), so that the first answers somebody waits for do not have to. */
+export function prepareSchemaChecks(): void {
+  for (const compiled of declared.splice(0)) compiled()
+}
 
 export function schemaCheck<S extends TSchema>(schema: S): SchemaCheck<Static<S>> {
   let validate: ValidateFunction | undefined
@@ -34,6 +40,7 @@ export function schemaCheck<S extends TSchema>(schema: S): SchemaCheck<Static<S>
     validate ??= judge().compile(schema)
     return validate
   }
+  declared.push(compiled)
   return {
     fits: (value): value is Static<S> => compiled()(value),
     whyNot: value => {
