@@ -133,14 +133,14 @@ describe.skipIf(missing !== undefined)("the operator's place", () => {
 
   it('a deletion: asks first, takes no for an answer, and says what is gone; the keys stay where they are needed', async () => {
     const focused = () => page.evaluate(() => document.activeElement?.textContent || document.activeElement?.id)
-    expect(await focused()).toBe('Keep it')
+    await expect.poll(focused).toBe('Keep it')
     await page.keyboard.press('Enter')
-    expect(await focused()).toBe('Delete…')
+    await expect.poll(focused).toBe('Delete…')
     expect(await songs().getByRole('button', { name: 'Ours' }).count()).toBe(1)
     await page.keyboard.press('Enter')
     await page.getByRole('button', { name: 'Delete for every listener' }).click()
     await page.getByText('1 found. Ours was deleted.').waitFor()
-    expect(await focused()).toBe('manage-query')
+    await expect.poll(focused).toBe('manage-query')
     expect(browser.troubles).toEqual([])
   })
 })
