@@ -4,11 +4,12 @@
 
 import type { ErrorCode } from '@evastream/core/errors'
 import type { ChunkId, PeerId, SongId } from '@evastream/core/ids'
+import type { LeaseAsk } from '@evastream/engine/leases/lease-book'
 import type { VirtualClock } from '../virtual-clock.ts'
 import type { Host } from './simulated-network.ts'
 import type { SimulatedStore } from './simulated-store.ts'
 import { HEARTBEAT_EVERY_MS, type Listing, type SimulatedTracker } from './simulated-tracker.ts'
-import type { LeaseWish, LeaseWord } from './tracker-leases.ts'
+import type { LeaseWord } from './tracker-leases.ts'
 
 export interface TrackerSessionDeps {
   readonly clock: VirtualClock
@@ -84,7 +85,7 @@ export class SimulatedTrackerSession {
   }
 
   /** The answer, or that the tracker could not be asked, or does not know us. */
-  askLeases(wish: Omit<LeaseWish, 'peerId'>, answered: (word: LeaseWord) => void, failed: (code: ErrorCode) => void): void {
+  askLeases(wish: Omit<LeaseAsk, 'peerId'>, answered: (word: LeaseWord) => void, failed: (code: ErrorCode) => void): void {
     this.#deps.tracker.askLeases(
       this.#deps.host,
       { ...wish, peerId: this.#peerId },

@@ -7,10 +7,11 @@ import type { ChunkId, PeerId, SongId } from '@evastream/core/ids'
 import type { SongShape } from '@evastream/core/manifest'
 import type { Random } from '@evastream/core/random'
 import { SECOND_MS } from '@evastream/core/units'
+import type { LeaseAsk } from '@evastream/engine/leases/lease-book'
 import type { Fact } from '../records/simulation-observer.ts'
 import type { VirtualClock } from '../virtual-clock.ts'
 import type { Host, SimulatedNetwork } from './simulated-network.ts'
-import { type LeaseWish, type LeaseWord, TrackerLeases } from './tracker-leases.ts'
+import { type LeaseWord, TrackerLeases } from './tracker-leases.ts'
 
 export interface Listing {
   readonly peerId: PeerId
@@ -140,7 +141,7 @@ export class SimulatedTracker {
   }
 
   /** Replies undefined to one who is not known. */
-  askLeases(from: Host, wish: LeaseWish, listener: TrackerListener<LeaseWord | undefined>): void {
+  askLeases(from: Host, wish: LeaseAsk, listener: TrackerListener<LeaseWord | undefined>): void {
     this.#call(from, listener, () => (this.#living(wish.peerId) === undefined ? undefined : this.#leases.ask(wish, this.#clock.now())))
   }
 

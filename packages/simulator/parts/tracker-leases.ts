@@ -7,17 +7,8 @@ import type { SongShape } from '@evastream/core/manifest'
 import type { Random } from '@evastream/core/random'
 import type { Millis } from '@evastream/core/units'
 import type { LeasesAnswered } from '@evastream/engine/events'
-import { LeaseBook } from '@evastream/engine/leases/lease-book'
+import { type LeaseAsk, LeaseBook } from '@evastream/engine/leases/lease-book'
 import type { Fact } from '../records/simulation-observer.ts'
-
-export interface LeaseWish {
-  readonly peerId: PeerId
-  readonly songId: SongId
-  readonly chunkIds: readonly ChunkId[]
-  readonly expectedMs: number
-  readonly backlogMs: number
-  readonly uplinkBytesPerSecond: number | undefined
-}
 
 /** Whom its own facts are told of. */
 const TRACKER = parsePeerId('tracker')
@@ -51,7 +42,7 @@ export class TrackerLeases {
   }
 
   /** Undefined for a song that this tracker was not told of. */
-  ask(wish: LeaseWish, at: Millis): LeaseWord | undefined {
+  ask(wish: LeaseAsk, at: Millis): LeaseWord | undefined {
     const { peerId, songId } = wish
     const shape = this.#options.shapes.get(songId)
     if (shape === undefined) return undefined
