@@ -10,6 +10,8 @@ export interface EngineConfig {
   readonly downloadsInFlightMax: number
   /** Requests besides, that wait for blocks which their sources have not got yet. More fill more uplinks of a crowd that has just begun. */
   readonly waitingRequestsMax: number
+  /** Requests at once for blocks that their source was not known to have. More bridge the way to the news, too many all wait for one another. */
+  readonly relayWaitsMax: number
   /** Chunks being put together at once. More find more idle sources; each costs a chunk of memory and delays the chunks before it. */
   readonly chunksInProgressMax: number
   /** Share of the bounds above, and of the origin's, that only urgent chunks may use while somebody listens. More starts a seek sooner and idles more. */
@@ -183,6 +185,7 @@ export interface EngineConfig {
 export const defaultEngineConfig: EngineConfig = Object.freeze({
   downloadsInFlightMax: 16,
   waitingRequestsMax: 16,
+  relayWaitsMax: 4,
   chunksInProgressMax: 12,
   urgentReserveRatio: 0.25,
   batchesPerPeerMax: 2,

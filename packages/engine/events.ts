@@ -2,6 +2,7 @@
 // Not requests or callbacks: an event never asks for anything; commands.ts is the answer.
 // Invariant: events are plain JSON, so a trace of them replays a run.
 
+import type { ArrivingChunk } from '@evastream/core/arriving-chunk'
 import type { ErrorCode } from '@evastream/core/errors'
 import type { ChunkId, PeerId, SongId } from '@evastream/core/ids'
 import type { SongShape } from '@evastream/core/manifest'
@@ -127,12 +128,12 @@ export interface PeerHas extends Happened {
   readonly chunkIds: readonly ChunkId[]
 }
 
-/** ARRIVING: it is receiving these chunks, and hands on each block that verified. */
+/** ARRIVING: it is receiving these chunks, and hands on each block that verified; what it said of them before is replaced. */
 export interface PeerArriving extends Happened {
   readonly kind: 'peer-arriving'
   readonly songId: SongId
   readonly peerId: PeerId
-  readonly chunkIds: readonly ChunkId[]
+  readonly chunks: readonly ArrivingChunk[]
 }
 
 /** UNHAVE. */

@@ -216,7 +216,12 @@ describe('scheduler: the origin is gone', () => {
 
 describe('scheduler: relay while arriving', () => {
   const tellArriving = (driver: SchedulerDriver, name: string, chunkIds: readonly number[]) =>
-    driver.tell({ kind: 'peer-arriving', songId: aSongId, peerId: peerNamed(name), chunkIds })
+    driver.tell({
+      kind: 'peer-arriving',
+      songId: aSongId,
+      peerId: peerNamed(name),
+      chunks: chunkIds.map(chunkId => ({ chunkId, blocks: [0] })),
+    })
 
   test('a peer that is receiving a chunk: is asked for it, and the origin is not', () => {
     const driver = new SchedulerDriver()

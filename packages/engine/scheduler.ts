@@ -261,12 +261,12 @@ export class Scheduler {
     return this.#mayBeAsked(event.peerId) && event.chunkIds.some(chunkId => song.isWanted(chunkId))
   }
 
-  #peerArriving({ songId, peerId, chunkIds, at }: PeerArriving): boolean {
+  #peerArriving({ songId, peerId, chunks, at }: PeerArriving): boolean {
     const { songs, peers, health, now } = this.#state
     const song = songs.get(songId)
     if (song === undefined || health.isBanned(peerId, now)) return false
-    peers.arriving(songId, peerId, { chunkIds, at })
-    return this.#mayBeAsked(peerId) && chunkIds.some(chunkId => song.isWanted(chunkId))
+    peers.arriving(songId, peerId, { chunks, at })
+    return this.#mayBeAsked(peerId) && chunks.some(({ chunkId }) => song.isWanted(chunkId))
   }
 
   /** One that is full of our requests is thought of again when one of them ends: what it has besides changes nothing until then. */

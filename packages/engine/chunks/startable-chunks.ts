@@ -6,7 +6,7 @@ import type { ChunkId } from '@evastream/core/ids'
 import type { Millis } from '@evastream/core/units'
 import type { EngineState } from '../engine-state.ts'
 import { rendezvousRank } from '../leases/rendezvous-rank.ts'
-import { offerOf, PART_FACTOR } from '../requests/relay-order.ts'
+import { offerOf, WAIT_FACTOR } from '../requests/relay-order.ts'
 import type { SongState } from '../songs/song-state.ts'
 import type { Holding } from '../sources/peer-table.ts'
 import type { SourceSurvey } from '../sources/source-survey.ts'
@@ -84,9 +84,9 @@ export class StartableChunks {
       let soonestMs = Number.POSITIVE_INFINITY
       for (const { holding, finishMs } of offers) {
         if (finishMs >= soonestMs) break
-        const offer = offerOf(holding, chunkId, song)
+        const offer = offerOf(holding, chunkId, song, 0)
         if (offer !== undefined && song.markOf(chunkId, holding.peerId) <= now)
-          soonestMs = Math.min(soonestMs, finishMs * (offer === 'part' ? PART_FACTOR : 1))
+          soonestMs = Math.min(soonestMs, finishMs * (offer === 'wait' ? WAIT_FACTOR : 1))
       }
       return Number.isFinite(soonestMs) ? soonestMs : 0
     }
@@ -115,6 +115,6 @@ export class StartableChunks {
 
 function someoneHas(holdings: readonly Holding[], song: SongState, chunkId: ChunkId, now: Millis): boolean {
   for (const holding of holdings)
-    if (offerOf(holding, chunkId, song) !== undefined && song.markOf(chunkId, holding.peerId) <= now) return true
+    if (offerOf(holding, chunkId, song, 0) !== undefined && song.markOf(chunkId, holding.peerId) <= now) return true
   return false
 }

@@ -9,7 +9,7 @@ function waiting() {
   parts.state.now = 1000
   const song = parts.addSong()
   const anna = parts.addPeer('anna', song, [])
-  parts.state.peers.arriving(song.songId, anna, { chunkIds: [0], at: 900 })
+  parts.state.peers.arriving(song.songId, anna, { chunks: [{ chunkId: 0, blocks: [9] }], at: 900 })
   const request = parts.ask(song, fromPeer('anna'), { blockCount: 8 })
   parts.commands()
   return { parts, song, anna, request }
@@ -22,6 +22,15 @@ describe('relay moves', () => {
     parts.state.peers.has(song.songId, anna, [0])
     expect(parts.moves.dueAt(request)).toBe(Number.POSITIVE_INFINITY)
     expect(parts.moves.dueAt(parts.ask(song, fromOrigin, { chunkId: 1 }))).toBe(Number.POSITIVE_INFINITY)
+  })
+
+  test('what is about to be heard: leaves a holder too that has not begun to send it, and stays with one that has', () => {
+    const { parts, song } = waiting()
+    parts.addPeer('boris', song, [0, 1])
+    const played = parts.ask(song, fromPeer('boris'), { chunkId: 1, deadlineAt: 9000 })
+    expect(parts.moves.dueAt(played)).toBe(1150)
+    parts.desk.arrived(played, 16_384)
+    expect(parts.moves.dueAt(played)).toBe(Number.POSITIVE_INFINITY)
   })
 
   test('a slow source is waited for as long as four blocks take it', () => {

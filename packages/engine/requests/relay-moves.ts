@@ -1,4 +1,5 @@
-// Requests that wait for blocks which their source is still receiving: when they wait too long, they move to one that is free.
+// Requests that wait for blocks which their source is still receiving, or for their turn there though somebody is about to hear them: when
+// they wait too long, they move to one that is free.
 // Not giving up (request-watch): the source has done nothing wrong, and with nobody else to ask the request stays where it is.
 // Why by expectation: a fixed time moves requests away from slow uplinks for ever, and nothing ever comes.
 // Invariant: a move asks for no block twice, and only a peer that is free and offers the chunk takes one over.
@@ -24,9 +25,9 @@ export class RelayMoves {
     this.#deps = deps
   }
 
-  /** When to consider it (again); never, if its source holds the chunk. */
+  /** When to consider it (again); never, if its source holds the chunk and nobody is about to hear it, or has begun to send it. */
   dueAt(request: OpenRequest): Millis {
-    if (!this.#isRelay(request)) return Number.POSITIVE_INFINITY
+    if (!this.#isRelay(request) && !isAwaitedInQueue(request)) return Number.POSITIVE_INFINITY
     return Math.max(request.movesAfter, request.quietSince + this.#patienceMs(request))
   }
 
@@ -75,4 +76,9 @@ export class RelayMoves {
     if (source.kind === 'origin' || chunk.verify === 'chunk') return false
     return this.#deps.state.peers.holdingsOf(song.songId).get(source.peerId)?.arriving.has(chunk.chunkId) === true
   }
+}
+
+/** In a crowd all ask the few who have the beginning of a song, and those whom they have served lie idle. */
+function isAwaitedInQueue({ priority, source, chunk, receivedBytes }: OpenRequest): boolean {
+  return priority === 'play' && source.kind === 'peer' && chunk.verify === 'blocks' && receivedBytes === 0
 }

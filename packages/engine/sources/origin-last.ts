@@ -9,6 +9,8 @@ import type { Candidate, SourceChoice, SourceFacts, SourceSelection, Standing } 
 
 /** A deadline is near when this many times what the origin needs, and `overrideLeadMs` besides, would miss it. */
 const RISK_FACTOR = 2
+/** Where peers have it and are only late, this (ms) besides: in a crowd what is late now comes sooner with each peer that gets it. */
+const LATE_LEAD_MS = 100
 const ASK_ORIGIN: SourceChoice = { kind: 'ask', source: { kind: 'origin' } }
 
 export interface OriginLastOptions {
@@ -25,8 +27,9 @@ export function originLast(options: OriginLastOptions): SourceSelection {
       const deadlineAt = facts.deadlineAt ?? Number.POSITIVE_INFINITY
       const soonEnoughAt = Math.max(deadlineAt, facts.now + options.urgentGraceMs)
       const isLate = (finishAt: Millis) => finishAt > soonEnoughAt
+      const lateFrom = Math.max(facts.origin.overrideFrom, deadlineAt - RISK_FACTOR * facts.origin.finishMs - LATE_LEAD_MS)
       const isOriginBetter = (finishAt: Millis) =>
-        isLate(finishAt) && mayAsk(facts, facts.origin.overrideFrom) && facts.now + facts.origin.finishMs < finishAt
+        isLate(finishAt) && mayAsk(facts, lateFrom) && facts.now + facts.origin.finishMs < finishAt
 
       // What is ours to bring nobody has whole, or the lease would have been given back.
       if (facts.origin.permit === 'leased' && facts.origin.standing === 'free') return ASK_ORIGIN

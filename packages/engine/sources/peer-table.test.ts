@@ -199,12 +199,13 @@ test('peer table: whatever is told: the copies of a chunk are the peers that hol
 
 describe('peer table: chunks on their way', () => {
   const toCome = (table: PeerTable) => [0, 1, 2, 3].map(chunkId => table.copiesToComeOf(song, chunkId))
-  const arrivingAt = (table: PeerTable) => [...(table.holdingsOf(song).get(anna)?.arriving ?? [])]
+  const arriving = (...chunkIds: number[]) => chunkIds.map(chunkId => ({ chunkId, blocks: [0] }))
+  const arrivingAt = (table: PeerTable) => [...(table.holdingsOf(song).get(anna)?.arriving ?? [])].map(([id, { since }]) => [id, since])
 
   test('a chunk on its way to somebody: is half a copy, and nobody holds it', () => {
     const table = tableWith()
     table.listed(song, boris, { chunkIds: [1], told: 'peer' })
-    table.arriving(song, anna, { chunkIds: [1, 2], at: 5 })
+    table.arriving(song, anna, { chunks: arriving(1, 2), at: 5 })
     expect(toCome(table)).toEqual([0, 1.5, 0.5, 0])
     expect(copies(table)).toEqual([0, 1, 0, 0])
     expect(arrivingAt(table)).toEqual([
@@ -213,11 +214,11 @@ describe('peer table: chunks on their way', () => {
     ])
   })
 
-  test('told again: the first time counts', () => {
+  test('told again: the first time counts, and the last word about its blocks', () => {
     const table = tableWith()
-    table.arriving(song, anna, { chunkIds: [1], at: 5 })
-    table.arriving(song, anna, { chunkIds: [1], at: 9 })
-    expect(arrivingAt(table)).toEqual([[1, 5]])
+    table.arriving(song, anna, { chunks: [{ chunkId: 1, blocks: [0] }], at: 5 })
+    table.arriving(song, anna, { chunks: [{ chunkId: 1, blocks: [0, 3] }], at: 9 })
+    expect(table.holdingsOf(song).get(anna)?.arriving).toEqual(new Map([[1, { since: 5, blocks: [0, 3] }]]))
     expect(toCome(table)).toEqual([0, 0.5, 0, 0])
   })
 
@@ -231,7 +232,7 @@ describe('peer table: chunks on their way', () => {
     ]
     for (const end of ends) {
       const table = tableWith()
-      table.arriving(song, anna, { chunkIds: [1], at: 5 })
+      table.arriving(song, anna, { chunks: arriving(1), at: 5 })
       end(table)
       expect(arrivingAt(table)).toEqual([])
       expect(toCome(table)[1]).toBe(copies(table)[1])
@@ -240,7 +241,7 @@ describe('peer table: chunks on their way', () => {
 
   test('a list of the tracker: changes nothing of what is on its way', () => {
     const table = tableWith()
-    table.arriving(song, anna, { chunkIds: [1], at: 5 })
+    table.arriving(song, anna, { chunks: arriving(1), at: 5 })
     table.listed(song, anna, { chunkIds: [2], told: 'tracker' })
     expect(arrivingAt(table)).toEqual([[1, 5]])
   })
@@ -248,7 +249,7 @@ describe('peer table: chunks on their way', () => {
   test('a chunk that it held and is receiving again: is held no more', () => {
     const table = tableWith()
     table.has(song, anna, [1])
-    table.arriving(song, anna, { chunkIds: [1, 7], at: 5 })
+    table.arriving(song, anna, { chunks: arriving(1, 7), at: 5 })
     expect(heldBy(table)).toEqual([])
     expect(toCome(table)).toEqual([0, 0.5, 0, 0])
   })

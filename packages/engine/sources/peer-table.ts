@@ -3,16 +3,25 @@
 // Invariant: `copies[chunk]` is the number of peers in the table that hold the chunk, `arrivals[chunk]` of those that are receiving it, and
 // none does both; a peer removed leaves no trace in either.
 
+import type { ArrivingChunk } from '@evastream/core/arriving-chunk'
 import { Bitfield } from '@evastream/core/bitfield'
 import type { ChunkId, PeerId, SongId } from '@evastream/core/ids'
 import type { Millis } from '@evastream/core/units'
+
+/** What a peer has said of a chunk that it is receiving. */
+export interface Arriving {
+  /** When it first said so. */
+  readonly since: Millis
+  /** Those it has by now, in ascending order. */
+  readonly blocks: readonly number[]
+}
 
 /** What one peer holds of one song. */
 export interface Holding {
   readonly peerId: PeerId
   readonly chunks: Bitfield
-  /** What it is receiving, and since when it said so: it hands on what it has of it. */
-  readonly arriving: Map<ChunkId, Millis>
+  /** What it is receiving: it hands on what it has of it. */
+  readonly arriving: Map<ChunkId, Arriving>
   /** It told so itself on an open connection: then the tracker can only add to it. */
   isToldByPeer: boolean
 }
@@ -90,15 +99,16 @@ export class PeerTable {
   }
 
   /** It is receiving these, and holds them no more if it did. */
-  arriving(songId: SongId, peerId: PeerId, news: { readonly chunkIds: readonly ChunkId[]; readonly at: Millis }): void {
+  arriving(songId: SongId, peerId: PeerId, news: { readonly chunks: readonly ArrivingChunk[]; readonly at: Millis }): void {
     const holding = this.#open(songId, peerId)
     const arrivals = this.#swarms.get(songId)?.arrivals
     if (holding === undefined || arrivals === undefined) return
-    this.#drop(songId, holding, news.chunkIds)
-    for (const chunkId of news.chunkIds) {
-      if (holding.arriving.has(chunkId) || chunkId >= arrivals.length) continue
-      holding.arriving.set(chunkId, news.at)
-      arrivals[chunkId] = (arrivals[chunkId] ?? 0) + 1
+    for (const { chunkId, blocks } of news.chunks) {
+      if (chunkId >= arrivals.length) continue
+      if (holding.chunks.has(chunkId)) this.#drop(songId, holding, [chunkId])
+      const known = holding.arriving.get(chunkId)
+      holding.arriving.set(chunkId, { since: known?.since ?? news.at, blocks })
+      if (known === undefined) arrivals[chunkId] = (arrivals[chunkId] ?? 0) + 1
     }
   }
 

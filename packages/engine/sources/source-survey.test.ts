@@ -34,12 +34,12 @@ describe('source survey: who is a candidate', () => {
     expect(standings(factsOf(parts, song))).toEqual({ anna: 'free' })
   })
 
-  test('a peer that is receiving the chunk: after one that holds it; not once our own first block was earlier', () => {
+  test('a peer that is receiving the chunk and has not got the block: after one that holds it; not once our own first block was earlier', () => {
     const parts = new EngineParts()
     const song = parts.addSong()
     parts.addPeer('anna', song, [0])
     const boris = parts.addPeer('boris', song, [])
-    parts.state.peers.arriving(song.songId, boris, { chunkIds: [0], at: 10 })
+    parts.state.peers.arriving(song.songId, boris, { chunks: [{ chunkId: 0, blocks: [8] }], at: 10 })
     const [whole, part] = factsOf(parts, song).candidates
     expect([whole?.peerId, part?.peerId]).toEqual(['anna', 'boris'])
     expect(part?.finishMs).toBeGreaterThan(whole?.finishMs ?? 0)
@@ -47,6 +47,35 @@ describe('source survey: who is a candidate', () => {
     song.startChunk(0, 5).firstBlockAt = 9
     expect(standings(factsOf(parts, song))).toEqual({ anna: 'free' })
     expect(standings(factsOf(parts, song, { verify: 'chunk', chunkId: 1 }))).toEqual({})
+  })
+
+  test('a peer that is receiving the chunk and has the block: like one that holds it, and for no more than it has', () => {
+    const parts = new EngineParts()
+    const song = parts.addSong()
+    parts.addPeer('anna', song, [0])
+    const boris = parts.addPeer('boris', song, [])
+    song.startChunk(0, 5).firstBlockAt = 9
+    parts.state.peers.arriving(song.songId, boris, { chunks: [{ chunkId: 0, blocks: [0, 1, 2, 9] }], at: 10 })
+    const [whole, part] = factsOf(parts, song).candidates
+    expect(part).toEqual({ ...whole, peerId: boris })
+    const wanted = { song, chunkId: 0, verify: 'blocks', run: { firstBlock: 0, blockCount: 16 } } as const
+    expect(parts.survey.batchBlocks(fromPeer('boris'), wanted)).toBe(3)
+    expect(parts.survey.batchBlocks(fromPeer('anna'), wanted)).toBeGreaterThan(3)
+  })
+
+  test('only some requests may wait for blocks that their source has not got: then nobody else is waited for', () => {
+    const parts = new EngineParts({ relayWaitsMax: 1 })
+    const song = parts.addSong()
+    for (const name of ['anna', 'boris'])
+      parts.state.peers.arriving(song.songId, parts.addPeer(name, song, []), {
+        chunks: [0, 1].map(chunkId => ({ chunkId, blocks: [9] })),
+        at: 10,
+      })
+    expect(standings(factsOf(parts, song))).toEqual({ anna: 'free', boris: 'free' })
+    parts.ask(song, fromPeer('anna'), { chunkId: 1, blockCount: 2 })
+    expect(standings(factsOf(parts, song))).toEqual({})
+    parts.state.peers.has(song.songId, peerNamed('anna'), [1])
+    expect(standings(factsOf(parts, song))).toEqual({ anna: 'full', boris: 'free' })
   })
 
   test('a source that is at work on the run already: not again', () => {

@@ -10,7 +10,8 @@ import { isSameSource } from '../chunks/chunk-progress.ts'
 import type { Source } from '../commands.ts'
 import type { EngineState } from '../engine-state.ts'
 import { OriginPermits, type PermittedRun } from '../leases/origin-permits.ts'
-import { type Offer, offerOf, PART_FACTOR } from '../requests/relay-order.ts'
+import { type Offer, offerOf, readyBlocks, WAIT_FACTOR } from '../requests/relay-order.ts'
+import { waitingRequestCount } from '../requests/relay-waits.ts'
 import type { SongState } from '../songs/song-state.ts'
 import type { DeliveryPace } from './delivery-pace.ts'
 import { isHollow, type PeerRecord } from './peer-health.ts'
@@ -130,7 +131,11 @@ export class SourceSurvey {
       return Math.min(wanted.run.blockCount, runBlocksMax, blocksMax, isHeldByPeers ? config.originRunBlocksMax : runBlocksMax)
     }
     const record = this.#state.health.recordOf(source.peerId)
-    return this.#peerBatchBlocks(record, this.#state.rateOf(source), wanted)
+    const batchBlocks = this.#peerBatchBlocks(record, this.#state.rateOf(source), wanted)
+    const holding = peers.holdingsOf(wanted.song.songId).get(source.peerId)
+    // What it is known to have is sent at once; only where it has none of that are blocks asked for that are still to come.
+    const ready = holding === undefined ? 0 : readyBlocks(holding, wanted.chunkId, wanted.run.firstBlock)
+    return ready === 0 ? batchBlocks : Math.min(batchBlocks, ready)
   }
 
   /** When a source should be done (ms from now) with this many more bytes, after what it has to send before. */
@@ -158,10 +163,16 @@ export class SourceSurvey {
 
   #candidates(wanted: SurveyedRun): Candidate[] {
     const candidates: Candidate[] = []
-    const here = { verify: wanted.verify, firstBlockAt: wanted.song.progress.get(wanted.chunkId)?.firstBlockAt }
+    const { chunkId, run, verify } = wanted
+    const here = { verify, firstBlockAt: wanted.song.progress.get(chunkId)?.firstBlockAt }
+    let mayWait: boolean | undefined
     for (const holding of this.#state.peers.holdingsOf(wanted.song.songId).values()) {
-      const offer = offerOf(holding, wanted.chunkId, here)
+      const offer = offerOf(holding, chunkId, here, run.firstBlock)
       if (offer === undefined || isExcluded(wanted.except, holding.peerId)) continue
+      if (offer === 'wait') {
+        mayWait ??= waitingRequestCount(this.#state) < this.#state.config.relayWaitsMax
+        if (!mayWait) continue
+      }
       candidates.push(this.#candidate(holding, wanted, offer))
     }
     return candidates
@@ -176,7 +187,7 @@ export class SourceSurvey {
     // again as it has been.
     const doubtMs = health.doubtMs(record)
     const busyMs = record.busySince === undefined ? 0 : now - record.busySince
-    const finishMs = doubtMs + busyMs + this.finishMs(record.pace, rate, sizeBytes) * (offer === 'part' ? PART_FACTOR : 1)
+    const finishMs = doubtMs + busyMs + this.finishMs(record.pace, rate, sizeBytes) * (offer === 'wait' ? WAIT_FACTOR : 1)
     const markedUntil = wanted.song.markOf(wanted.chunkId, holding.peerId)
     if (markedUntil > now) return { peerId: holding.peerId, standing: 'failed', retryAt: markedUntil, finishMs }
     const { standing, retryAt } = this.standingOf(record)

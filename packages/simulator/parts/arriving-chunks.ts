@@ -1,7 +1,8 @@
 // The chunks of one peer that are still on their way in, as those see them who are handed verified blocks before the chunk is whole.
 // Not the coming of blocks (simulated-downloads.ts) and not who waits for which (simulated-uploads.ts).
-// Invariant: a chunk is told as arriving once, with its first verified block, and whoever watches one hears of its end once.
+// Invariant: a chunk is told as arriving with its first verified block, and again as more come; whoever watches one hears of its end once.
 
+import type { ArrivingChunk as ArrivingChunkNews } from '@evastream/core/arriving-chunk'
 import type { ChunkId, SongId } from '@evastream/core/ids'
 import type { BufferedBlock, ChunkBuffer } from './chunk-buffer.ts'
 
@@ -29,6 +30,11 @@ export class ArrivingChunk {
     return this.#buffer.verifiedBlock(block)
   }
 
+  /** As it is told: what can be had of it by now. */
+  toldAs(): ArrivingChunkNews {
+    return { chunkId: this.chunkId, blocks: this.#buffer.verifiedBlocks() }
+  }
+
   watch(watcher: ArrivalWatcher): void {
     this.#watchers.add(watcher)
   }
@@ -49,7 +55,8 @@ export class ArrivingChunk {
 }
 
 export interface ArrivalTeller {
-  arriving(songId: SongId, chunkId: ChunkId): void
+  /** More blocks of it can be had; the first ones, or some more. */
+  arriving(arrival: ArrivingChunk, news: { readonly isFirst: boolean }): void
   /** It will not be stored after all. */
   arrivalEnded(songId: SongId, chunkId: ChunkId): void
 }
@@ -67,8 +74,8 @@ export class ArrivingChunks {
   }
 
   /** Those that were told to be arriving. */
-  toldOf(songId: SongId): ChunkId[] {
-    return [...(this.#songs.get(songId)?.values() ?? [])].flatMap(({ isTold, chunkId }) => (isTold ? [chunkId] : []))
+  toldOf(songId: SongId): ArrivingChunkNews[] {
+    return [...(this.#songs.get(songId)?.values() ?? [])].flatMap(arrival => (arrival.isTold ? [arrival.toldAs()] : []))
   }
 
   /** Something of it was asked for. */
@@ -82,9 +89,9 @@ export class ArrivingChunks {
     const arrival = this.arrivalOf(songId, chunkId)
     if (arrival === undefined) return
     // What is whole is told as held in a moment.
-    if (!arrival.isTold && !isWhole) {
+    if (!isWhole) {
+      this.#teller.arriving(arrival, { isFirst: !arrival.isTold })
       arrival.isTold = true
-      this.#teller.arriving(songId, chunkId)
     }
     arrival.grown()
   }

@@ -45,6 +45,13 @@ export class ChunkBuffer {
     return block?.isVerified ? block : undefined
   }
 
+  /** The numbers of the blocks that may be played, in ascending order. */
+  verifiedBlocks(): number[] {
+    const numbers: number[] = []
+    for (const [index, { isVerified }] of this.#blocks) if (isVerified) numbers.push(index)
+    return numbers.sort((a, b) => a - b)
+  }
+
   /** @returns false when the block was here already. */
   put(index: number, block: BufferedBlock): boolean {
     if (this.#blocks.has(index)) return false

@@ -2,6 +2,7 @@
 // Not the machine (simulated-peer.ts keeps disk, link and plan across lives). It is what the download coordinator is in the peer node.
 // Invariant: events enter the Scheduler one at a time, in order, and one timer stands at `nextWakeAt`.
 
+import type { ArrivingChunk } from '@evastream/core/arriving-chunk'
 import { assert } from '@evastream/core/assert'
 import type { ErrorCode } from '@evastream/core/errors'
 import type { ChunkId, PeerId, SongId } from '@evastream/core/ids'
@@ -14,7 +15,7 @@ import type { Appointment } from '../event-queue.ts'
 import type { Fact, SimulationObserver } from '../records/simulation-observer.ts'
 import type { VirtualClock } from '../virtual-clock.ts'
 import type { PeerPlan, SongPlan } from '../worlds/world-plan.ts'
-import { ArrivingChunks } from './arriving-chunks.ts'
+import { type ArrivalTeller, ArrivingChunks } from './arriving-chunks.ts'
 import { SimulatedDialer } from './simulated-dialer.ts'
 import { SimulatedDownloads } from './simulated-downloads.ts'
 import { SimulatedListeners } from './simulated-listeners.ts'
@@ -80,7 +81,7 @@ export class PeerProcess {
     const { clock, switchboard, host, store, origin, tracker } = deps
     const feed = (event: SchedulerEvent) => this.feed(event)
     const fact = (told: Fact) => deps.observer.fact(clock.now(), plan.peerId, told)
-    const arriving = (songId: SongId, chunkId: ChunkId) => this.#uploads.announceArriving(songId, chunkId)
+    const arriving: ArrivalTeller['arriving'] = (arrival, news) => this.#uploads.announceArriving(arrival, news)
     const arrivalEnded = (songId: SongId, chunkId: ChunkId) => this.#uploads.retract(songId, chunkId)
     const arrivals = new ArrivingChunks({ teller: { arriving, arrivalEnded } })
     this.#uploads = new SimulatedUploads({ owner: { ...this.#uploadsOwner(fact), arrivals } }, { slotsMax: plan.slotsMax })
@@ -325,8 +326,8 @@ export class PeerProcess {
         this.feed({ kind: 'peer-has', at: now(), songId, peerId, chunkIds: [chunkId] }),
       peerLacks: (peerId: PeerId, songId: SongId, chunkId: ChunkId) =>
         this.feed({ kind: 'peer-lacks', at: now(), songId, peerId, chunkIds: [chunkId] }),
-      peerArriving: (peerId: PeerId, songId: SongId, chunkId: ChunkId) =>
-        this.feed({ kind: 'peer-arriving', at: now(), songId, peerId, chunkIds: [chunkId] }),
+      peerArriving: (peerId: PeerId, songId: SongId, chunks: readonly ArrivingChunk[]) =>
+        this.feed({ kind: 'peer-arriving', at: now(), songId, peerId, chunks }),
       peerLost: (peerId: PeerId, code: ErrorCode) => {
         this.#downloads.peerLost(peerId)
         this.feed({ kind: 'peer-lost', at: now(), peerId, code })

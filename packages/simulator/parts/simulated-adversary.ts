@@ -2,8 +2,9 @@
 // Not a fault of an honest peer (fault-plan.ts has those): an adversary runs no Scheduler and wants nothing.
 // Invariant: what it sends is marked bad where it is bad, so the checkers know what nobody may store.
 
-import type { PeerId, SongId } from '@evastream/core/ids'
-import type { SongShape } from '@evastream/core/manifest'
+import type { ArrivingChunk } from '@evastream/core/arriving-chunk'
+import type { ChunkId, PeerId, SongId } from '@evastream/core/ids'
+import { blockCountOf, type SongShape } from '@evastream/core/manifest'
 import type { Random } from '@evastream/core/random'
 import type { VirtualClock } from '../virtual-clock.ts'
 import type { SendingManner } from './block-flow.ts'
@@ -98,7 +99,11 @@ export class SimulatedAdversary implements ServingEnd {
     const all = Array.from({ length: song.shape.chunkCount }, (_, chunkId) => chunkId)
     const isReceiving = RECEIVERS.has(this.manner)
     connection.tellList(songId, isReceiving ? [] : all)
-    if (isReceiving) for (const chunkId of all) connection.tellArriving(songId, chunkId)
+    if (isReceiving)
+      connection.tellArriving(
+        songId,
+        all.map(chunkId => claimOf(song.shape, chunkId)),
+      )
     if (this.manner === 'wavers' || this.manner === 'receives-and-forgets') this.#waver(connection, song)
   }
 
@@ -135,9 +140,15 @@ export class SimulatedAdversary implements ServingEnd {
       connection.tellLacks(song.songId, chunkId)
       this.#deps.clock.after(WAVER_EVERY_MS / 2, () => {
         if (this.manner === 'wavers') connection.tellHas(song.songId, chunkId)
-        else connection.tellArriving(song.songId, chunkId)
+        else connection.tellArriving(song.songId, [claimOf(song.shape, chunkId)])
       })
       this.#waver(connection, song)
     })
   }
+}
+
+/** It says to have every other block of the chunk. */
+function claimOf(shape: SongShape, chunkId: ChunkId): ArrivingChunk {
+  const all = Array.from({ length: blockCountOf(shape, chunkId) }, (_, block) => block)
+  return { chunkId, blocks: all.filter(block => block % 2 === 0) }
 }

@@ -1,11 +1,11 @@
 // Connections between a peer that asks and one that serves: dialling, lists, sending, slots and every way to end.
 // Not whole peers: simulation.test.ts.
 
-import { parsePeerId, parseSongId, type SongId } from '@evastream/core/ids'
+import { parsePeerId, parseSongId } from '@evastream/core/ids'
 import { seededRandom } from '@evastream/core/random'
 import { expect, test } from 'vitest'
 import { VirtualClock } from '../virtual-clock.ts'
-import { ArrivingChunks } from './arriving-chunks.ts'
+import { type ArrivalTeller, ArrivingChunks } from './arriving-chunks.ts'
 import { ChunkBuffer } from './chunk-buffer.ts'
 import { linkOfAdversary, type Manner, SimulatedAdversary } from './simulated-adversary.ts'
 import type { AskingEnd } from './simulated-connection.ts'
@@ -28,9 +28,9 @@ function aMeeting(options: { slotsMax?: number; manner?: Manner } = {}) {
   const store = new SimulatedStore()
   store.save(songId, 0, true)
   const host = network.addHost('peer-1', options.manner === undefined ? link : linkOfAdversary(options.manner, link))
-  const teller = {
-    arriving: (song: SongId, chunkId: number) => honest.announceArriving(song, chunkId),
-    arrivalEnded: (song: SongId, chunkId: number) => honest.retract(song, chunkId),
+  const teller: ArrivalTeller = {
+    arriving: (arrival, news) => honest.announceArriving(arrival, news),
+    arrivalEnded: (song, chunkId) => honest.retract(song, chunkId),
   }
   const arrivals = new ArrivingChunks({ teller })
   const owner = {
@@ -57,7 +57,7 @@ function aMeeting(options: { slotsMax?: number; manner?: Manner } = {}) {
     listed: (_connection, _songId, chunkIds) => heard.push(`listed ${chunkIds.join()}`),
     has: () => heard.push('has'),
     lacks: () => heard.push('lacks'),
-    arriving: (_connection, _songId, chunkId) => heard.push(`arriving ${chunkId}`),
+    arriving: (_connection, _songId, chunks) => heard.push(`arriving ${chunks.map(({ chunkId, blocks }) => `${chunkId}: ${blocks}`)}`),
     received: (requestId, { block, isGood }) => heard.push(`${requestId}: ${block ?? 'part'} ${isGood ? 'good' : 'bad'}`),
     rejected: (requestId, code) => heard.push(`${requestId}: ${code}`),
     lost: (_connection, code) => heard.push(`lost ${code}`),
@@ -127,11 +127,12 @@ test('connection: a chunk that is on its way: each block is handed on as it veri
   expect(heard).toEqual([])
   verify(0)
   clock.runUntil(400)
-  expect(heard).toEqual(['uploading 1', 'arriving 0', 'relayed 0', '1: 0 good'])
+  expect(heard).toEqual(['uploading 1', 'arriving 0: 0', 'relayed 0', '1: 0 good'])
   heard.length = 0
   verify(1)
   clock.runUntil(600)
-  expect(heard.filter(line => line.includes(': '))).toEqual(['1: 1 good', '2: 1 good'])
+  expect(heard.filter(line => /^\d/.test(line))).toEqual(['1: 1 good', '2: 1 good'])
+  expect(heard).toContain('arriving 0: 0,1')
   heard.length = 0
   verify(2)
   store.save(songId, 0, true)
@@ -146,7 +147,7 @@ test('connection: a chunk that is on its way comes no further: the request ends 
   connection.ask({ ...run, requestId: 1 })
   connection.ask({ ...run, requestId: 2, firstBlock: 2, blockCount: 1 })
   clock.runUntil(2150)
-  expect(heard.filter(line => line.includes(': '))).toEqual(['1: 0 good'])
+  expect(heard.filter(line => /^\d/.test(line))).toEqual(['1: 0 good'])
   clock.runUntil(2400)
   expect(heard.filter(line => line.includes('BUSY'))).toEqual(['2: EVA_PEER_BUSY', '1: EVA_PEER_BUSY'])
   connection.ask({ ...run, requestId: 3, firstBlock: 1 })
@@ -191,8 +192,8 @@ const manners: [Manner, string[]][] = [
   ['tarpit', ['opened', 'listed 0']],
   ['stalls-at-the-end', ['opened', 'listed 0', '1: 0 good', '1: 1 good', '1: part good']],
   ['sends-bad-bytes', ['opened', 'listed 0', '1: 0 bad', '1: 1 bad', '1: 2 bad']],
-  ['is-ever-receiving', ['opened', 'listed ', 'arriving 0']],
-  ['relays-bad-bytes', ['opened', 'listed ', 'arriving 0', '1: 0 bad', '1: 1 bad', '1: 2 bad']],
+  ['is-ever-receiving', ['opened', 'listed ', 'arriving 0: 0,2']],
+  ['relays-bad-bytes', ['opened', 'listed ', 'arriving 0: 0,2', '1: 0 bad', '1: 1 bad', '1: 2 bad']],
   ['boasts', ['opened', 'listed 0', '1: EVA_PEER_CHUNK_MISSING']],
   ['always-busy', ['opened', 'listed 0', '1: EVA_PEER_BUSY']],
   ['busy-for-long', ['opened', 'listed 0', '1: EVA_PEER_BUSY']],
@@ -225,5 +226,5 @@ test('adversary: one that trickles: sends single bytes for ever; one that wavers
   forgetful.clock.runUntil(80)
   forgetful.connection.subscribe(songId)
   forgetful.clock.runUntil(1250)
-  expect(forgetful.heard).toEqual(['opened', 'listed ', 'arriving 0', 'lacks', 'arriving 0'])
+  expect(forgetful.heard).toEqual(['opened', 'listed ', 'arriving 0: 0,2', 'lacks', 'arriving 0: 0,2'])
 })

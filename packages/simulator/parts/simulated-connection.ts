@@ -2,6 +2,7 @@
 // Not a protocol test: frames and bytes on the wire are packages/protocol's business; here are their meanings and delays.
 // Invariant: after `lost` or `ended` an end hears nothing more of the connection, and no flow of it goes on.
 
+import type { ArrivingChunk } from '@evastream/core/arriving-chunk'
 import type { ErrorCode } from '@evastream/core/errors'
 import type { ChunkId, PeerId, SongId } from '@evastream/core/ids'
 import { blockRunLengthBytes } from '@evastream/core/manifest'
@@ -24,7 +25,7 @@ export interface AskingEnd {
   listed(connection: SimulatedConnection, songId: SongId, chunkIds: readonly ChunkId[]): void
   has(connection: SimulatedConnection, songId: SongId, chunkId: ChunkId): void
   lacks(connection: SimulatedConnection, songId: SongId, chunkId: ChunkId): void
-  arriving(connection: SimulatedConnection, songId: SongId, chunkId: ChunkId): void
+  arriving(connection: SimulatedConnection, songId: SongId, chunks: readonly ArrivingChunk[]): void
   received(requestId: number, parcel: Parcel): void
   rejected(requestId: number, code: ErrorCode, retryAfterMs?: number): void
   lost(connection: SimulatedConnection, code: ErrorCode): void
@@ -136,8 +137,8 @@ export class SimulatedConnection {
     this.#toAsker(() => this.asker.lacks(this, songId, chunkId))
   }
 
-  tellArriving(songId: SongId, chunkId: ChunkId): void {
-    this.#toAsker(() => this.asker.arriving(this, songId, chunkId))
+  tellArriving(songId: SongId, chunks: readonly ArrivingChunk[]): void {
+    this.#toAsker(() => this.asker.arriving(this, songId, chunks))
   }
 
   /** What was sent of the run before still arrives. */

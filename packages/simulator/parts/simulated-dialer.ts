@@ -2,6 +2,7 @@
 // Not the choice of whom to ask: the Scheduler's commands name the peer.
 // Invariant: at most one connection per peer, none to a banned one.
 
+import type { ArrivingChunk } from '@evastream/core/arriving-chunk'
 import type { ErrorCode } from '@evastream/core/errors'
 import type { ChunkId, PeerId, SongId } from '@evastream/core/ids'
 import type { Millis } from '@evastream/core/units'
@@ -14,7 +15,7 @@ export interface DialerListener {
   peerListed(peerId: PeerId, songId: SongId, chunkIds: readonly ChunkId[]): void
   peerHas(peerId: PeerId, songId: SongId, chunkId: ChunkId): void
   peerLacks(peerId: PeerId, songId: SongId, chunkId: ChunkId): void
-  peerArriving(peerId: PeerId, songId: SongId, chunkId: ChunkId): void
+  peerArriving(peerId: PeerId, songId: SongId, chunks: readonly ArrivingChunk[]): void
   peerLost(peerId: PeerId, code: ErrorCode): void
   received(requestId: number, parcel: Parcel): void
   rejected(requestId: number, code: ErrorCode, retryAfterMs?: number): void
@@ -149,8 +150,8 @@ export class SimulatedDialer implements AskingEnd {
     if (this.#songs.has(songId)) this.#listener.peerLacks(connection.peerId, songId, chunkId)
   }
 
-  arriving(connection: SimulatedConnection, songId: SongId, chunkId: ChunkId): void {
-    if (this.#songs.has(songId)) this.#listener.peerArriving(connection.peerId, songId, chunkId)
+  arriving(connection: SimulatedConnection, songId: SongId, chunks: readonly ArrivingChunk[]): void {
+    if (this.#songs.has(songId)) this.#listener.peerArriving(connection.peerId, songId, chunks)
   }
 
   received(requestId: number, parcel: Parcel): void {

@@ -9,7 +9,7 @@ import { BLOCK_SIZE_BYTES, SECOND_MS } from '@evastream/core/units'
 import { UploadAdmission } from '@evastream/engine/uploads/upload-admission'
 import { UploadSlots } from '@evastream/engine/uploads/upload-slots'
 import type { VirtualClock } from '../virtual-clock.ts'
-import type { ArrivingChunks } from './arriving-chunks.ts'
+import type { ArrivingChunk, ArrivingChunks } from './arriving-chunks.ts'
 import type { PeerRequest, ServingEnd, SimulatedConnection } from './simulated-connection.ts'
 import type { Host, Parcel } from './simulated-network.ts'
 import type { SimulatedStore } from './simulated-store.ts'
@@ -40,6 +40,8 @@ const RELAYS_MAX = 8
 const BLOCK_WAIT_MAX_MS = 2 * SECOND_MS
 const BUSY_RETRY_AFTER_MS = SECOND_MS
 const RELAY_RETRY_AFTER_MS = SECOND_MS / 4
+/** As the peer node's: blocks that follow the first one of a chunk are told together. */
+const GROWTH_GATHER_MS = 40
 
 export class SimulatedUploads implements ServingEnd {
   isListening = true
@@ -48,6 +50,8 @@ export class SimulatedUploads implements ServingEnd {
   readonly #slots: UploadSlots<SimulatedUpload>
   readonly #admission = new UploadAdmission()
   readonly #subscribers = new Map<SongId, Set<SimulatedConnection>>()
+  /** Chunks of which more blocks are here than was told. */
+  readonly #grown = new Map<SongId, Set<ArrivingChunk>>()
   readonly #uploads = new Map<SimulatedConnection, Map<number, SimulatedUpload>>()
 
   constructor(deps: { readonly owner: UploadsOwner }, options: { readonly slotsMax: number }) {
@@ -82,7 +86,8 @@ export class SimulatedUploads implements ServingEnd {
     this.#subscribers.set(songId, subscribers.add(connection))
     const { store, arrivals } = this.#owner
     connection.tellList(songId, store.heldChunks(songId))
-    for (const chunkId of arrivals.toldOf(songId)) connection.tellArriving(songId, chunkId)
+    const arriving = arrivals.toldOf(songId)
+    if (arriving.length > 0) connection.tellArriving(songId, arriving)
   }
 
   asked(connection: SimulatedConnection, request: PeerRequest): void {
@@ -129,8 +134,31 @@ export class SimulatedUploads implements ServingEnd {
     for (const connection of this.#subscribers.get(songId) ?? []) connection.tellHas(songId, chunkId)
   }
 
-  announceArriving(songId: SongId, chunkId: ChunkId): void {
-    for (const connection of this.#subscribers.get(songId) ?? []) connection.tellArriving(songId, chunkId)
+  /** First blocks are told at once, further ones gathered. */
+  announceArriving(arrival: ArrivingChunk, { isFirst }: { readonly isFirst: boolean }): void {
+    if (isFirst) {
+      this.#tellArriving(arrival.songId, [arrival])
+      return
+    }
+    const grown = this.#grown.get(arrival.songId) ?? new Set()
+    this.#grown.set(arrival.songId, grown.add(arrival))
+    if (grown.size === 1) this.#owner.clock.after(GROWTH_GATHER_MS, () => this.#tellGrown(arrival.songId))
+  }
+
+  #tellGrown(songId: SongId): void {
+    const { arrivals } = this.#owner
+    const grown = [...(this.#grown.get(songId) ?? [])]
+    this.#grown.delete(songId)
+    this.#tellArriving(
+      songId,
+      grown.filter(arrival => arrivals.arrivalOf(songId, arrival.chunkId) === arrival),
+    )
+  }
+
+  #tellArriving(songId: SongId, arrivals: readonly ArrivingChunk[]): void {
+    if (arrivals.length === 0) return
+    const news = arrivals.map(arrival => arrival.toldAs())
+    for (const connection of this.#subscribers.get(songId) ?? []) connection.tellArriving(songId, news)
   }
 
   retract(songId: SongId, chunkId: ChunkId): void {

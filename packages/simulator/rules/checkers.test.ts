@@ -269,10 +269,10 @@ describe.each(canaries)('checkers: "$rule"', ({ rule, world, sabotage, options }
   })
 })
 
-const LATER = 'who began to receive a chunk later is not waited for'
+const LATER = 'who began to receive a chunk later is not waited for, only asked for what it has'
 
-test('checkers: a peer that began to receive a chunk after us is asked for it: is caught; one that began before: is not', () => {
-  const rulesBrokenBy = (told: { readonly arrivingAt: number; readonly firstBlockAt: number }): string[] => {
+test('checkers: a peer that began to receive a chunk after us is asked for what it lacks: is caught; one that began before, or has it: is not', () => {
+  const rulesBrokenBy = (told: { readonly arrivingAt: number; readonly firstBlockAt: number; readonly block?: number }): string[] => {
     const checkers = new Checkers({ world: { config: engineConfig({ hasLeases: false }), isHonest: () => true } })
     const shape = { fileSize: 256 * KIB, chunkSize: 256 * KIB, chunkCount: 1 }
     const other = parsePeerId('peer-2')
@@ -293,7 +293,7 @@ test('checkers: a peer that began to receive a chunk after us is asked for it: i
     checkers.handled(peerId, { ...added, heldChunkIds: [], interest: 'seed' }, [asked(1, 0, { kind: 'origin' })])
     const events: SchedulerEvent[] = [
       { kind: 'blocks-verified', at: told.firstBlockAt, requestId: 1, firstBlock: 0, blockCount: 1 },
-      { kind: 'peer-arriving', at: told.arrivingAt, songId, peerId: other, chunkIds: [0] },
+      { kind: 'peer-arriving', at: told.arrivingAt, songId, peerId: other, chunks: [{ chunkId: 0, blocks: [told.block ?? 9] }] },
     ]
     for (const event of events.sort((one, next) => one.at - next.at)) checkers.handled(peerId, event, [])
     checkers.handled(peerId, { kind: 'woke', at: 100 }, [asked(2, 5, { kind: 'peer', peerId: other })])
@@ -301,6 +301,7 @@ test('checkers: a peer that began to receive a chunk after us is asked for it: i
   }
   expect(rulesBrokenBy({ arrivingAt: 10, firstBlockAt: 20 })).toEqual([])
   expect(rulesBrokenBy({ arrivingAt: 20, firstBlockAt: 10 })).toEqual([LATER])
+  expect(rulesBrokenBy({ arrivingAt: 20, firstBlockAt: 10, block: 5 })).toEqual([])
 })
 
 describe('checkers: of facts', () => {

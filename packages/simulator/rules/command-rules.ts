@@ -118,14 +118,15 @@ const holdersOnly = onRequest('a peer is asked only for what it is said to hold 
 })
 
 /** Or two that wait for each other's blocks would wait for ever. */
-const noCircles = onRequest('who began to receive a chunk later is not waited for', (request, { books }) => {
+const noCircles = onRequest('who began to receive a chunk later is not waited for, only asked for what it has', (request, { books }) => {
   if (request.source.kind !== 'peer') return undefined
   const { peerId } = request.source
   const song = books.songs.get(request.songId)
   if (song?.toldBy.get(peerId)?.has(request.chunkId)) return undefined
   const [theirs, ours] = [song?.arrivingAt.get(peerId)?.get(request.chunkId), song?.chunks.get(request.chunkId)?.firstBlockAt]
-  if (theirs === undefined || ours === undefined || theirs < ours) return undefined
-  return `${peerId} has blocks of chunk ${request.chunkId} since ${theirs} and we since ${ours}`
+  if (theirs === undefined || ours === undefined || theirs.since < ours) return undefined
+  if (blocksOf(request).every(block => theirs.blocks.includes(block))) return undefined
+  return `${peerId} has blocks ${theirs.blocks} of chunk ${request.chunkId} since ${theirs.since} and we since ${ours}`
 })
 
 const patience = onRequest('who said "later" is asked later', (request, { books, at, world }) => {

@@ -2,6 +2,7 @@
 // Not the Scheduler's state, on purpose: two sets of books that agree are worth more than one.
 // Invariant: events are noted before the commands they caused; a rule sees the books as they stood before its command.
 
+import type { ArrivingChunk } from '@evastream/core/arriving-chunk'
 import type { ChunkId, PeerId, SongId } from '@evastream/core/ids'
 import { blockCountOf, type SongShape } from '@evastream/core/manifest'
 import type { Millis } from '@evastream/core/units'
@@ -23,8 +24,8 @@ export interface SongBook {
   readonly chunks: Map<ChunkId, ChunkBook>
   /** What each peer is said to hold. */
   readonly toldBy: Map<PeerId, Set<ChunkId>>
-  /** What each is receiving itself, and since when it says so. */
-  readonly arrivingAt: Map<PeerId, Map<ChunkId, Millis>>
+  /** What each is receiving itself, since when it says so, and which blocks it has. */
+  readonly arrivingAt: Map<PeerId, Map<ChunkId, { readonly since: Millis; readonly blocks: readonly number[] }>>
 }
 
 export interface OpenRequest {
@@ -67,7 +68,7 @@ export class PeerBooks {
         for (const chunkId of event.chunkIds) this.#noteHeld(event.songId, event.peerId, chunkId)
         return
       case 'peer-arriving':
-        for (const chunkId of event.chunkIds) this.#noteArriving(event.songId, event.peerId, { chunkId, at: event.at })
+        for (const chunk of event.chunks) this.#noteArriving(event.songId, event.peerId, { ...chunk, at: event.at })
         return
       case 'peer-lacks':
         for (const chunkId of event.chunkIds) this.#noteLacked(event.songId, event.peerId, chunkId)
@@ -178,13 +179,13 @@ export class PeerBooks {
     this.songs.get(songId)?.arrivingAt.get(peerId)?.delete(chunkId)
   }
 
-  #noteArriving(songId: SongId, peerId: PeerId, news: { readonly chunkId: ChunkId; readonly at: Millis }): void {
+  #noteArriving(songId: SongId, peerId: PeerId, news: ArrivingChunk & { readonly at: Millis }): void {
     const song = this.songs.get(songId)
     if (song === undefined) return
     this.#told(songId, peerId)?.delete(news.chunkId)
-    const arriving = song.arrivingAt.get(peerId) ?? new Map<ChunkId, Millis>()
+    const arriving = song.arrivingAt.get(peerId) ?? new Map()
     song.arrivingAt.set(peerId, arriving)
-    if (!arriving.has(news.chunkId)) arriving.set(news.chunkId, news.at)
+    arriving.set(news.chunkId, { since: arriving.get(news.chunkId)?.since ?? news.at, blocks: news.blocks })
   }
 
   #noteLacked(songId: SongId, peerId: PeerId, chunkId: ChunkId): void {
