@@ -265,8 +265,10 @@ export class Scheduler {
     const { songs, peers, health, now } = this.#state
     const song = songs.get(songId)
     if (song === undefined || health.isBanned(peerId, now)) return false
+    const known = peers.holdingsOf(songId).get(peerId)?.arriving
+    const hasMore = chunks.some(chunk => song.lacksBlockOf(chunk, known?.get(chunk.chunkId)?.blocks))
     peers.arriving(songId, peerId, { chunks, at })
-    return this.#mayBeAsked(peerId) && chunks.some(({ chunkId }) => song.isWanted(chunkId))
+    return hasMore && this.#mayBeAsked(peerId) && this.#planner.hasPlaceForMore()
   }
 
   /** One that is full of our requests is thought of again when one of them ends: what it has besides changes nothing until then. */

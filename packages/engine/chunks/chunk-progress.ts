@@ -61,6 +61,11 @@ export class ChunkProgress {
     return this.#senders
   }
 
+  /** Neither here nor on its way. */
+  isFree(block: number): boolean {
+    return this.#owners[block] === NOBODY
+  }
+
   isHere(block: number): boolean {
     return this.#owners[block] === HERE
   }

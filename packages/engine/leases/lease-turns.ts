@@ -30,8 +30,8 @@ export interface Obstacle {
 /** A lease counts as bringing something for so long: one that stalls must not keep the others from bringing more. */
 export const BRINGING_MS = SECOND_MS
 /** On their way at once, for each copy: about what a link carries in its round trips. More share the origin's link and come later, all of them. */
-const BRINGING_MAX = 8
-const BRINGING_MAX_BYTES = 2 * MIB
+const BRINGING_MAX = 12
+const BRINGING_MAX_BYTES = 3 * MIB
 /** So many askers make it worth while to have one more chunk on its way, however much all of them owe. */
 const ASKERS_PER_CHUNK = 3
 /** An uplink that nobody has seen yet has shown itself within this time (ms), if others want what it brought. */

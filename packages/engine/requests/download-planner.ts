@@ -75,7 +75,7 @@ export class DownloadPlanner {
     const songs = [...state.songs.active()]
     this.#isListenedTo = songs.some(song => song.hasReaders)
     this.#chunksInProgress = songs.reduce((sum, song) => sum + song.progress.size, 0)
-    this.#waitingCount = Math.min(state.config.waitingRequestsMax, this.#deps.moves.waitingCount())
+    this.#waitingCount = this.#countWaiting()
     const sound = firstSound.awaited()
     this.#sound = sound
     for (const song of songs) {
@@ -92,6 +92,17 @@ export class DownloadPlanner {
     this.#askLeases(songs)
     this.#dropEmpty(songs)
     return this.#wakeAt
+  }
+
+  /** Whether anything could be asked for at all, if there were something: else nobody's news is worth a plan. */
+  hasPlaceForMore(): boolean {
+    const { requests, config } = this.#deps.state
+    return requests.size - this.#countWaiting() < config.downloadsInFlightMax
+  }
+
+  #countWaiting(): number {
+    const { moves, state } = this.#deps
+    return Math.min(state.config.waitingRequestsMax, moves.waitingCount())
   }
 
   #askLeases(songs: readonly SongState[]): void {

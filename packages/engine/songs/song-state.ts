@@ -2,6 +2,7 @@
 // Not who else holds it (peer-table) and not a policy.
 // Invariant: a held chunk is never in progress, and an unwanted one is neither started nor asked for.
 
+import type { ArrivingChunk } from '@evastream/core/arriving-chunk'
 import { Bitfield } from '@evastream/core/bitfield'
 import type { ChunkId, PeerId, SongId } from '@evastream/core/ids'
 import { blockCountOf, type SongShape } from '@evastream/core/manifest'
@@ -96,6 +97,14 @@ export class SongState {
   isWanted(chunkId: ChunkId): boolean {
     if (this.held.has(chunkId) || chunkId >= this.shape.chunkCount) return false
     return chunkId >= this.#firstWanted || (chunkId >= 0 && chunkId < this.#aheadEnd)
+  }
+
+  /** Whether a peer that now has these blocks has one more to begin, or to go on, with; `known`: those it was known to have. */
+  lacksBlockOf({ chunkId, blocks }: ArrivingChunk, known: readonly number[] | undefined): boolean {
+    if (!this.isWanted(chunkId)) return false
+    const chunk = this.progress.get(chunkId)
+    if (chunk === undefined) return known === undefined || (blocks[0] === 0 && known[0] !== 0)
+    return chunk.phase === 'fetching' && blocks.some(block => chunk.isFree(block) && known?.includes(block) !== true)
   }
 
   /** How much of it is wanted because its turn to be played comes soon. */

@@ -41,7 +41,7 @@ const BLOCK_WAIT_MAX_MS = 2 * SECOND_MS
 const BUSY_RETRY_AFTER_MS = SECOND_MS
 const RELAY_RETRY_AFTER_MS = SECOND_MS / 4
 /** As the peer node's: blocks that follow the first one of a chunk are told together. */
-const GROWTH_GATHER_MS = 40
+const GROWTH_GATHER_MS = 80
 
 export class SimulatedUploads implements ServingEnd {
   isListening = true
