@@ -4,6 +4,7 @@
 
 import { isId, type PeerId, type SongId } from '@evastream/core/ids'
 import { BLOCK_SIZE_BYTES } from '@evastream/core/units'
+import { parseArriving } from './arriving-payload.ts'
 import type { FrameHeader } from './peer-frame-rules.ts'
 import {
   type BitfieldPart,
@@ -47,8 +48,9 @@ export function parseFrame(header: FrameHeader, payload: Uint8Array): PeerFrame 
       return parseBitfield(header, payload)
     case 'have':
     case 'unhave':
-    case 'arriving':
       return { kind: name, handle, chunkIds: parseChunkIds(payload) }
+    case 'arriving':
+      return { kind: name, handle, chunks: parseArriving(payload) }
     case 'request':
       return { kind: name, handle, requestId, chunkId, priority: PRIORITY_CLASSES[flags] ?? 'seed', ...parseRun(payload) }
     case 'ack':

@@ -4,6 +4,7 @@ import type { PeerId, SongId } from '@evastream/core/ids'
 import { BLOCK_SIZE_BYTES } from '@evastream/core/units'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { arrivingFrames } from './arriving-payload.ts'
 import { PeerFrameReader } from './peer-frame-reader.ts'
 import { encodeDataHead, encodeFrame } from './peer-frame-writer.ts'
 import {
@@ -32,6 +33,11 @@ const run = fc
   .chain(firstBlock =>
     fc.record({ firstBlock: fc.constant(firstBlock), blockCount: fc.integer({ min: 1, max: BLOCKS_PER_CHUNK_MAX - firstBlock }) }),
   )
+
+const blocks = fc
+  .uniqueArray(fc.integer({ min: 0, max: BLOCKS_PER_CHUNK_MAX - 1 }), { minLength: 1, maxLength: 40 })
+  .map(numbers => numbers.sort((a, b) => a - b))
+const arrivingChunks = fc.uniqueArray(fc.record({ chunkId, blocks }), { minLength: 1, maxLength: 60, selector: chunk => chunk.chunkId })
 
 const ping = fc.record({ kind: fc.constantFrom('ping' as const, 'pong' as const), token: fc.integer({ min: 0, max: REQUEST_ID_MAX }) })
 const bye = fc.constant({ kind: 'bye' as const })
@@ -63,10 +69,11 @@ const listenerFrame: fc.Arbitrary<PeerFrame | Data> = fc.oneof(
     ),
   }),
   fc.record({
-    kind: fc.constantFrom('have' as const, 'unhave' as const, 'arriving' as const),
+    kind: fc.constantFrom('have' as const, 'unhave' as const),
     handle,
     chunkIds: fc.array(chunkId, { minLength: 1, maxLength: HAVE_CHUNKS_MAX }),
   }),
+  fc.tuple(handle, arrivingChunks).map(([arrivingHandle, chunks]) => arrivingFrames(arrivingHandle, chunks)[0] as PeerFrame),
   fc.record({
     kind: fc.constant('reject' as const),
     handle: fc.constant(0),
@@ -183,7 +190,7 @@ describe('PeerFrameReader', () => {
     })
 
     it(`reader: garbage instead of the ${sender}: throws nothing but EVA_PEER_PROTOCOL, once and for all`, () => {
-      const types = [0x01, 0x02, 0x10, 0x11, 0x12, 0x13, 0x14, 0x20, 0x21, 0x22, 0x23, 0x24, 0x30, 0x31, 0x3f]
+      const types = [0x01, 0x02, 0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x20, 0x21, 0x22, 0x23, 0x24, 0x30, 0x31, 0x3f]
       const almost = fc
         .tuple(
           fc.constantFrom(...types),

@@ -3,6 +3,7 @@
 // Invariant: a header that passes `checkHeader` has a known type, a length within that type's limits, and zero where nothing is said.
 
 import { ID_LENGTH_MAX } from '@evastream/core/ids'
+import { ARRIVING_PAYLOAD_MIN_BYTES } from './arriving-payload.ts'
 import {
   BITFIELD_PAYLOAD_MAX_BYTES,
   CHUNK_ID_MAX,
@@ -81,7 +82,7 @@ const rules: ReadonlyMap<number, FrameRule> = new Map(
     }),
     rule('have', 'listener', { payloadBytes: [4, CONTROL_PAYLOAD_MAX_BYTES], required: ['handle'] }),
     rule('unhave', 'listener', { payloadBytes: [4, CONTROL_PAYLOAD_MAX_BYTES], required: ['handle'] }),
-    rule('arriving', 'listener', { payloadBytes: [4, CONTROL_PAYLOAD_MAX_BYTES], required: ['handle'] }),
+    rule('arriving', 'listener', { payloadBytes: [ARRIVING_PAYLOAD_MIN_BYTES, CONTROL_PAYLOAD_MAX_BYTES], required: ['handle'] }),
     rule('request', 'dialer', {
       payloadBytes: [DATA_RUN_SIZE_BYTES, DATA_RUN_SIZE_BYTES],
       flagsMax: PRIORITY_CLASSES.length - 1,

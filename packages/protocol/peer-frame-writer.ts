@@ -2,8 +2,10 @@
 // Not a sender: sockets, order and credit are the connection's business. The audio itself is never copied here.
 // Invariant: whatever this writes, peer-frame-reader reads back as the same frame.
 
+import { arrivingSizeBytes, writeArriving } from './arriving-payload.ts'
 import { FRAME_TYPES } from './peer-frame-rules.ts'
 import {
+  type Arriving,
   type BitfieldPart,
   DATA_RUN_SIZE_BYTES,
   type DataHead,
@@ -42,8 +44,9 @@ export function encodeFrame(frame: PeerFrame): Uint8Array {
       return encodeBitfield(frame)
     case 'have':
     case 'unhave':
-    case 'arriving':
       return encodeHave(frame)
+    case 'arriving':
+      return encodeArriving(frame)
     case 'request':
       return encodeRequest(frame)
     case 'ack':
@@ -103,6 +106,12 @@ function encodeHave({ kind, handle, chunkIds }: Have): Uint8Array {
   chunkIds.forEach((chunkId, index) => {
     view.setUint32(HEADER_SIZE_BYTES + index * 4, chunkId)
   })
+  return bytes
+}
+
+function encodeArriving({ handle, chunks }: Arriving): Uint8Array {
+  const bytes = start('arriving', { handle }, arrivingSizeBytes(chunks))
+  writeArriving(bytes.subarray(HEADER_SIZE_BYTES), chunks)
   return bytes
 }
 

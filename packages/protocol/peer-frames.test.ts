@@ -23,8 +23,8 @@ const vectors: {
 const manual = read('protocol.md')
 
 const openings: Record<words.PeerRole, string> = {
-  dialer: '0100000000000000000000000000000c455641530002000040000000',
-  listener: '0200000000000000000000000000000d455641530002001000400001 61'.replace(' ', ''),
+  dialer: '0100000000000000000000000000000c455641530003000040000000',
+  listener: '0200000000000000000000000000000d455641530003001000400001 61'.replace(' ', ''),
 }
 
 /** What a reader tells of these bytes, in the spelling of the vectors. */

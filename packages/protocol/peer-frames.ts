@@ -2,12 +2,13 @@
 // Not the bytes (peer-frame-writer, peer-frame-parser, peer-frame-reader) and not the conversation (apps/peer-node).
 // Invariant: what stands here and what stands in docs/protocol.md agree; docs/protocol-vectors.json is checked against both.
 
+import type { ArrivingChunk } from '@evastream/core/arriving-chunk'
 import { EvaError } from '@evastream/core/errors'
 import type { ChunkId, PeerId, SongId } from '@evastream/core/ids'
 import { FILE_SIZE_MAX_BYTES } from '@evastream/core/manifest'
 import { BLOCK_SIZE_BYTES, CHUNK_SIZE_MAX_BYTES, CHUNK_SIZE_MIN_BYTES } from '@evastream/core/units'
 
-export const PROTOCOL_VERSION = 2
+export const PROTOCOL_VERSION = 3
 
 /** The first four bytes of a HELLO's and a HELLO_OK's payload: "EVAS". */
 export const MAGIC = 0x45564153
@@ -29,8 +30,10 @@ export const BLOCKS_PER_CHUNK_MAX = CHUNK_SIZE_MAX_BYTES / BLOCK_SIZE_BYTES
 export const CHUNK_ID_MAX = FILE_SIZE_MAX_BYTES / CHUNK_SIZE_MIN_BYTES - 1
 export const HANDLE_MAX = 0xffff
 export const REQUEST_ID_MAX = 0xffff_ffff
-/** How many chunks one HAVE, UNHAVE or ARRIVING names at most. */
+/** How many chunks one HAVE or UNHAVE names at most. */
 export const HAVE_CHUNKS_MAX = (CONTROL_FRAME_MAX_BYTES - HEADER_SIZE_BYTES) / 4
+/** The blocks of one chunk in an ARRIVING, a bit each. */
+export const ARRIVING_BITS_MAX_BYTES = BLOCKS_PER_CHUNK_MAX / 8
 
 /** The dialer downloads, the listener uploads. */
 export type PeerRole = 'dialer' | 'listener'
@@ -88,11 +91,18 @@ export interface BitfieldPart {
   readonly bits: Uint8Array
 }
 
-/** These chunks are held; are neither held nor on their way; or are on their way, and each block can be had as soon as it is here. */
+/** These chunks are held; or are neither held nor on their way. */
 export interface Have {
-  readonly kind: 'have' | 'unhave' | 'arriving'
+  readonly kind: 'have' | 'unhave'
   readonly handle: number
   readonly chunkIds: readonly ChunkId[]
+}
+
+/** These chunks are on their way: which of their blocks can be had now, in place of what was told of them before. */
+export interface Arriving {
+  readonly kind: 'arriving'
+  readonly handle: number
+  readonly chunks: readonly ArrivingChunk[]
 }
 
 export interface BlockRun {
@@ -150,7 +160,20 @@ export interface Bye {
   readonly kind: 'bye'
 }
 
-export type PeerFrame = Hello | HelloOk | Subscribe | Unsubscribe | BitfieldPart | Have | Request | Ack | Reject | Cancel | Ping | Bye
+export type PeerFrame =
+  | Hello
+  | HelloOk
+  | Subscribe
+  | Unsubscribe
+  | BitfieldPart
+  | Have
+  | Arriving
+  | Request
+  | Ack
+  | Reject
+  | Cancel
+  | Ping
+  | Bye
 
 /** A stranger broke the rules; the reason is ours and never contains their bytes. */
 export function protocolError(reason: string): EvaError {
