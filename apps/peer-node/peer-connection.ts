@@ -3,6 +3,7 @@
 // Invariant: nothing but a HELLO is sent before the expected peer has answered, and once the connection is closed,
 // for whatever reason, every fetch has been rejected and the listener told once.
 
+import type { ArrivingChunk } from '@evastream/core/arriving-chunk'
 import { assert } from '@evastream/core/assert'
 import { EvaError, toEvaError } from '@evastream/core/errors'
 import type { ChunkId, PeerId, SongId } from '@evastream/core/ids'
@@ -11,6 +12,7 @@ import { type Millis, SECOND_MS } from '@evastream/core/units'
 import { PeerFrameReader } from '@evastream/protocol/peer-frame-reader'
 import { encodeFrame } from '@evastream/protocol/peer-frame-writer'
 import {
+  type Arriving,
   DATA_AUDIO_MAX_BYTES,
   type ForeignHello,
   type Have,
@@ -31,8 +33,8 @@ export interface PeerConnectionListener {
   songListed(songId: SongId, chunkIds: readonly ChunkId[]): void
   songGained(songId: SongId, chunkIds: readonly ChunkId[]): void
   songShrunk(songId: SongId, chunkIds: readonly ChunkId[]): void
-  /** Some blocks of these chunks can be had there, and each further one as it comes. */
-  songArriving(songId: SongId, chunkIds: readonly ChunkId[]): void
+  /** These blocks of the chunks can be had there, and each further one as it comes; replaces what was told of these chunks. */
+  songArriving(songId: SongId, chunks: readonly ArrivingChunk[]): void
   bytesWasted(sizeBytes: number): void
   /** Once; open fetches have been rejected with the same error. */
   closed(error: EvaError): void
@@ -185,7 +187,8 @@ export class PeerConnection implements ChunkSource, PeerLinkListener {
     else if (frame.kind === 'bitfield') {
       const listed = this.#songs.partRead(frame)
       if (listed !== undefined) this.#deps.listener.songListed(listed.song.songId, listed.chunkIds)
-    } else if (frame.kind === 'have' || frame.kind === 'unhave' || frame.kind === 'arriving') this.#changed(frame)
+    } else if (frame.kind === 'have' || frame.kind === 'unhave') this.#changed(frame)
+    else if (frame.kind === 'arriving') this.#arriving(frame)
     else if (frame.kind === 'reject') this.#rejected(frame)
     else if (frame.kind === 'ping') this.#send({ kind: 'pong', token: frame.token })
     else if (frame.kind === 'bye') this.#fail(new EvaError('EVA_PEER_CLOSED'))
@@ -207,8 +210,12 @@ export class PeerConnection implements ChunkSource, PeerLinkListener {
     const song = this.#songs.changeRead(frame)
     if (song === undefined) return
     if (frame.kind === 'have') listener.songGained(song.songId, frame.chunkIds)
-    else if (frame.kind === 'unhave') listener.songShrunk(song.songId, frame.chunkIds)
-    else listener.songArriving(song.songId, frame.chunkIds)
+    else listener.songShrunk(song.songId, frame.chunkIds)
+  }
+
+  #arriving(frame: Arriving): void {
+    const song = this.#songs.arrivingRead(frame)
+    if (song !== undefined) this.#deps.listener.songArriving(song.songId, frame.chunks)
   }
 
   #handleOf(songId: SongId, shape: SongShape): number | undefined {

@@ -2,6 +2,7 @@
 // Not their implementations: main.ts joins the two, and TypeScript checks that the shapes fit.
 // Invariant: whatever waits takes an AbortSignal, and whatever fails throws an EvaError.
 
+import type { ArrivingChunk } from '@evastream/core/arriving-chunk'
 import type { ErrorCode } from '@evastream/core/errors'
 import type { ChunkId, PeerId, SongId } from '@evastream/core/ids'
 import type { Manifest, SongShape } from '@evastream/core/manifest'
@@ -116,8 +117,11 @@ export interface PeerNetworkListener {
   peerListed(peerId: PeerId, songId: SongId, chunkIds: readonly ChunkId[]): void
   peerHas(peerId: PeerId, songId: SongId, chunkIds: readonly ChunkId[]): void
   peerLacks(peerId: PeerId, songId: SongId, chunkIds: readonly ChunkId[]): void
-  /** The peer is receiving these chunks, and hands on each block that verified; later it has them, or lacks them (ARRIVING). */
-  peerArriving(peerId: PeerId, songId: SongId, chunkIds: readonly ChunkId[]): void
+  /**
+   * The peer is receiving these chunks, has these blocks of them, and hands on each further one that verifies; later it has the
+   * chunks, or lacks them (ARRIVING). Replaces what was told of the same chunks.
+   */
+  peerArriving(peerId: PeerId, songId: SongId, chunks: readonly ArrivingChunk[]): void
   /** The connection ended or could not be made; fetches open on it reject as well. */
   peerLost(peerId: PeerId, code: ErrorCode): void
 }

@@ -215,7 +215,7 @@ export class PeerNetwork implements PeerNetworkPort {
           songListed: (songId, chunkIds) => this.#listener.peerListed(peerId, songId, chunkIds),
           songGained: (songId, chunkIds) => this.#listener.peerHas(peerId, songId, chunkIds),
           songShrunk: (songId, chunkIds) => this.#listener.peerLacks(peerId, songId, chunkIds),
-          songArriving: (songId, chunkIds) => this.#listener.peerArriving(peerId, songId, chunkIds),
+          songArriving: (songId, chunks) => this.#listener.peerArriving(peerId, songId, chunks),
           bytesWasted: onBytesWasted,
           closed: error => this.#lost(peerId, error),
         },

@@ -3,8 +3,8 @@
 // Invariant: handles only grow, so a frame about an ended subscription is told from one about a song that never was.
 
 import type { ChunkId, SongId } from '@evastream/core/ids'
-import type { SongShape } from '@evastream/core/manifest'
-import { type BitfieldPart, HANDLE_MAX, type Have, protocolError } from '@evastream/protocol/peer-frames'
+import { blockCountOf, type SongShape } from '@evastream/core/manifest'
+import { type Arriving, type BitfieldPart, HANDLE_MAX, type Have, protocolError } from '@evastream/protocol/peer-frames'
 import { BitfieldGatherer } from './bitfield-parts.ts'
 
 export interface FollowedSong {
@@ -52,10 +52,25 @@ export class FollowedSongs {
 
   /** @returns the song whose chunks came or went; undefined when nobody follows it any more. */
   changeRead({ handle, chunkIds }: Have): FollowedSong | undefined {
-    const song = this.#byHandleOf(handle)
+    const song = this.#listedOf(handle)
+    if (song !== undefined) for (const chunkId of chunkIds) checkChunk(song, chunkId)
+    return song
+  }
+
+  /** @returns the song whose chunks are on their way; undefined when nobody follows it any more. */
+  arrivingRead({ handle, chunks }: Arriving): FollowedSong | undefined {
+    const song = this.#listedOf(handle)
     if (song === undefined) return undefined
-    if (!song.bitfield.isComplete) throw protocolError('a change before the bitfield')
-    if (chunkIds.some(chunkId => chunkId >= song.shape.chunkCount)) throw protocolError('a change of a chunk that the song does not have')
+    for (const { chunkId, blocks } of chunks) {
+      checkChunk(song, chunkId)
+      if ((blocks.at(-1) ?? 0) >= blockCountOf(song.shape, chunkId)) throw protocolError('a change of a block that the chunk does not have')
+    }
+    return song
+  }
+
+  #listedOf(handle: number): FollowedSong | undefined {
+    const song = this.#byHandleOf(handle)
+    if (song?.bitfield.isComplete === false) throw protocolError('a change before the bitfield')
     return song
   }
 
@@ -64,4 +79,8 @@ export class FollowedSongs {
     if (handle > this.#lastHandle) throw protocolError('a handle that was never given')
     return this.#byHandle.get(handle)
   }
+}
+
+function checkChunk({ shape }: FollowedSong, chunkId: ChunkId): void {
+  if (chunkId >= shape.chunkCount) throw protocolError('a change of a chunk that the song does not have')
 }
