@@ -106,6 +106,7 @@ class Stage {
       chunkStored: stored => void this.stored.push(stored),
       chunkVerified: verified => void this.verified.push(verified),
       chunkArriving: () => undefined,
+      blocksArrived: () => undefined,
       arrivalEnded: () => undefined,
       audioArrived: songId => void this.arrivals.push(songId),
     })
@@ -497,12 +498,13 @@ describe('download coordinator', () => {
     await stage.open()
     stage.clock.advance(5)
     const { peers } = stage.coordinator
-    for (const tell of ['peerHas', 'peerArriving', 'peerLacks'] as const) peers[tell](PEER, stage.song.manifest.id, [1])
+    for (const tell of ['peerHas', 'peerLacks'] as const) peers[tell](PEER, stage.song.manifest.id, [1])
+    peers.peerArriving(PEER, stage.song.manifest.id, [{ chunkId: 1, blocks: [0, 2] }])
     peers.peerListed(PEER, stage.song.manifest.id, [1])
     expect(stage.scheduler.events.slice(1)).toEqual([
       { kind: 'peer-has', at: 5, songId: 'song-1', peerId: PEER, chunkIds: [1] },
-      { kind: 'peer-arriving', at: 5, songId: 'song-1', peerId: PEER, chunkIds: [1] },
       { kind: 'peer-lacks', at: 5, songId: 'song-1', peerId: PEER, chunkIds: [1] },
+      { kind: 'peer-arriving', at: 5, songId: 'song-1', peerId: PEER, chunks: [{ chunkId: 1, blocks: [0, 2] }] },
       { kind: 'peer-listed', at: 5, songId: 'song-1', peerId: PEER, chunkIds: [1], told: 'peer' },
     ])
     stage.coordinator.chunkLost(stage.song.manifest.id, 1)

@@ -42,6 +42,7 @@ export interface CoordinatorDeps {
   readonly buffers?: Pick<ChunkBuffers, 'take'>
   lend?(songId: SongId, chunkId: number, chunk: LentChunk): void
   chunkArriving(songId: SongId, chunkId: number): void
+  blocksArrived(songId: SongId, chunkId: number): void
   arrivalEnded(songId: SongId, chunkId: number): void
   /** More of a song can be read: by `verifiedBytes`, or from the store. */
   audioArrived(songId: SongId): void
@@ -136,7 +137,7 @@ export class DownloadCoordinator {
     peerListed: (peerId, songId, chunkIds) => this.#feed({ kind: 'peer-listed', at: this.#now, songId, peerId, chunkIds, told: 'peer' }),
     peerHas: (peerId, songId, chunkIds) => this.#feed({ kind: 'peer-has', at: this.#now, songId, peerId, chunkIds }),
     peerLacks: (peerId, songId, chunkIds) => this.#feed({ kind: 'peer-lacks', at: this.#now, songId, peerId, chunkIds }),
-    peerArriving: (peerId, songId, chunkIds) => this.#feed({ kind: 'peer-arriving', at: this.#now, songId, peerId, chunkIds }),
+    peerArriving: (peerId, songId, chunks) => this.#feed({ kind: 'peer-arriving', at: this.#now, songId, peerId, chunks }),
     peerLost: (peerId, code) => {
       this.#downloads.peerLost(peerId)
       this.#feed({ kind: 'peer-lost', at: this.#now, peerId, code })

@@ -14,6 +14,7 @@ import { RawListener, type RawPeer } from '@evastream/testkit/raw-peer'
 import { type SongFixture, songFixture } from '@evastream/testkit/song-fixture'
 import { TcpFaultProxy, type TcpFaults } from '@evastream/testkit/tcp-fault-proxy'
 import { afterEach, describe, expect, it } from 'vitest'
+import { noArrivals } from './download/chunk-arrivals.ts'
 import { dialTcpLink } from './network/tcp-link.ts'
 import { PeerConnection } from './peer-connection.ts'
 import type { BlockRequest, Clock } from './ports.ts'
@@ -27,6 +28,7 @@ afterEach(async () => {
 
 const never = new AbortController().signal
 const ignore = () => undefined
+const emptyBitfield: PeerFrame = { kind: 'bitfield', handle: 1, firstChunk: 0, isLast: true, bits: new Uint8Array() }
 
 interface Told {
   readonly events: unknown[][]
@@ -53,7 +55,7 @@ function dial(port: number, { clock = systemClock, peerId = 'uploader', mayReach
         songListed: (songId, chunkIds) => tell('listed', songId, chunkIds),
         songGained: (songId, chunkIds) => tell('gained', songId, chunkIds),
         songShrunk: (songId, chunkIds) => tell('shrunk', songId, chunkIds),
-        songArriving: (songId, chunkIds) => tell('arriving', songId, chunkIds),
+        songArriving: (songId, chunks) => tell('arriving', songId, chunks),
         bytesWasted: sizeBytes => {
           told.wastedBytes += sizeBytes
         },
@@ -79,7 +81,9 @@ function wish({ manifest }: SongFixture, chunkId: ChunkId = 0, run?: { firstBloc
 async function serving(song: SongFixture, options: { uploadsMax?: number } = {}) {
   const store = await filledStore(song)
   const { log } = keptLog()
-  const server = new UploadServer({ store, clock: systemClock, timers: systemTimers, log }, { peerId: 'uploader' as PeerId, ...options })
+  const arrivals = { ...noArrivals, arrivingBlocks: () => [0, 2] }
+  const deps = { store, arrivals, clock: systemClock, timers: systemTimers, log }
+  const server = new UploadServer(deps, { peerId: 'uploader' as PeerId, ...options })
   const port = await server.start()
   closers.push(() => server.stop())
   return { store, server, port }
@@ -132,7 +136,7 @@ describe('PeerConnection: with an upload server', () => {
       ['listed', 'another', []],
       ['gained', song.manifest.id, [1]],
       ['shrunk', song.manifest.id, [0, 4]],
-      ['arriving', song.manifest.id, [4]],
+      ['arriving', song.manifest.id, [{ chunkId: 4, blocks: [0, 2] }]],
     ])
   })
 
@@ -264,7 +268,7 @@ describe('PeerConnection: dialling and greeting', () => {
     [
       'a refusal: another version',
       'EVA_PEER_VERSION',
-      [{ kind: 'reject', handle: 0, requestId: 0, code: 'version', version: 3, retryAfterMs: 0 }],
+      [{ kind: 'reject', handle: 0, requestId: 0, code: 'version', version: 4, retryAfterMs: 0 }],
     ],
     ['a refusal: busy', 'EVA_PEER_BUSY', [{ kind: 'reject', handle: 0, requestId: 0, code: 'busy', version: 0, retryAfterMs: 7000 }]],
     [
@@ -280,7 +284,7 @@ describe('PeerConnection: dialling and greeting', () => {
     peer.send(...answer)
     const error = await ending(dialled)
     expect(error.code).toBe(code)
-    if (code === 'EVA_PEER_VERSION') expect(error.details).toEqual({ version: 3, supported: 2 })
+    if (code === 'EVA_PEER_VERSION') expect(error.details).toEqual({ version: 4, supported: 3 })
     if (code === 'EVA_PEER_BUSY') expect(error.details).toEqual({ retryAfterMs: 7000 })
   })
 
@@ -431,13 +435,10 @@ describe('PeerConnection: with a listener that tests it', () => {
     ['a handle never given', [{ kind: 'have', handle: HANDLE_MAX, chunkIds: [0] }]],
     ['a HAVE before the BITFIELD', [{ kind: 'have', handle: 1, chunkIds: [0] }]],
     ['a BITFIELD past the end of the song', [{ kind: 'bitfield', handle: 1, firstChunk: 0, isLast: true, bits: Uint8Array.of(0x10) }]],
-    [
-      'a HAVE past the end of the song',
-      [
-        { kind: 'bitfield', handle: 1, firstChunk: 0, isLast: true, bits: new Uint8Array() },
-        { kind: 'have', handle: 1, chunkIds: [3] },
-      ],
-    ],
+    ['a HAVE past the end of the song', [emptyBitfield, { kind: 'have', handle: 1, chunkIds: [3] }]],
+    ['an ARRIVING before the BITFIELD', [{ kind: 'arriving', handle: 1, chunks: [{ chunkId: 0, blocks: [0] }] }]],
+    ['an ARRIVING past the end of the song', [emptyBitfield, { kind: 'arriving', handle: 1, chunks: [{ chunkId: 3, blocks: [0] }] }]],
+    ['an ARRIVING past the end of a chunk', [emptyBitfield, { kind: 'arriving', handle: 1, chunks: [{ chunkId: 0, blocks: [0, 4] }] }]],
     ['a frame of the dialer', [{ kind: 'cancel', requestId: 1 }]],
   ])('connection: %s: breaks the protocol', async (_name, frames) => {
     const { connection, peer, told } = await met()

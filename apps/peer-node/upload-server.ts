@@ -4,6 +4,7 @@
 
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import type { ArrivingChunk } from '@evastream/core/arriving-chunk'
 import type { ChunkId, PeerId, SongId } from '@evastream/core/ids'
 import { KIB, MIB, type Millis, SECOND_MS } from '@evastream/core/units'
 import { UploadAdmission, type UploadWish } from '@evastream/engine/uploads/upload-admission'
@@ -124,7 +125,11 @@ export class UploadServer {
     this.#buffers = deps.buffers ?? new ChunkBuffers()
     this.#loans = new ChunkLoans({ store: deps.store, buffers: this.#buffers })
     this.#limits = deps.limits ?? new ConnectionLimits()
-    this.#news = new GatheredNews({ ...deps, tell: (kind, songId, chunkIds) => this.#tell(kind, songId, chunkIds) })
+    this.#news = new GatheredNews({
+      ...deps,
+      tellHeld: (songId, chunkIds) => this.#tellHeld(songId, chunkIds),
+      tellArriving: (songId, chunkIds) => this.#tellArriving(songId, chunkIds),
+    })
   }
 
   /** The port in use; 0 when not listening. */
@@ -174,17 +179,22 @@ export class UploadServer {
   }
 
   announceHave(songId: SongId, chunkIds: readonly ChunkId[]): void {
-    if (!this.#isClosed) this.#news.note('have', songId, chunkIds)
+    if (this.#isHeard) this.#news.note('have', songId, chunkIds)
   }
 
   /** Some blocks of these can be had here, and more as they come; later they are held, or lacked. */
   announceArriving(songId: SongId, chunkIds: readonly ChunkId[]): void {
-    if (!this.#isClosed) this.#news.note('arriving', songId, chunkIds)
+    if (this.#isHeard) this.#news.note('arriving', songId, chunkIds)
+  }
+
+  /** More blocks of a chunk that is arriving can be had. */
+  announceBlocks(songId: SongId, chunkId: ChunkId): void {
+    if (this.#isHeard) this.#news.noteBlocks(songId, chunkId)
   }
 
   announceLack(songId: SongId, chunkIds: readonly ChunkId[]): void {
     this.#news.flush()
-    this.#tell('unhave', songId, chunkIds)
+    for (const session of this.#sessions) session.announce('unhave', songId, chunkIds)
   }
 
   /** What was asked of this node and has not arrived yet. */
@@ -257,8 +267,24 @@ export class UploadServer {
     this.#deps.onUploadingChanged?.(!isClosed)
   }
 
-  #tell(kind: 'have' | 'arriving' | 'unhave', songId: SongId, chunkIds: readonly ChunkId[]): void {
-    for (const session of this.#sessions) session.announce(kind, songId, chunkIds)
+  /** There is somebody to tell, and something to be had. */
+  get #isHeard(): boolean {
+    return !this.#isClosed && this.#sessions.size > 0
+  }
+
+  #tellHeld(songId: SongId, chunkIds: readonly ChunkId[]): void {
+    for (const session of this.#sessions) session.announce('have', songId, chunkIds)
+  }
+
+  /** With the blocks that are here by now; what was stored or given up meanwhile is told as that. */
+  #tellArriving(songId: SongId, chunkIds: readonly ChunkId[]): void {
+    const { arrivals = noArrivals } = this.#deps
+    const chunks: ArrivingChunk[] = []
+    for (const chunkId of chunkIds) {
+      const blocks = arrivals.arrivingBlocks(songId, chunkId)
+      if (blocks.length > 0) chunks.push({ chunkId, blocks })
+    }
+    if (chunks.length > 0) for (const session of this.#sessions) session.announceArriving(songId, chunks)
   }
 
   #tick(): void {

@@ -2,6 +2,7 @@
 // Not the coming of blocks (chunk-assembly.ts), and not who waits for which (upload-relay.ts).
 // Invariant: only bytes that matched a hash are ever given out, and a watcher is told of the end once, and of nothing after it.
 
+import type { ArrivingChunk } from '@evastream/core/arriving-chunk'
 import type { ChunkId, SongId } from '@evastream/core/ids'
 
 export interface ArrivalWatcher {
@@ -21,11 +22,13 @@ export interface ChunkArrival {
 }
 
 export interface ChunkArrivals {
-  /** Those of which some blocks are here, and not all. */
-  arrivingChunks(songId: SongId): readonly ChunkId[]
+  /** Those that were told to be arriving and are not stored yet, with all of their blocks that are here now. */
+  arrivingChunks(songId: SongId): readonly ArrivingChunk[]
+  /** The blocks that are here of a chunk to which more are to come; none of one that is whole, stored or given up. */
+  arrivingBlocks(songId: SongId, chunkId: ChunkId): readonly number[]
   /** Also of one whose first block is not here yet; undefined when none of it can be had before all of it is here. */
   arrivalOf(songId: SongId, chunkId: ChunkId): ChunkArrival | undefined
 }
 
 /** For who hands on stored chunks only. */
-export const noArrivals: ChunkArrivals = Object.freeze({ arrivingChunks: () => [], arrivalOf: () => undefined })
+export const noArrivals: ChunkArrivals = Object.freeze({ arrivingChunks: () => [], arrivingBlocks: () => [], arrivalOf: () => undefined })

@@ -138,6 +138,23 @@ describe('chunk assembly', () => {
     }
   })
 
+  it('blocks that can be handed on: are those that verified, in ascending order, and not those taken on trust', () => {
+    const song = songFixture({ fileSize: 6 * BLOCK, chunkSize: 128 * KIB })
+    const assembly = assemblyOf(song, 0)
+    const [later, first, unchecked] = [fromPeer(4, 2), fromPeer(0, 2), { ...fromOrigin(2, 2), checksBlocks: false }].map(options =>
+      assembly.begin(options),
+    )
+    expect(assembly.verifiedBlocks()).toEqual([])
+    if (later !== undefined) fill(later, song.bytes.subarray(4 * BLOCK))
+    first?.target.set(song.bytes.subarray(0, 2 * BLOCK))
+    first?.arrived(BLOCK)
+    unchecked?.target.set(song.bytes.subarray(2 * BLOCK, 4 * BLOCK))
+    unchecked?.finished()
+    expect(assembly.verifiedBlocks()).toEqual([0, 4, 5])
+    assembly.prove()
+    expect(assembly.verifiedBlocks()).toEqual([0, 2, 3, 4, 5])
+  })
+
   it('a closed assembly: takes nothing more', () => {
     const song = songFixture({ fileSize: 64 * KIB, chunkSize: 64 * KIB })
     const assembly = assemblyOf(song, 0)

@@ -192,6 +192,13 @@ export class ChunkAssembly implements ChunkArrival {
     return this.#buffer.subarray(offsetBytes, Math.min(endBytes, offsetBytes + lengthMax))
   }
 
+  /** Those that can be handed on, in ascending order. */
+  verifiedBlocks(): number[] {
+    const blocks: number[] = []
+    for (let block = 0; block < this.#kept.length; block++) if (this.#isVerified(block)) blocks.push(block)
+    return blocks
+  }
+
   get isWhole(): boolean {
     return this.#keptCount === this.#kept.length
   }
@@ -235,8 +242,12 @@ export class ChunkAssembly implements ChunkArrival {
   }
 
   #verifiedBlock(block: number): Uint8Array | undefined {
+    return this.#isVerified(block) ? this.#kept[block]?.bytesOf(block) : undefined
+  }
+
+  #isVerified(block: number): boolean {
     const run = this.#kept[block]
-    return run !== undefined && (run.checksBlocks || this.#isProven) ? run.bytesOf(block) : undefined
+    return run !== undefined && (run.checksBlocks || this.#isProven)
   }
 }
 

@@ -3,6 +3,7 @@
 // Invariant: every request ends in exactly one of request-finished, request-failed, peer-lost or silence after a cancel, and every
 // byte that arrived ends in the ledger once: kept with its chunk, or wasted for one reason.
 
+import type { ArrivingChunk } from '@evastream/core/arriving-chunk'
 import { assert } from '@evastream/core/assert'
 import { EvaError, toEvaError } from '@evastream/core/errors'
 import type { ChunkId, PeerId, SongId } from '@evastream/core/ids'
@@ -40,6 +41,8 @@ export interface ChunkDownloadsDeps {
   chunkVerified(verified: VerifiedChunk): void
   /** The first block of a chunk was verified, and more are to come. */
   chunkArriving(songId: SongId, chunkId: ChunkId): void
+  /** Further blocks of it were verified, and more are to come. */
+  blocksArrived(songId: SongId, chunkId: ChunkId): void
   /** A chunk of which blocks were verified is given up. */
   arrivalEnded(songId: SongId, chunkId: ChunkId): void
   /** More of a song can be read: by `verifiedBytes`, or from the store. */
@@ -156,8 +159,15 @@ export class ChunkDownloads implements ChunkArrivals {
     return [...(this.#songs.get(songId)?.assemblies.keys() ?? [])]
   }
 
-  arrivingChunks(songId: SongId): readonly ChunkId[] {
-    return [...(this.#songs.get(songId)?.arriving ?? [])]
+  arrivingChunks(songId: SongId): readonly ArrivingChunk[] {
+    const song = this.#songs.get(songId)
+    const chunks = [...(song?.arriving ?? [])].map(chunkId => ({ chunkId, blocks: song?.assemblies.get(chunkId)?.verifiedBlocks() ?? [] }))
+    return chunks.filter(({ blocks }) => blocks.length > 0)
+  }
+
+  arrivingBlocks(songId: SongId, chunkId: ChunkId): readonly number[] {
+    const assembly = this.#songs.get(songId)?.assemblies.get(chunkId)
+    return assembly === undefined || assembly.isWhole || !assembly.isRelayable ? [] : assembly.verifiedBlocks()
   }
 
   arrivalOf(songId: SongId, chunkId: ChunkId): ChunkArrival | undefined {
@@ -251,8 +261,11 @@ export class ChunkDownloads implements ChunkArrivals {
     const { songId, chunkId } = command
     this.#deps.audioArrived(songId)
     // What is whole is told as held in a moment.
-    const isWhole = song.assemblies.get(chunkId)?.isWhole ?? true
-    if (song.arriving.has(chunkId) || isWhole) return
+    if (song.assemblies.get(chunkId)?.isWhole ?? true) return
+    if (song.arriving.has(chunkId)) {
+      this.#deps.blocksArrived(songId, chunkId)
+      return
+    }
     song.arriving.add(chunkId)
     this.#deps.chunkArriving(songId, chunkId)
   }

@@ -22,7 +22,12 @@ function newStage(isOpen = true) {
   const news = new ChunkNews({
     library: { statusOf: () => status, chunkStored: () => status },
     coordinator: { chunkLost: note('scheduler lost') },
-    uploads: { announceHave: note('peers have'), announceArriving: note('peers await'), announceLack: note('peers lack') },
+    uploads: {
+      announceHave: note('peers have'),
+      announceArriving: note('peers await'),
+      announceBlocks: note('peers await more'),
+      announceLack: note('peers lack'),
+    },
     announcer: { acquired: note('tracker acquired'), released: note('tracker released') },
     events: { publish: note('watchers') },
     log,
@@ -51,12 +56,14 @@ describe('chunk news', () => {
     ])
   })
 
-  it('a chunk is arriving, and is given up: the peers alone hear of it', () => {
+  it('a chunk is arriving, block after block, and is given up: the peers alone hear of it', () => {
     const { news, told } = newStage()
     news.chunkArriving(songId, 2)
+    news.blocksArrived(songId, 2)
     news.arrivalEnded(songId, 2)
     expect(told).toEqual([
       ['peers await', songId, [2]],
+      ['peers await more', songId, 2],
       ['peers lack', songId, [2]],
     ])
   })

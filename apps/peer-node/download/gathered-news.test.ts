@@ -9,8 +9,9 @@ const OTHER = parseSongId('another-song')
 function newsOf() {
   const clock = fakeClock(0)
   const told: [number, string, string, readonly number[]][] = []
-  const tell = (kind: string, songId: string, chunkIds: readonly number[]) => void told.push([clock.now(), kind, songId, chunkIds])
-  return { clock, told, news: new GatheredNews({ clock, timers: clock, tell }) }
+  const tell = (kind: string) => (songId: string, chunkIds: readonly number[]) => void told.push([clock.now(), kind, songId, chunkIds])
+  const deps = { clock, timers: clock, tellHeld: tell('have'), tellArriving: tell('arriving') }
+  return { clock, told, news: new GatheredNews(deps) }
 }
 
 test('gathered news: a chunk that comes alone is told at once', () => {
@@ -60,5 +61,100 @@ test('gathered news: a flush tells at once what was to wait, and once', () => {
   expect(told).toEqual([
     [0, 'have', SONG, [1]],
     [0, 'have', SONG, [2]],
+  ])
+})
+
+test('gathered news: further blocks of chunks: are told at once, then together every 40 ms, each chunk once', () => {
+  const { clock, news, told } = newsOf()
+  news.note('arriving', SONG, [1, 2])
+  clock.advance(5)
+  news.noteBlocks(SONG, 1)
+  for (let i = 0; i < 9; i++) {
+    clock.advance(4)
+    news.noteBlocks(SONG, i < 5 ? 1 : 2)
+  }
+  clock.advance(4)
+  news.noteBlocks(SONG, 2)
+  clock.advance(100)
+  expect(told).toEqual([
+    [0, 'arriving', SONG, [1, 2]],
+    [5, 'arriving', SONG, [1]],
+    [45, 'arriving', SONG, [1, 2]],
+    [85, 'arriving', SONG, [2]],
+  ])
+  expect(clock.pendingCount).toBe(0)
+})
+
+test('gathered news: first blocks and stored chunks: do not wait for further blocks, which are told in their own time', () => {
+  const { clock, news, told } = newsOf()
+  news.noteBlocks(SONG, 1)
+  clock.advance(10)
+  news.noteBlocks(SONG, 1)
+  news.noteBlocks(SONG, 2)
+  news.note('arriving', SONG, [3])
+  clock.advance(5)
+  news.note('have', SONG, [4])
+  clock.advance(100)
+  expect(told).toEqual([
+    [0, 'arriving', SONG, [1]],
+    [10, 'arriving', SONG, [3]],
+    [30, 'have', SONG, [4]],
+    [40, 'arriving', SONG, [1, 2]],
+  ])
+  expect(clock.pendingCount).toBe(0)
+})
+
+test('gathered news: first blocks that wait when further ones are due: are told with them', () => {
+  const { clock, news, told } = newsOf()
+  news.noteBlocks(SONG, 1)
+  clock.advance(35)
+  news.note('arriving', SONG, [2])
+  news.note('arriving', SONG, [3])
+  news.noteBlocks(SONG, 1)
+  news.noteBlocks(SONG, 3)
+  clock.advance(100)
+  expect(told.slice(1)).toEqual([
+    [35, 'arriving', SONG, [2]],
+    [40, 'arriving', SONG, [3, 1]],
+  ])
+})
+
+test('gathered news: of a chunk that is stored while its blocks wait, only that it is held', () => {
+  const { clock, news, told } = newsOf()
+  news.noteBlocks(SONG, 1)
+  news.noteBlocks(SONG, 1)
+  news.noteBlocks(OTHER, 7)
+  news.note('have', SONG, [1])
+  clock.advance(100)
+  expect(told.slice(1)).toEqual([
+    [0, 'have', SONG, [1]],
+    [40, 'arriving', OTHER, [7]],
+  ])
+})
+
+test('gathered news: a flush while blocks wait: tells them too, and once', () => {
+  const { clock, news, told } = newsOf()
+  news.noteBlocks(SONG, 1)
+  news.noteBlocks(SONG, 2)
+  clock.advance(1)
+  news.flush()
+  news.noteBlocks(SONG, 2)
+  clock.advance(100)
+  expect(told.slice(1)).toEqual([
+    [1, 'arriving', SONG, [2]],
+    [41, 'arriving', SONG, [2]],
+  ])
+})
+
+test('gathered news: more blocks of a chunk whose first one still waits: do not make it wait longer', () => {
+  const { clock, news, told } = newsOf()
+  news.noteBlocks(SONG, 1)
+  news.note('arriving', SONG, [2])
+  news.note('arriving', SONG, [3])
+  news.noteBlocks(SONG, 3)
+  clock.advance(100)
+  expect(told.slice(1)).toEqual([
+    [0, 'arriving', SONG, [2]],
+    [20, 'arriving', SONG, [3]],
   ])
 })

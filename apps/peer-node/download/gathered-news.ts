@@ -1,6 +1,6 @@
 // News of chunks for the connected peers, those on their way and those stored: the first at once, what follows close behind it together.
 // Not how a peer is told (upload-session.ts), and not the tracker's news (chunk-announcer.ts).
-// Invariant: what was noted is told within GATHER_MS, of each chunk the last word only, and before anything else is told (`flush`).
+// Invariant: what was noted is told within its time, of each chunk the last word only, and before anything else is told (`flush`).
 
 import type { ChunkId, SongId } from '@evastream/core/ids'
 import type { Millis } from '@evastream/core/units'
@@ -14,43 +14,97 @@ export type ChunkNewsKind = 'have' | 'arriving'
  */
 const GATHER_MS = 20
 
+/**
+ * Further blocks of a chunk that was told before: to hear of each costs every neighbour a decision. A link of 3 Mbit/s brings one in that
+ * time, so a slow one tells of each as it comes, and a fast one of several together.
+ */
+export const GATHER_BLOCKS_MS = 40
+
 export interface GatheredNewsDeps {
   readonly clock: Clock
   readonly timers: Pick<Timers, 'after'>
-  tell(kind: ChunkNewsKind, songId: SongId, chunkIds: readonly ChunkId[]): void
+  tellHeld(songId: SongId, chunkIds: readonly ChunkId[]): void
+  /** For the first time or again. */
+  tellArriving(songId: SongId, chunkIds: readonly ChunkId[]): void
 }
 
 export class GatheredNews {
   readonly #deps: GatheredNewsDeps
-  readonly #untold = new Map<SongId, Map<ChunkId, ChunkNewsKind>>()
+  readonly #untold = new Map<SongId, Map<ChunkId, ChunkNewsKind | 'blocks'>>()
+  readonly #tellDue = () => this.#woken()
   #toldAt: Millis = Number.NEGATIVE_INFINITY
-  #cancelTimer: (() => void) | undefined
+  #blocksToldAt: Millis = Number.NEGATIVE_INFINITY
+  #wakesAt: Millis = Number.POSITIVE_INFINITY
+  #cancelTimer: () => void = () => undefined
 
   constructor(deps: GatheredNewsDeps) {
     this.#deps = deps
   }
 
   note(kind: ChunkNewsKind, songId: SongId, chunkIds: readonly ChunkId[]): void {
-    const untold = this.#untold.get(songId) ?? new Map<ChunkId, ChunkNewsKind>()
-    this.#untold.set(songId, untold)
+    const untold = this.#untoldOf(songId)
     for (const chunkId of chunkIds) untold.set(chunkId, kind)
-    const waitMs = this.#toldAt + GATHER_MS - this.#deps.clock.now()
-    if (waitMs <= 0) this.flush()
-    else this.#cancelTimer ??= this.#deps.timers.after(waitMs, () => this.flush())
+    this.#tellBy(this.#toldAt + GATHER_MS)
+  }
+
+  /** There are more blocks of a chunk that was noted as arriving. */
+  noteBlocks(songId: SongId, chunkId: ChunkId): void {
+    const untold = this.#untoldOf(songId)
+    // It is told with all its blocks, whatever was noted of it first.
+    if (untold.has(chunkId)) return
+    untold.set(chunkId, 'blocks')
+    this.#tellBy(this.#blocksToldAt + GATHER_BLOCKS_MS)
   }
 
   /** Tells what was noted now. */
   flush(): void {
-    this.#cancelTimer?.()
-    this.#cancelTimer = undefined
-    if (this.#untold.size === 0) return
-    this.#toldAt = this.#deps.clock.now()
-    const news = [...this.#untold]
-    this.#untold.clear()
-    for (const [songId, untold] of news)
-      for (const kind of ['have', 'arriving'] as const) {
-        const chunkIds = [...untold].filter(([, what]) => what === kind).map(([chunkId]) => chunkId)
-        if (chunkIds.length > 0) this.#deps.tell(kind, songId, chunkIds)
-      }
+    this.#tell({ withBlocks: true })
+  }
+
+  #untoldOf(songId: SongId): Map<ChunkId, ChunkNewsKind | 'blocks'> {
+    const known = this.#untold.get(songId)
+    if (known !== undefined) return known
+    const untold = new Map<ChunkId, ChunkNewsKind | 'blocks'>()
+    this.#untold.set(songId, untold)
+    return untold
+  }
+
+  #tellBy(at: Millis): void {
+    if (at >= this.#wakesAt) return
+    const waitMs = at - this.#deps.clock.now()
+    if (waitMs <= 0) this.#woken()
+    else {
+      this.#cancelTimer()
+      this.#wakesAt = at
+      this.#cancelTimer = this.#deps.timers.after(waitMs, this.#tellDue)
+    }
+  }
+
+  #woken(): void {
+    this.#tell({ withBlocks: this.#deps.clock.now() >= this.#blocksToldAt + GATHER_BLOCKS_MS })
+  }
+
+  #tell({ withBlocks }: { readonly withBlocks: boolean }): void {
+    this.#cancelTimer()
+    this.#wakesAt = Number.POSITIVE_INFINITY
+    for (const [songId, untold] of this.#untold) this.#tellOf(songId, untold, withBlocks)
+    if (this.#untold.size > 0) this.#tellBy(this.#blocksToldAt + GATHER_BLOCKS_MS)
+  }
+
+  #tellOf(songId: SongId, untold: Map<ChunkId, ChunkNewsKind | 'blocks'>, withBlocks: boolean): void {
+    const now = this.#deps.clock.now()
+    const held: ChunkId[] = []
+    const arriving: ChunkId[] = []
+    for (const [chunkId, kind] of untold) {
+      if (kind === 'blocks' && !withBlocks) continue
+      if (kind === 'blocks') this.#blocksToldAt = now
+      else this.#toldAt = now
+      untold.delete(chunkId)
+      if (kind === 'have') held.push(chunkId)
+      else arriving.push(chunkId)
+    }
+    if (untold.size === 0) this.#untold.delete(songId)
+    if (held.length > 0) this.#deps.tellHeld(songId, held)
+    if (arriving.length > 0) this.#deps.tellArriving(songId, arriving)
   }
 }

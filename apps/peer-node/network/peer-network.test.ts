@@ -12,6 +12,7 @@ import { RawListener } from '@evastream/testkit/raw-peer'
 import { songFixture } from '@evastream/testkit/song-fixture'
 import { TcpFaultProxy } from '@evastream/testkit/tcp-fault-proxy'
 import { afterEach, describe, expect, it } from 'vitest'
+import { noArrivals } from '../download/chunk-arrivals.ts'
 import type { ListedPeer } from '../ports.ts'
 import { UploadServer } from '../upload-server.ts'
 import { ConnectionLimits } from './connection-limits.ts'
@@ -73,7 +74,8 @@ function aNetwork({ connectionsMax, ...deps }: Partial<PeerNetworkDeps> & { read
 
 async function anUploader(name: string): Promise<{ listed: ListedPeer; server: UploadServer }> {
   const { log } = keptLog()
-  const deps = { store: await filledStore(song), clock: systemClock, timers: systemTimers, log }
+  const arrivals = { ...noArrivals, arrivingBlocks: () => [0, 1] }
+  const deps = { store: await filledStore(song), arrivals, clock: systemClock, timers: systemTimers, log }
   const server = new UploadServer(deps, { peerId: name as PeerId })
   const port = await server.start()
   closers.push(() => server.stop())
@@ -104,7 +106,7 @@ describe('PeerNetwork: dialling', () => {
     bob.server.announceArriving(songId, [3])
     await eventually('three changes', () => told.length === 5)
     expect(told.slice(2).toSorted()).toEqual([
-      ['arriving', 'bob', songId, [3]],
+      ['arriving', 'bob', songId, [{ chunkId: 3, blocks: [0, 1] }]],
       ['has', 'ann', songId, [2]],
       ['lacks', 'bob', songId, [3]],
     ])

@@ -73,6 +73,7 @@ export async function makeSharingParts(deps: SharingPartsDeps, { config, identit
       quota: cap,
       arrivals: {
         arrivingChunks: songId => deps.arrivals().arrivingChunks(songId),
+        arrivingBlocks: (songId, chunkId) => deps.arrivals().arrivingBlocks(songId, chunkId),
         arrivalOf: (songId, chunkId) => deps.arrivals().arrivalOf(songId, chunkId),
       },
       bufferMs: () => playback().bufferMs,

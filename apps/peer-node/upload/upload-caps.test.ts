@@ -6,6 +6,7 @@ import { keptLog } from '@evastream/testkit/kept-log'
 import { RawPeer } from '@evastream/testkit/raw-peer'
 import { songFixture } from '@evastream/testkit/song-fixture'
 import { afterEach, describe, expect, it } from 'vitest'
+import { noArrivals } from '../download/chunk-arrivals.ts'
 import { UploadServer, type UploadServerDeps } from '../upload-server.ts'
 import { UploadCap } from './upload-cap.ts'
 
@@ -87,6 +88,31 @@ describe('upload cap on the wire', () => {
     clock.advance(250)
     expect(await peer.next('have')).toMatchObject({ handle: 2, chunkIds: allChunks })
     expect(changes).toEqual([false, true])
+  })
+
+  it('upload: the cap is reached while a chunk arrives: it is told as gone, and in the next period as arriving, with its blocks', async () => {
+    const { quota, calendar } = await aCap(3 * FRAME_BYTES)
+    const arrivals = { ...noArrivals, arrivingChunks: () => [{ chunkId: 3, blocks: [0, 2] }], arrivingBlocks: () => [0, 2] }
+    const { greet, clock, server } = await serve({ quota, arrivals })
+    const peer = await greet()
+    expect(await peer.next('arriving')).toMatchObject({ chunks: [{ chunkId: 3, blocks: [0, 2] }] })
+    server.announceBlocks(song.manifest.id, 3)
+    server.announceBlocks(song.manifest.id, 3)
+    peer.ask({ requestId: 1, blockCount: 3 })
+    await peer.take({ requestId: 1, blockCount: 3 })
+    peer.ask({ requestId: 2 })
+    await peer.next('reject')
+    await peer.next('unhave')
+    expect(await peer.next('unhave')).toMatchObject({ chunkIds: [3] })
+    peer.received.splice(0)
+    server.announceBlocks(song.manifest.id, 3)
+    clock.advance(100)
+    await peer.settle()
+    expect(peer.received).toEqual([])
+    calendar.nowMs += HALF_AN_HOUR_MS
+    clock.advance(250)
+    await peer.next('have')
+    expect(await peer.next('arriving')).toMatchObject({ chunks: [{ chunkId: 3, blocks: [0, 2] }] })
   })
 
   it('upload: the next period begins: whoever comes back is served', async () => {

@@ -16,6 +16,7 @@ import { songFixture } from '@evastream/testkit/song-fixture'
 import { Registry } from 'prom-client'
 import { afterEach, describe, expect, it } from 'vitest'
 import { ChunkDownloads } from '../download/chunk-downloads.ts'
+import { GATHER_BLOCKS_MS } from '../download/gathered-news.ts'
 import { GATHER_MS } from '../download/gathered-runs.ts'
 import { DeadlineTimer } from '../download/wake-timer.ts'
 import { TransferLedger } from '../playback/transfer-ledger.ts'
@@ -68,6 +69,7 @@ async function newStage({ blockHashes = song.blockHashes, held = [], ...options 
     chunkVerified: nothing,
     chunkStored: ({ chunkId }) => server.announceHave(songId, [chunkId]),
     chunkArriving: (id, chunkId) => server.announceArriving(id, [chunkId]),
+    blocksArrived: (id, chunkId) => server.announceBlocks(id, chunkId),
     arrivalEnded: (id, chunkId) => server.announceLack(id, [chunkId]),
     audioArrived: nothing,
   })
@@ -128,16 +130,95 @@ describe('relay: what is told', () => {
     await early.settle()
     expect(early.received).toEqual([])
     source.deliver(blocks(0, 1).subarray(BLOCK - 1))
-    expect(await early.next('arriving')).toEqual({ kind: 'arriving', handle: 1, chunkIds: [1] })
+    expect(await early.next('arriving')).toEqual({ kind: 'arriving', handle: 1, chunks: [{ chunkId: 1, blocks: [0] }] })
     const late = await greet()
     late.send({ kind: 'subscribe', handle: 7, songId })
     expect(await late.next('bitfield')).toMatchObject({ bits: Uint8Array.of(0x80) })
-    expect(await late.next('arriving')).toEqual({ kind: 'arriving', handle: 7, chunkIds: [1] })
+    expect(await late.next('arriving')).toEqual({ kind: 'arriving', handle: 7, chunks: [{ chunkId: 1, blocks: [0] }] })
     source.deliver(blocks(1, 4))
     complete()
     for (const peer of [early, late]) expect(await peer.next('have')).toMatchObject({ chunkIds: [1] })
     await Promise.all([early.settle(), late.settle()])
     expect([early.received, late.received]).toEqual([[], []])
+  })
+
+  it('relay: further blocks verify: are told again, gathered for 40 ms, all that are here by then', async () => {
+    const { listen, fetch, clock } = await newStage()
+    const peer = await listen()
+    const [tail, head] = [fetch({ firstBlock: 2, blockCount: 2 }), fetch({ firstBlock: 0, blockCount: 2 })]
+    tail.deliver(blocks(2, 3))
+    expect(await peer.next('arriving')).toMatchObject({ chunks: [{ chunkId: 1, blocks: [2] }] })
+    const other = [fetch({ chunkId: 2, firstBlock: 0, blockCount: 1 }), fetch({ chunkId: 2, firstBlock: 3, blockCount: 1 })] as const
+    other[0].deliver(blocks(0, 1, 2))
+    other[1].deliverAtOnce(blocks(3, 4, 2))
+    for (const told of [[0], [0, 3]]) expect(await peer.next('arriving')).toMatchObject({ chunks: [{ chunkId: 2, blocks: told }] })
+    head.deliver(blocks(0, 1))
+    fetch({ chunkId: 2, firstBlock: 1, blockCount: 1 }).deliverAtOnce(blocks(1, 2, 2))
+    clock.advance(GATHER_BLOCKS_MS - GATHER_MS - 1)
+    await peer.settle()
+    expect(peer.received).toEqual([])
+    clock.advance(1)
+    const chunks = [
+      { chunkId: 1, blocks: [0, 2] },
+      { chunkId: 2, blocks: [0, 1, 3] },
+    ]
+    expect(await peer.next('arriving')).toEqual({ kind: 'arriving', handle: 1, chunks })
+  })
+
+  it('relay: a chunk becomes whole while news of its blocks wait: is told as held only', async () => {
+    const { listen, fetch, complete, clock } = await newStage()
+    const peer = await listen()
+    const source = fetch()
+    source.deliver(blocks(0, 1))
+    source.deliver(blocks(1, 2))
+    source.deliver(blocks(2, 3))
+    source.deliverAtOnce(blocks(3, 4))
+    clock.advance(GATHER_BLOCKS_MS)
+    complete()
+    expect(await peer.next('have')).toMatchObject({ chunkIds: [1] })
+    clock.advance(GATHER_BLOCKS_MS)
+    await peer.settle()
+    expect(peer.received).toEqual(
+      [0, 1].map(last => ({ kind: 'arriving', handle: 1, chunks: [{ chunkId: 1, blocks: [0, 1].slice(0, last + 1) }] })),
+    )
+  })
+
+  it('relay: a chunk is given up while news of its blocks wait: nothing is told of it after it is gone', async () => {
+    const { listen, fetch, discard, clock } = await newStage()
+    const peer = await listen()
+    const source = fetch()
+    for (const block of [0, 1, 2]) source.deliver(blocks(block, block + 1))
+    discard()
+    expect(await peer.next('unhave')).toMatchObject({ chunkIds: [1] })
+    clock.advance(GATHER_BLOCKS_MS)
+    await peer.settle()
+    expect(peer.received.map(frame => frame.kind)).toEqual(['arriving', 'arriving'])
+  })
+
+  it('relay: who subscribes late: is told all blocks that are here, also those whose news still wait for others', async () => {
+    const { listen, greet, fetch, saving, complete } = await newStage()
+    const early = await listen()
+    const source = fetch()
+    for (const block of [0, 1, 2]) source.deliver(blocks(block, block + 1))
+    const late = await greet()
+    await late.subscribe(songId)
+    expect(await late.next('arriving')).toMatchObject({ chunks: [{ chunkId: 1, blocks: [0, 1, 2] }] })
+    for (const told of [[0], [0, 1]]) expect(await early.next('arriving')).toMatchObject({ chunks: [{ chunkId: 1, blocks: told }] })
+    saving.fault = new EvaError('EVA_STORAGE_FULL')
+    source.deliver(blocks(3, 4))
+    complete()
+    const latest = await listen()
+    expect(await latest.next('arriving')).toMatchObject({ chunks: [{ chunkId: 1, blocks: [0, 1, 2, 3] }] })
+  })
+
+  it('relay: nobody is connected: news of blocks set no timer', async () => {
+    const { fetch, clock } = await newStage()
+    const source = fetch()
+    source.deliver(blocks(0, 1))
+    const timers = clock.pendingCount
+    source.deliver(blocks(1, 2))
+    source.deliver(blocks(2, 3))
+    expect(clock.pendingCount).toBe(timers)
   })
 
   it('relay: a chunk that is here all at once: is told as held only', async () => {

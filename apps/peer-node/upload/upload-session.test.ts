@@ -95,7 +95,7 @@ describe('UploadSession', () => {
     const { dial, lines } = await serve()
     const peer = await dial()
     peer.sendBytes(Buffer.from('01000000000000000000000000000006455641530063', 'hex'))
-    expect(await peer.next('reject')).toEqual({ kind: 'reject', handle: 0, requestId: 0, code: 'version', version: 2, retryAfterMs: 0 })
+    expect(await peer.next('reject')).toEqual({ kind: 'reject', handle: 0, requestId: 0, code: 'version', version: 3, retryAfterMs: 0 })
     await peer.closed()
     expect(peer.socket.bytesRead).toBe(24)
     expect(lines.some(line => line.startsWith('info') && line.includes('"version":99'))).toBe(true)

@@ -2,10 +2,12 @@
 // Not the requests (upload-desk), nor the sending of audio (upload-pump).
 // Invariant: what a stranger gets wrong is a debug line and a closed connection, and what waits for one that does not read is bounded.
 
+import type { ArrivingChunk } from '@evastream/core/arriving-chunk'
 import { toEvaError } from '@evastream/core/errors'
 import type { ChunkId, PeerId, SongId } from '@evastream/core/ids'
 import type { Millis } from '@evastream/core/units'
 import type { UploadSlots } from '@evastream/engine/uploads/upload-slots'
+import { arrivingFrames } from '@evastream/protocol/arriving-payload'
 import { PeerFrameReader } from '@evastream/protocol/peer-frame-reader'
 import { encodeFrame } from '@evastream/protocol/peer-frame-writer'
 import {
@@ -116,19 +118,27 @@ export class UploadSession implements PeerLinkListener {
     this.#deps.onClosed(this)
   }
 
-  /** Tells a subscriber of the song what came, went or is on its way. */
+  /** Tells a subscriber of the song what came or went. */
   announce(kind: Have['kind'], songId: SongId, chunkIds: readonly ChunkId[]): void {
     for (const [handle, song] of this.#songs)
       for (let from = 0; song === songId && from < chunkIds.length; from += HAVE_CHUNKS_MAX)
         this.#send({ kind, handle, chunkIds: chunkIds.slice(from, from + HAVE_CHUNKS_MAX) })
   }
 
+  /** Tells a subscriber of the song what is on its way, and which blocks of it can be had. */
+  announceArriving(songId: SongId, chunks: readonly ArrivingChunk[]): void {
+    for (const [handle, song] of this.#songs) if (song === songId) for (const frame of arrivingFrames(handle, chunks)) this.#send(frame)
+  }
+
   /** Everything held of every song subscribed to came, or went, at once. */
   announceAll(kind: 'have' | 'unhave'): void {
     const { store, arrivals } = this.#deps
     for (const songId of [...this.#songs.values()]) {
+      const arriving = arrivals.arrivingChunks(songId)
+      const arrivingIds = arriving.map(({ chunkId }) => chunkId)
       this.announce(kind, songId, store.heldChunks(songId))
-      this.announce(kind === 'have' ? 'arriving' : kind, songId, arrivals.arrivingChunks(songId))
+      if (kind === 'have') this.announceArriving(songId, arriving)
+      else this.announce(kind, songId, arrivingIds)
     }
   }
 
@@ -207,7 +217,7 @@ export class UploadSession implements PeerLinkListener {
       const { gate, store, arrivals } = this.#deps
       const isClosed = gate.closedForMs > 0
       for (const part of bitfieldParts(handle, isClosed ? [] : store.heldChunks(songId))) this.#send(part)
-      if (!isClosed) this.announce('arriving', songId, arrivals.arrivingChunks(songId))
+      if (!isClosed) this.announceArriving(songId, arrivals.arrivingChunks(songId))
     }
   }
 
