@@ -64,23 +64,23 @@ test('gathered news: a flush tells at once what was to wait, and once', () => {
   ])
 })
 
-test('gathered news: further blocks of chunks: are told at once, then together every 40 ms, each chunk once', () => {
+test('gathered news: further blocks of chunks: are told at once, then together every 60 ms, each chunk once', () => {
   const { clock, news, told } = newsOf()
   news.note('arriving', SONG, [1, 2])
   clock.advance(5)
   news.noteBlocks(SONG, 1)
   for (let i = 0; i < 9; i++) {
-    clock.advance(4)
+    clock.advance(6)
     news.noteBlocks(SONG, i < 5 ? 1 : 2)
   }
-  clock.advance(4)
+  clock.advance(6)
   news.noteBlocks(SONG, 2)
   clock.advance(100)
   expect(told).toEqual([
     [0, 'arriving', SONG, [1, 2]],
     [5, 'arriving', SONG, [1]],
-    [45, 'arriving', SONG, [1, 2]],
-    [85, 'arriving', SONG, [2]],
+    [65, 'arriving', SONG, [1, 2]],
+    [125, 'arriving', SONG, [2]],
   ])
   expect(clock.pendingCount).toBe(0)
 })
@@ -99,7 +99,7 @@ test('gathered news: first blocks and stored chunks: do not wait for further blo
     [0, 'arriving', SONG, [1]],
     [10, 'arriving', SONG, [3]],
     [30, 'have', SONG, [4]],
-    [40, 'arriving', SONG, [1, 2]],
+    [60, 'arriving', SONG, [1, 2]],
   ])
   expect(clock.pendingCount).toBe(0)
 })
@@ -107,15 +107,15 @@ test('gathered news: first blocks and stored chunks: do not wait for further blo
 test('gathered news: first blocks that wait when further ones are due: are told with them', () => {
   const { clock, news, told } = newsOf()
   news.noteBlocks(SONG, 1)
-  clock.advance(35)
+  clock.advance(55)
   news.note('arriving', SONG, [2])
   news.note('arriving', SONG, [3])
   news.noteBlocks(SONG, 1)
   news.noteBlocks(SONG, 3)
   clock.advance(100)
   expect(told.slice(1)).toEqual([
-    [35, 'arriving', SONG, [2]],
-    [40, 'arriving', SONG, [3, 1]],
+    [55, 'arriving', SONG, [2]],
+    [60, 'arriving', SONG, [3, 1]],
   ])
 })
 
@@ -128,7 +128,7 @@ test('gathered news: of a chunk that is stored while its blocks wait, only that 
   clock.advance(100)
   expect(told.slice(1)).toEqual([
     [0, 'have', SONG, [1]],
-    [40, 'arriving', OTHER, [7]],
+    [60, 'arriving', OTHER, [7]],
   ])
 })
 
@@ -142,7 +142,7 @@ test('gathered news: a flush while blocks wait: tells them too, and once', () =>
   clock.advance(100)
   expect(told.slice(1)).toEqual([
     [1, 'arriving', SONG, [2]],
-    [41, 'arriving', SONG, [2]],
+    [61, 'arriving', SONG, [2]],
   ])
 })
 

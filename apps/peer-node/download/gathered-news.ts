@@ -15,10 +15,10 @@ export type ChunkNewsKind = 'have' | 'arriving'
 const GATHER_MS = 20
 
 /**
- * Further blocks of a chunk that was told before: to hear of each costs every neighbour a decision. A link of 3 Mbit/s brings one in that
+ * Further blocks of a chunk that was told before: to hear of each costs every neighbour a decision. A link of 2 Mbit/s brings one in that
  * time, so a slow one tells of each as it comes, and a fast one of several together.
  */
-export const GATHER_BLOCKS_MS = 40
+export const GATHER_BLOCKS_MS = 60
 
 export interface GatheredNewsDeps {
   readonly clock: Clock

@@ -21,15 +21,15 @@ function aCrowd() {
 }
 
 describe('lease turns', () => {
-  test('eight chunks on their way, for each copy: no more for now; of small chunks 2 MiB', () => {
+  test('twelve chunks on their way, for each copy: no more for now; of small chunks 3 MiB', () => {
     const { ask } = aCrowd()
     ask(1, FAST, 0)
     const limit = { reason: 'limit', retryAfterMs: 50 }
-    expect(ask(2, FAST, 0, { bringingCount: 7 })).toBeUndefined()
-    expect(ask(3, FAST, 0, { bringingCount: 8 })).toEqual(limit)
-    expect(ask(4, FAST, 0, { bringingCount: 15, originCopies: 2 })).toBeUndefined()
-    expect(ask(5, FAST, 0, { bringingCount: 127, chunkSizeBytes: 16_384 })).toBeUndefined()
-    expect(ask(6, FAST, 0, { bringingCount: 128, chunkSizeBytes: 16_384 })).toEqual(limit)
+    expect(ask(2, FAST, 0, { bringingCount: 11 })).toBeUndefined()
+    expect(ask(3, FAST, 0, { bringingCount: 12 })).toEqual(limit)
+    expect(ask(4, FAST, 0, { bringingCount: 23, originCopies: 2 })).toBeUndefined()
+    expect(ask(5, FAST, 0, { bringingCount: 191, chunkSizeBytes: 16_384 })).toBeUndefined()
+    expect(ask(6, FAST, 0, { bringingCount: 192, chunkSizeBytes: 16_384 })).toEqual(limit)
   })
 
   test('everybody owes much: the idlest gets one while few are on their way, and the others do not', () => {
@@ -70,7 +70,7 @@ describe('lease turns', () => {
   test('a slow uplink: gets none while others bring chunks, however long it waits; and one after 5 s of nothing', () => {
     const { ask } = aCrowd()
     const slow = (at: number, bringingCount: number) => {
-      ask(1, FAST, at, { bringingCount: 8 })
+      ask(1, FAST, at, { bringingCount: 12 })
       return ask(2, 2 * MBIT_S, at, { bringingCount })
     }
     for (let at = 0; at <= 10_000; at += 500) expect(slow(at, 1)?.reason).toBe('uplink')
