@@ -48,6 +48,13 @@ const PREFETCH_ORDERS = { 'soonest-first': soonestFirst, 'rarest-first': rarestF
 
 /** What only puts the next check of the open requests off: being woken a little early costs less than reckoning with each of these. */
 const CHANGES_NO_CHECK: ReadonlySet<SchedulerEvent['kind']> = new Set(['bytes-arrived', 'blocks-verified', 'peer-has'])
+/** And for so long (ms) the last reckoning is good enough for all but new requests. */
+const CHECK_KEPT_MS = 50
+/** What others tell comes in crowds, and hardly ever gives us something to do at once: these are planned for together, this (ms) apart. */
+const MAY_WAIT: ReadonlySet<SchedulerEvent['kind']> = new Set(['peer-has', 'peer-arriving', 'peer-lacks', 'chunk-stored'])
+const PLANS_APART_MS = 20
+/** With fewer requests under way something may be missed. */
+const BUSY_REQUESTS = 8
 
 export class Scheduler {
   readonly #state: EngineState
@@ -64,7 +71,10 @@ export class Scheduler {
   readonly #readers: ReaderDesk
   readonly #leases: LeaseDesk
   #planAt: Millis = Number.POSITIVE_INFINITY
+  #plannedAt: Millis = Number.NEGATIVE_INFINITY
+  /** When the open requests are to be looked at, and when that was reckoned. */
   #checkAt: Millis = Number.POSITIVE_INFINITY
+  #checkedAt: Millis = Number.NEGATIVE_INFINITY
 
   constructor(config: EngineConfig, random: Random, ownPeerId?: PeerId) {
     const state = new EngineState({ random, ownPeerId }, config)
@@ -114,9 +124,20 @@ export class Scheduler {
   handle(event: SchedulerEvent): readonly SchedulerCommand[] {
     if (event.at > this.#state.now) this.#state.now = event.at
     const isPlanDue = this.#take(event)
-    if (isPlanDue) this.#planAt = this.#planner.plan()
-    if (isPlanDue || !CHANGES_NO_CHECK.has(event.kind)) this.#checkAt = this.#watch.nextCheckAt()
-    return this.#state.takeCommands()
+    const { now } = this.#state
+    if (isPlanDue && MAY_WAIT.has(event.kind) && now < this.#plannedAt + PLANS_APART_MS && this.#state.requests.size >= BUSY_REQUESTS)
+      this.#planAt = Math.min(this.#planAt, this.#plannedAt + PLANS_APART_MS)
+    else if (isPlanDue) {
+      this.#plannedAt = now
+      this.#planAt = this.#planner.plan()
+    }
+    const commands = this.#state.takeCommands()
+    const isCheckOld = now >= this.#checkAt || (now >= this.#checkedAt + CHECK_KEPT_MS && !CHANGES_NO_CHECK.has(event.kind))
+    if (isCheckOld || commands.some(({ kind }) => kind === 'request-blocks')) {
+      this.#checkedAt = now
+      this.#checkAt = this.#watch.nextCheckAt()
+    }
+    return commands
   }
 
   /** When to feed `woke` if nothing else happened by then; undefined: not at all. */

@@ -3,7 +3,7 @@
 // Invariant: a chunk is granted to us or waited for, never both; save the first chunk, of which only the first blocks may be granted.
 
 import type { ChunkId, PeerId } from '@evastream/core/ids'
-import type { Millis } from '@evastream/core/units'
+import { type Millis, SECOND_MS } from '@evastream/core/units'
 
 /** Ours to fetch from the origin, whole or its first blocks, until it expires. */
 export interface LeaseGrant {
@@ -29,6 +29,8 @@ export interface LeaseWait {
   isInVain: boolean
 }
 
+/** What the tracker said of a lease is true for about so long after it wants to be asked again (ms). */
+const FRESH_MS = SECOND_MS
 const LONG_AGO = Number.NEGATIVE_INFINITY
 
 export class SongLeases {
@@ -55,6 +57,12 @@ export class SongLeases {
   /** Others have, or bring, what we want as well. */
   get isInCrowd(): boolean {
     for (const { isElsewhere } of this.waits.values()) if (isElsewhere) return true
+    return false
+  }
+
+  /** Some chunk of it was on its way from the origin to somebody a moment ago: each peer that gets one hands it on. */
+  isBeingBrought(now: Millis): boolean {
+    for (const { isLeased, askAgainAt } of this.waits.values()) if (isLeased && now < askAgainAt + FRESH_MS) return true
     return false
   }
 

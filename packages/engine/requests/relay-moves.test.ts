@@ -24,11 +24,16 @@ describe('relay moves', () => {
     expect(parts.moves.dueAt(parts.ask(song, fromOrigin, { chunkId: 1 }))).toBe(Number.POSITIVE_INFINITY)
   })
 
-  test('what is about to be heard: leaves a holder too that has not begun to send it, and stays with one that has', () => {
+  test('in a swarm that is being brought more, what is about to be heard: leaves a holder too that has not begun to send it', () => {
     const { parts, song } = waiting()
     parts.addPeer('boris', song, [0, 1])
+    const bringing = { holder: undefined, isElsewhere: true, isLeased: true, since: 900, askAgainAt: 1100, isInVain: false }
+    song.leases.waits.set(2, bringing)
     const played = parts.ask(song, fromPeer('boris'), { chunkId: 1, deadlineAt: 9000 })
     expect(parts.moves.dueAt(played)).toBe(1150)
+    song.leases.waits.set(2, { ...bringing, isLeased: false })
+    expect(parts.moves.dueAt(played)).toBe(Number.POSITIVE_INFINITY)
+    song.leases.waits.set(2, bringing)
     parts.desk.arrived(played, 16_384)
     expect(parts.moves.dueAt(played)).toBe(Number.POSITIVE_INFINITY)
   })

@@ -27,7 +27,7 @@ export class RelayMoves {
 
   /** When to consider it (again); never, if its source holds the chunk and nobody is about to hear it, or has begun to send it. */
   dueAt(request: OpenRequest): Millis {
-    if (!this.#isRelay(request) && !isAwaitedInQueue(request)) return Number.POSITIVE_INFINITY
+    if (!this.#isRelay(request) && !this.#isAwaitedInQueue(request)) return Number.POSITIVE_INFINITY
     return Math.max(request.movesAfter, request.quietSince + this.#patienceMs(request))
   }
 
@@ -76,9 +76,10 @@ export class RelayMoves {
     if (source.kind === 'origin' || chunk.verify === 'chunk') return false
     return this.#deps.state.peers.holdingsOf(song.songId).get(source.peerId)?.arriving.has(chunk.chunkId) === true
   }
-}
 
-/** In a crowd all ask the few who have the beginning of a song, and those whom they have served lie idle. */
-function isAwaitedInQueue({ priority, source, chunk, receivedBytes }: OpenRequest): boolean {
-  return priority === 'play' && source.kind === 'peer' && chunk.verify === 'blocks' && receivedBytes === 0
+  /** In a crowd all ask the few who have the beginning of a song, and those whom they have served lie idle. */
+  #isAwaitedInQueue({ priority, source, chunk, receivedBytes, song }: OpenRequest): boolean {
+    if (priority !== 'play' || source.kind === 'origin' || chunk.verify === 'chunk' || receivedBytes > 0) return false
+    return song.leases.isBeingBrought(this.#deps.state.now)
+  }
 }

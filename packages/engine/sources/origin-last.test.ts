@@ -14,7 +14,7 @@ function peer(name: string, standing: Standing, finishMs: number, retryAt = 0): 
 }
 
 function origin(standing: Standing, finishMs = 300, retryAt = 0): OriginStanding {
-  return { standing, finishMs, retryAt, permit: 'open', opensAt: 0, overrideFrom: 0 }
+  return { standing, finishMs, retryAt, permit: 'open', opensAt: 0, overrideFrom: 0, isBeingBrought: false }
 }
 
 function choose(changes: Partial<SourceFacts>, seed = 1): SourceChoice {
@@ -178,6 +178,7 @@ describe('origin last: whatever the facts', () => {
       permit: fc.constantFrom<OriginPermit>('leased', 'open', 'none'),
       opensAt: retryAt,
       overrideFrom: retryAt,
+      isBeingBrought: fc.boolean(),
     }),
     lookupUntil: fc.constantFrom(0, NOW + 300),
   })

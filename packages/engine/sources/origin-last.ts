@@ -9,7 +9,7 @@ import type { Candidate, SourceChoice, SourceFacts, SourceSelection, Standing } 
 
 /** A deadline is near when this many times what the origin needs, and `overrideLeadMs` besides, would miss it. */
 const RISK_FACTOR = 2
-/** Where peers have it and are only late, this (ms) besides: in a crowd what is late now comes sooner with each peer that gets it. */
+/** Where peers have it and are only late, in a swarm that is being brought more, this (ms) besides. */
 const LATE_LEAD_MS = 100
 const ASK_ORIGIN: SourceChoice = { kind: 'ask', source: { kind: 'origin' } }
 
@@ -27,7 +27,8 @@ export function originLast(options: OriginLastOptions): SourceSelection {
       const deadlineAt = facts.deadlineAt ?? Number.POSITIVE_INFINITY
       const soonEnoughAt = Math.max(deadlineAt, facts.now + options.urgentGraceMs)
       const isLate = (finishAt: Millis) => finishAt > soonEnoughAt
-      const lateFrom = Math.max(facts.origin.overrideFrom, deadlineAt - RISK_FACTOR * facts.origin.finishMs - LATE_LEAD_MS)
+      const { overrideFrom, isBeingBrought, finishMs } = facts.origin
+      const lateFrom = isBeingBrought ? Math.max(overrideFrom, deadlineAt - RISK_FACTOR * finishMs - LATE_LEAD_MS) : overrideFrom
       const isOriginBetter = (finishAt: Millis) =>
         isLate(finishAt) && mayAsk(facts, lateFrom) && facts.now + facts.origin.finishMs < finishAt
 

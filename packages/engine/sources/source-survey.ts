@@ -198,7 +198,9 @@ export class SourceSurvey {
 
   #originStanding(wanted: SurveyedRun): OriginStanding {
     const { permit, opensAt } = this.permitOf(wanted.song, wanted.chunkId, wanted.run.firstBlock)
-    return { ...this.#originState(wanted), permit, opensAt, overrideFrom: this.#permits.overrideFrom(wanted.song, wanted.chunkId) }
+    const overrideFrom = this.#permits.overrideFrom(wanted.song, wanted.chunkId)
+    const isBeingBrought = wanted.deadlineAt !== undefined && wanted.song.leases.isBeingBrought(this.#state.now)
+    return { ...this.#originState(wanted), permit, opensAt, overrideFrom, isBeingBrought }
   }
 
   #originState(wanted: SurveyedRun): SourceStanding {
