@@ -181,6 +181,8 @@ test('chunk progress: whatever is claimed, arrives and is released: free, on the
         expect(progress.blocksHere).toBe(here.size)
         expect(progress.isIdle).toBe(onTheirWay.size === 0)
         expect(progress.freeRun() === undefined).toBe(here.size + onTheirWay.size === 24)
+        for (let each = -1; each <= 24; each++)
+          expect(progress.isFree(each)).toBe(each >= 0 && each < 24 && !here.has(each) && !onTheirWay.has(each))
       }
     }),
     { seed: 1, numRuns: 200 },

@@ -115,6 +115,55 @@ describe('song state: chunks in progress', () => {
   })
 })
 
+describe('song state: what a peer tells of a chunk that it is receiving', () => {
+  const lacks = (song: SongState, blocks: readonly number[], known?: readonly number[], chunkId = 2) =>
+    song.lacksBlockOf({ chunkId, blocks }, known)
+
+  test('a chunk in progress: a block that is free and was not told before is one more to ask for', () => {
+    const song = aSongState()
+    const chunk = song.startChunk(2, 0)
+    chunk.claim(1, { firstBlock: 0, blockCount: 4 })
+    chunk.arrived(0, { kind: 'origin' })
+    expect(lacks(song, [0, 3])).toBe(false)
+    expect(lacks(song, [0, 3, 4])).toBe(true)
+    expect(lacks(song, [0, 3, 4], [0, 3])).toBe(true)
+    expect(lacks(song, [0, 3, 4], [0, 4])).toBe(false)
+    chunk.release(1, { firstBlock: 0, blockCount: 4 })
+    expect(lacks(song, [0, 3])).toBe(true)
+  })
+
+  test('a chunk in progress: a block that it does not have is none', () => {
+    const song = aSongState()
+    song.startChunk(2, 0)
+    expect(lacks(song, [16])).toBe(false)
+    expect(lacks(song, [])).toBe(false)
+  })
+
+  test('a chunk that is being stored, or that the disk refuses: nothing more of it is asked for', () => {
+    const song = aSongState()
+    const chunk = song.startChunk(2, 0)
+    for (const phase of ['completing', 'unstored'] as const) {
+      chunk.phase = phase
+      expect(lacks(song, [4])).toBe(false)
+    }
+  })
+
+  test('a chunk that is not begun: that somebody is receiving it, and that he has its first block', () => {
+    const song = aSongState()
+    expect(lacks(song, [3])).toBe(true)
+    expect(lacks(song, [3, 4], [3])).toBe(false)
+    expect(lacks(song, [0, 3], [3])).toBe(true)
+    expect(lacks(song, [0], [])).toBe(true)
+    expect(lacks(song, [0, 1, 3], [0, 3])).toBe(false)
+  })
+
+  test('a chunk that is held, or not wanted, or not of the song: never', () => {
+    expect(lacks(aSongState({ heldChunkIds: [2] }), [0])).toBe(false)
+    expect(lacks(aSongState({ interest: 'idle' }), [0])).toBe(false)
+    expect(lacks(aSongState(), [0], undefined, 8)).toBe(false)
+  })
+})
+
 describe('song state: marks of peers', () => {
   test('a peer failed a chunk: marked for that chunk only, and longer with each failure', () => {
     const song = aSongState()

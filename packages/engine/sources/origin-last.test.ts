@@ -161,6 +161,51 @@ describe('origin last: what is urgent', () => {
   })
 })
 
+describe('origin last: what peers bring late', () => {
+  /** Asked without a permit for what is urgent. */
+  const hurried = (changes: Partial<OriginStanding> = {}): OriginStanding => ({
+    ...origin('free', 300),
+    permit: 'none',
+    opensAt: NOW + 9000,
+    ...changes,
+  })
+  const LATE: readonly Candidate[][] = [[peer('anna', 'free', 9000)], [peer('anna', 'full', 9000)], [peer('anna', 'busy', 100, NOW + 9000)]]
+
+  test('nobody brings the swarm more: the origin at once', () => {
+    for (const candidates of LATE) expect(choose({ deadlineAt: NOW + 5000, candidates, origin: hurried() })).toEqual(asks('origin'))
+  })
+
+  test('the swarm is being brought more: the origin only so long before the deadline as twice what it needs and 100 ms', () => {
+    for (const candidates of LATE) {
+      const chosen = (leftMs: number) => choose({ deadlineAt: NOW + leftMs, candidates, origin: hurried({ isBeingBrought: true }) })
+      expect(chosen(701)).not.toEqual(asks('origin'))
+      expect(chosen(700)).toEqual(asks('origin'))
+      expect(chosen(-100)).toEqual(asks('origin'))
+    }
+  })
+
+  test('the swarm is being brought more, and overrides are allowed still later: not before that', () => {
+    const chosen = (overrideFrom: number) =>
+      choose({ deadlineAt: NOW + 600, candidates: [peer('anna', 'free', 9000)], origin: hurried({ isBeingBrought: true, overrideFrom }) })
+    expect(chosen(NOW + 1)).toEqual(asks('anna'))
+    expect(chosen(NOW)).toEqual(asks('origin'))
+  })
+
+  test('the swarm is being brought more, and a peer makes the deadline after all: the peer', () => {
+    expect(
+      choose({ deadlineAt: NOW + 600, candidates: [peer('anna', 'free', 590)], origin: hurried({ isBeingBrought: true, finishMs: 20 }) }),
+    ).toEqual(asks('anna'))
+  })
+
+  test('nobody has it: the origin, long before, whether the swarm is being brought more or not', () => {
+    for (const isBeingBrought of [false, true]) {
+      const chosen = (leftMs: number) => choose({ deadlineAt: NOW + leftMs, origin: hurried({ isBeingBrought }) })
+      expect(chosen(1101)).toEqual(waits(NOW + 1))
+      expect(chosen(1100)).toEqual(asks('origin'))
+    }
+  })
+})
+
 describe('origin last: whatever the facts', () => {
   const standing = fc.constantFrom<Standing>('free', 'full', 'busy', 'slow', 'failed')
   const finishMs = fc.integer({ min: 0, max: 5000 })

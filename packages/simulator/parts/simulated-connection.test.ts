@@ -101,8 +101,8 @@ test('connection: a chunk that is not there, or rotten: is refused, and the rot 
   expect(heard).toEqual(['opened', 'uploading 1', 'rot found', '1: EVA_PEER_CHUNK_MISSING', '2: EVA_PEER_CHUNK_MISSING', 'lacks'])
 })
 
-/** A chunk of three blocks that is on its way to the server. */
-function anArrival(options: { slotsMax?: number } = {}) {
+/** A chunk of three blocks, unless it has more, that is on its way to the server. */
+function anArrival(options: { slotsMax?: number; blockCount?: number } = {}) {
   const meeting = aMeeting(options)
   const { clock, store, arrivals, connection, heard } = meeting
   store.drop(songId, 0)
@@ -110,7 +110,7 @@ function anArrival(options: { slotsMax?: number } = {}) {
   arrivals.begun(buffer)
   const verify = (block: number) => {
     buffer.put(block, { isGood: true, sizeBytes: 16_384, isVerified: true })
-    arrivals.grown(songId, 0, buffer.count === 3)
+    arrivals.grown(songId, 0, buffer.count === (options.blockCount ?? 3))
   }
   clock.runUntil(80)
   connection.subscribe(songId)
@@ -156,6 +156,40 @@ test('connection: a chunk that is on its way comes no further: the request ends 
   arrivals.ended(songId, 0, false)
   clock.runUntil(2600)
   expect(heard).toEqual(['lacks', '3: EVA_PEER_CHUNK_MISSING'])
+})
+
+test('connection: a chunk that is on its way: its first block is told at once, and what follows together after 80 ms', () => {
+  const { clock, heard, verify, arrivals } = anArrival({ blockCount: 9 })
+  verify(0)
+  clock.runUntil(130)
+  verify(1)
+  clock.runUntil(150)
+  expect(heard).toEqual(['arriving 0: 0'])
+  verify(4)
+  const other = new ChunkBuffer(songId, 1)
+  arrivals.begun(other)
+  for (const block of [0, 1]) {
+    other.put(block, { isGood: true, sizeBytes: 16_384, isVerified: true })
+    arrivals.grown(songId, 1, false)
+  }
+  clock.runUntil(229)
+  expect(heard).toEqual(['arriving 0: 0', 'arriving 1: 0'])
+  clock.runUntil(230)
+  expect(heard.slice(2)).toEqual(['arriving 0: 0,1,4,1: 0,1'])
+})
+
+test('connection: a chunk of which more blocks came, and that is stored, given up or begun anew before it is told: is not told as arriving', () => {
+  for (const isStored of [true, false]) {
+    const { clock, heard, verify, arrivals } = anArrival({ blockCount: 9 })
+    verify(0)
+    verify(1)
+    arrivals.ended(songId, 0, isStored)
+    clock.runUntil(150)
+    expect(heard).toEqual(['arriving 0: 0', ...(isStored ? [] : ['lacks'])])
+    arrivals.begun(new ChunkBuffer(songId, 0))
+    clock.runUntil(1000)
+    expect(heard).toHaveLength(isStored ? 1 : 2)
+  }
 })
 
 test('connection: nobody listens: refused after a round trip; the machine is off: unreachable after the dial timeout', () => {
