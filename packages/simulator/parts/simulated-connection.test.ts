@@ -178,6 +178,19 @@ test('connection: a chunk that is on its way: its first block is told at once, a
   expect(heard.slice(2)).toEqual(['arriving 0: 0,1,4,1: 0,1'])
 })
 
+test('connection: a chunk on its way whose blocks keep coming: is told every 80 ms, not with each of them', () => {
+  const { clock, heard, verify } = anArrival({ blockCount: 99 })
+  const toldAt: number[] = []
+  for (let block = 0; block <= 40; block++) {
+    verify(block)
+    const told = heard.length
+    clock.runUntil(120 + 10 * (block + 1))
+    if (heard.length > told) toldAt.push(clock.now())
+  }
+  // News are on their way for 20 ms; the block that follows them begins the next 80 ms.
+  expect(toldAt).toEqual([140, 230, 310, 390, 470])
+})
+
 test('connection: a chunk of which more blocks came, and that is stored, given up or begun anew before it is told: is not told as arriving', () => {
   for (const isStored of [true, false]) {
     const { clock, heard, verify, arrivals } = anArrival({ blockCount: 9 })

@@ -40,7 +40,7 @@ const RELAYS_MAX = 8
 const BLOCK_WAIT_MAX_MS = 2 * SECOND_MS
 const BUSY_RETRY_AFTER_MS = SECOND_MS
 const RELAY_RETRY_AFTER_MS = SECOND_MS / 4
-/** As the peer node's: blocks that follow the first one of a chunk are told together. */
+/** Blocks that follow the first one of a chunk are told together, so long (ms) after the first of them; the peer node tells them every 60. */
 const GROWTH_GATHER_MS = 80
 
 export class SimulatedUploads implements ServingEnd {
@@ -140,9 +140,13 @@ export class SimulatedUploads implements ServingEnd {
       this.#tellArriving(arrival.songId, [arrival])
       return
     }
-    const grown = this.#grown.get(arrival.songId) ?? new Set()
-    this.#grown.set(arrival.songId, grown.add(arrival))
-    if (grown.size === 1) this.#owner.clock.after(GROWTH_GATHER_MS, () => this.#tellGrown(arrival.songId))
+    const grown = this.#grown.get(arrival.songId)
+    if (grown !== undefined) {
+      grown.add(arrival)
+      return
+    }
+    this.#grown.set(arrival.songId, new Set([arrival]))
+    this.#owner.clock.after(GROWTH_GATHER_MS, () => this.#tellGrown(arrival.songId))
   }
 
   #tellGrown(songId: SongId): void {
