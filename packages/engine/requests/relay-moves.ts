@@ -8,6 +8,7 @@ import { BLOCK_SIZE_BYTES, type Millis } from '@evastream/core/units'
 import type { EngineState } from '../engine-state.ts'
 import type { BlameDesk } from '../sources/blame-desk.ts'
 import type { SourceSurvey } from '../sources/source-survey.ts'
+import { isWaiting } from './relay-waits.ts'
 import type { RequestDesk } from './request-desk.ts'
 import type { OpenRequest } from './request-table.ts'
 
@@ -18,6 +19,9 @@ export interface RelayMovesDeps {
   readonly blame: BlameDesk
 }
 
+/** Who has the blocks only has others to serve before: what is moved then often comes all the same. */
+const QUEUE_PATIENCE_FACTOR = 3
+
 export class RelayMoves {
   readonly #deps: RelayMovesDeps
 
@@ -27,8 +31,10 @@ export class RelayMoves {
 
   /** When to consider it (again); never, if its source holds the chunk and nobody is about to hear it, or has begun to send it. */
   dueAt(request: OpenRequest): Millis {
-    if (!this.#isRelay(request) && !this.#isAwaitedInQueue(request)) return Number.POSITIVE_INFINITY
-    return Math.max(request.movesAfter, request.quietSince + this.#patienceMs(request))
+    const isDueSoon = isWaiting(this.#deps.state, request) || this.#isAwaitedInQueue(request)
+    if (!isDueSoon && !this.#isRelay(request)) return Number.POSITIVE_INFINITY
+    const patienceMs = (isDueSoon ? 1 : QUEUE_PATIENCE_FACTOR) * this.#patienceMs(request)
+    return Math.max(request.movesAfter, request.quietSince + patienceMs)
   }
 
   /** Requests that have waited for a block for some time. */

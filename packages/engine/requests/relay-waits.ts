@@ -12,7 +12,8 @@ export function waitingRequestCount(state: EngineState): number {
   return count
 }
 
-function isWaiting({ peers }: EngineState, { requestId, source, song, chunk, run }: OpenRequest): boolean {
+/** Whether the next block that it lacks is one that its source was not known to have. */
+export function isWaiting({ peers }: EngineState, { requestId, source, song, chunk, run }: OpenRequest): boolean {
   if (source.kind === 'origin' || chunk.verify === 'chunk') return false
   const holding = peers.holdingsOf(song.songId).get(source.peerId)
   if (holding === undefined || holding.chunks.has(chunk.chunkId)) return false
