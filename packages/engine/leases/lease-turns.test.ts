@@ -24,7 +24,7 @@ describe('lease turns', () => {
   test('twelve chunks on their way, for each copy: no more for now; of small chunks 3 MiB', () => {
     const { ask } = aCrowd()
     ask(1, FAST, 0)
-    const limit = { reason: 'limit', retryAfterMs: 50 }
+    const limit = { reason: 'limit', retryAfterMs: 100 }
     expect(ask(2, FAST, 0, { bringingCount: 11 })).toBeUndefined()
     expect(ask(3, FAST, 0, { bringingCount: 12 })).toEqual(limit)
     expect(ask(4, FAST, 0, { bringingCount: 23, originCopies: 2 })).toBeUndefined()
@@ -87,7 +87,7 @@ describe('lease turns', () => {
   })
 
   test.each([
-    [9, 50],
+    [9, 100],
     [99, 200],
     [2000, 1000],
   ])('%i others ask: come back after %i ms', (count, retryAfterMs) => {

@@ -40,7 +40,7 @@ const UNSEEN_PAUSE_MS = SECOND_MS
 const COMPARED_MS = 300
 /** A peer that has been kept from everything for so long (ms) gets one lease when nothing else is on its way: nobody better wants the chunk. */
 const PATIENCE_MS = 5 * SECOND_MS
-const RETRY_MIN_MS = 50
+const RETRY_MIN_MS = 100
 const RETRY_SLOW_MS = 250
 const RETRY_MAX_MS = SECOND_MS
 /** Many who wait ask less often, each of them. */
