@@ -24,6 +24,17 @@ describe('relay moves', () => {
     expect(parts.moves.dueAt(parts.ask(song, fromOrigin, { chunkId: 1 }))).toBe(Number.POSITIVE_INFINITY)
   })
 
+  test('a source that has the block, and only others to serve before: is left three times as late as one that waits for it itself', () => {
+    const { parts, song, anna, request } = waiting()
+    const tell = (blocks: number[]) => parts.state.peers.arriving(song.songId, anna, { chunks: [{ chunkId: 0, blocks }], at: 950 })
+    tell([0, 9])
+    expect(parts.moves.dueAt(request)).toBe(1450)
+    parts.desk.blocksArrived(request, { firstBlock: 0, blockCount: 1 })
+    expect(parts.moves.dueAt(request)).toBe(1150)
+    tell([0, 1, 9])
+    expect(parts.moves.dueAt(request)).toBe(1450)
+  })
+
   test('in a swarm that is being brought more, what is about to be heard: leaves a holder too that has not begun to send it', () => {
     const { parts, song } = waiting()
     parts.addPeer('boris', song, [0, 1])
