@@ -50,7 +50,10 @@ const PREFETCH_ORDERS = { 'soonest-first': soonestFirst, 'rarest-first': rarestF
 const CHANGES_NO_CHECK: ReadonlySet<SchedulerEvent['kind']> = new Set(['bytes-arrived', 'blocks-verified', 'peer-has'])
 /** And for so long (ms) the last reckoning is good enough for all but new requests. */
 const CHECK_KEPT_MS = 50
-/** What others tell comes in crowds, and hardly ever gives us something to do at once: these are planned for together, this (ms) apart. */
+/**
+ * What others tell, and what is stored here, comes in crowds and hardly ever gives us something to do at once: these are planned for
+ * together, this (ms) apart.
+ */
 const MAY_WAIT: ReadonlySet<SchedulerEvent['kind']> = new Set(['peer-has', 'peer-arriving', 'peer-lacks', 'chunk-stored'])
 const PLANS_APART_MS = 20
 /** With fewer requests under way something may be missed. */

@@ -142,7 +142,7 @@ describe('relay: what is told', () => {
     expect([early.received, late.received]).toEqual([[], []])
   })
 
-  it('relay: further blocks verify: are told again, gathered for 40 ms, all that are here by then', async () => {
+  it('relay: further blocks verify: are told again, every 60 ms, all that are here by then', async () => {
     const { listen, fetch, clock } = await newStage()
     const peer = await listen()
     const [tail, head] = [fetch({ firstBlock: 2, blockCount: 2 }), fetch({ firstBlock: 0, blockCount: 2 })]

@@ -1,5 +1,6 @@
 // Who may be asked for blocks of a chunk that it is receiving itself: one that has said it has them, and, to wait for those it has not,
 // one that began to receive the chunk before us.
+// Not how many may wait (source-survey), and not for how long (relay-moves).
 // Why: two that wait for each other's blocks would wait for ever. Whoever waits has its first block later than the one it waits for
 // (it heard ARRIVING before that), so following the waits leads to ever earlier first blocks, and never back.
 // Invariant: among peers that keep this rule no circle of waits can close. One that never told ARRIVING is not waited for.

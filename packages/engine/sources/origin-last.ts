@@ -1,5 +1,6 @@
 // Peers first, by least predicted finish; the origin when every holder failed or nobody holds the chunk, and never late:
-// when the music needs the run before any peer can bring it, and the origin would be sooner, it is asked at once.
+// when the music needs the run before any peer can bring it, and the origin would be sooner, it is asked at once; in a swarm that is being
+// brought more, for what peers have, only when the deadline is near.
 // Who else asks the origin for the same chunk is the tracker's to know: without its permit the origin is asked only for what is urgent.
 // Invariant: not urgent, it is asked only with a permit; and, with a holder that has not failed, only for what is ours to bring.
 

@@ -119,7 +119,7 @@ export class PeerTable {
     this.#dropArriving(songId, holding, chunkIds)
   }
 
-  /** It was asked for blocks of a chunk that it is receiving, and failed: it is not asked again before it holds it. */
+  /** It was asked for blocks of a chunk that it is receiving, and failed: it is not asked again before it tells of it anew. */
   arrivalFailed(songId: SongId, peerId: PeerId, chunkId: ChunkId): void {
     const holding = this.#swarms.get(songId)?.holdings.get(peerId)
     if (holding !== undefined) this.#dropArriving(songId, holding, [chunkId])

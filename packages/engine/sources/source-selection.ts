@@ -32,7 +32,10 @@ export interface OriginStanding extends SourceStanding {
   readonly opensAt: Millis
   /** From when on it may be asked without one for what is urgent; such an override is counted. */
   readonly overrideFrom: Millis
-  /** Others fetch the song from the origin just now, and hand it on: who is late with it now is sooner with each peer that gets it. */
+  /**
+   * Others fetch the song from the origin just now, and hand it on: who is late with it now is sooner with each peer that gets it. Told only of
+   * what is urgent.
+   */
   readonly isBeingBrought: boolean
 }
 
