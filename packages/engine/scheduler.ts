@@ -139,7 +139,7 @@ export class Scheduler {
     if (isCheckOld || commands.some(({ kind }) => kind === 'request-blocks')) {
       this.#checkedAt = now
       this.#checkAt = this.#watch.nextCheckAt()
-    }
+    } else if (!CHANGES_NO_CHECK.has(event.kind)) this.#checkAt = Math.min(this.#checkAt, this.#checkedAt + CHECK_KEPT_MS)
     return commands
   }
 

@@ -191,6 +191,14 @@ describe('origin last: what peers bring late', () => {
     expect(chosen(NOW)).toEqual(asks('origin'))
   })
 
+  test('the swarm is being brought more, and who has it is full or busy, and late: looked at again when the origin may be asked', () => {
+    for (const standing of ['full', 'busy'] as const) {
+      const candidates = [peer('anna', standing, 9000, NOW + 5000)]
+      const chosen = choose({ deadlineAt: NOW + 2000, candidates, origin: hurried({ isBeingBrought: true, finishMs: 300 }) })
+      expect(chosen).toEqual(waits(NOW + 2000 - 2 * 300 - 100))
+    }
+  })
+
   test('the swarm is being brought more, and a peer makes the deadline after all: the peer', () => {
     expect(
       choose({ deadlineAt: NOW + 600, candidates: [peer('anna', 'free', 590)], origin: hurried({ isBeingBrought: true, finishMs: 20 }) }),

@@ -41,12 +41,12 @@ export function originLast(options: OriginLastOptions): SourceSelection {
       const full = soonest(facts.candidates, 'full', random)
       if (full !== undefined) {
         if (isOriginBetter(facts.now + full.finishMs)) return ASK_ORIGIN
-        return waitUntil(facts, Math.max(deadlineAt - full.finishMs, facts.origin.overrideFrom))
+        return waitUntil(facts, Math.max(deadlineAt - full.finishMs, lateFrom))
       }
       const busy = soonest(facts.candidates, 'busy', random)
       if (busy !== undefined) {
         if (isOriginBetter(busy.retryAt + busy.finishMs)) return ASK_ORIGIN
-        return waitUntil(facts, Math.min(busy.retryAt, Math.max(deadlineAt - busy.finishMs, facts.origin.overrideFrom)))
+        return waitUntil(facts, Math.min(busy.retryAt, Math.max(deadlineAt - busy.finishMs, lateFrom)))
       }
       return lastResort(facts, random, options)
     },

@@ -169,11 +169,11 @@ export class SourceSurvey {
     for (const holding of this.#state.peers.holdingsOf(wanted.song.songId).values()) {
       const offer = offerOf(holding, chunkId, here, run.firstBlock)
       if (offer === undefined || isExcluded(wanted.except, holding.peerId)) continue
-      if (offer === 'wait') {
-        mayWait ??= waitingRequestCount(this.#state) < this.#state.config.relayWaitsMax
-        if (!mayWait) continue
-      }
-      candidates.push(this.#candidate(holding, wanted, offer))
+      const candidate = this.#candidate(holding, wanted, offer)
+      if (offer === 'wait') mayWait ??= waitingRequestCount(this.#state) < this.#state.config.relayWaitsMax
+      // It will have the block, but enough is waited for already.
+      const isKeptOff = offer === 'wait' && mayWait === false && candidate.standing === 'free'
+      candidates.push(isKeptOff ? { ...candidate, standing: 'full', retryAt: NEVER } : candidate)
     }
     return candidates
   }
