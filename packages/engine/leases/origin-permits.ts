@@ -73,8 +73,8 @@ export class OriginPermits {
     const { leases } = song
     const isUnknown = peers.copiesOf(song.songId)[chunkId] === 0 && (leases.isPending || leases.askedAt < song.window.lastBeganAt)
     const wait = leases.waits.get(chunkId)
-    // Somebody brings it, or so many bring so much that we may not bring more.
-    const isUnderWay = wait !== undefined && (wait.isLeased || !wait.isElsewhere)
+    // Somebody brings it, or others bring so much that we may not bring more. Who is alone and has all it may have is not kept waiting.
+    const isUnderWay = wait !== undefined && (wait.isLeased || (!wait.isElsewhere && leases.isBeingBrought(now)))
     let from = 0
     if (hasLeases && (isUnknown || isUnderWay))
       for (const { beganAt } of song.window.beginnersSince(now - config.startBudgetMs))

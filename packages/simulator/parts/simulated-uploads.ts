@@ -40,7 +40,7 @@ const RELAYS_MAX = 8
 const BLOCK_WAIT_MAX_MS = 2 * SECOND_MS
 const BUSY_RETRY_AFTER_MS = SECOND_MS
 const RELAY_RETRY_AFTER_MS = SECOND_MS / 4
-/** Blocks that follow the first one of a chunk are told together, so long (ms) after the first of them; the peer node tells them every 60. */
+/** Blocks that follow the first one of a chunk are told together, so long (ms) after the first of them: the peer node tells them every 60, and looks through what comes every 30. */
 const GROWTH_GATHER_MS = 80
 
 export class SimulatedUploads implements ServingEnd {
