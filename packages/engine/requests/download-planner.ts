@@ -94,7 +94,7 @@ export class DownloadPlanner {
     return this.#wakeAt
   }
 
-  /** Whether anything could be asked for at all, if there were something: else nobody's news is worth a plan. */
+  /** Whether another request could be made without ending one: else nobody's news is worth a plan before one ends, or a reader's tick. */
   hasPlaceForMore(): boolean {
     const { requests, config } = this.#deps.state
     return requests.size - this.#countWaiting() < config.downloadsInFlightMax
@@ -102,7 +102,7 @@ export class DownloadPlanner {
 
   #countWaiting(): number {
     const { moves, state } = this.#deps
-    return Math.min(state.config.waitingRequestsMax, moves.waitingCount())
+    return Math.min(state.config.waitingRequestsMax, moves.quietRelayCount())
   }
 
   #askLeases(songs: readonly SongState[]): void {

@@ -83,8 +83,8 @@ describe('relay moves', () => {
   test('only who has waited for some time counts as waiting', () => {
     const { parts } = waiting()
     parts.state.now = 1149
-    expect(parts.moves.waitingCount()).toBe(0)
+    expect(parts.moves.quietRelayCount()).toBe(0)
     parts.state.now = 1150
-    expect(parts.moves.waitingCount()).toBe(1)
+    expect(parts.moves.quietRelayCount()).toBe(1)
   })
 })

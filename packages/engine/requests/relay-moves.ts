@@ -37,8 +37,8 @@ export class RelayMoves {
     return Math.max(request.movesAfter, request.quietSince + patienceMs)
   }
 
-  /** Requests that have waited for a block for some time. */
-  waitingCount(): number {
+  /** Requests to peers that are receiving the chunk themselves, of which nothing has come for some time, known to be there or not. */
+  quietRelayCount(): number {
     const { requests, config, now } = this.#deps.state
     let count = 0
     for (const request of requests.all()) if (now - request.quietSince >= config.relayPatienceMs && this.#isRelay(request)) count++
