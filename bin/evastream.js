@@ -4,14 +4,16 @@ import { executionAsyncResource } from 'node:async_hooks'
 import { existsSync } from 'node:fs'
 import { setFlagsFromString } from 'node:v8'
 
-// A peer shares its machine with whoever listens: its young generation stays at 2 MB instead of growing to 48, and its code is
-// optimized late and without much inlining, for most of it is done before optimizing it has paid (docs/decisions/0017 and 0020).
+// A peer shares its machine with whoever listens: its young generation stays at 2 MB instead of growing to 48 and is collected by one
+// thread, and its code is optimized late and without much inlining, for most of it is done before optimizing it has paid
+// (docs/decisions/0017 and 0020). What it does when it has grown nevertheless, apps/evastream/memory-thrift.ts says.
 const PEER_FLAGS = [
   '--semi-space-growth-factor=1',
   '--interrupt-budget=1320000',
   '--max-inlined-bytecode-size-cumulative=200',
   '--no-use-osr',
-  '--optimize-for-size',
+  '--no-parallel-scavenge',
+  '--no-minor-gc-task',
 ]
 if (process.argv[2] === 'peer') for (const flag of PEER_FLAGS) setFlagsFromString(flag)
 

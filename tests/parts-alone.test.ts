@@ -158,6 +158,8 @@ describe('evastream version and help', () => {
     for (const verb of ['demo', 'metadata', 'tracker', 'origin', 'preprocess', 'peer', 'get', 'config', 'version', 'help'])
       expect(stdout).toContain(`  ${verb} `)
     expect((await runCommand(['help', 'peer'])).stdout.replace(/\s+/g, ' ')).toMatch(/--peer\.maxUploads .*EVASTREAM_PEER__MAXUPLOADS/)
-    expect((await runCommand(['peer', '--help'])).stdout).toBe((await runCommand(['help', 'peer'])).stdout)
+    // A flag of V8 that Node does not know would be told on stderr.
+    const { stdout: peerHelp } = await runCommand(['help', 'peer'])
+    expect(await runCommand(['peer', '--help'])).toEqual({ exitCode: 0, stdout: peerHelp, stderr: '' })
   })
 })

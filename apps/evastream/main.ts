@@ -8,7 +8,6 @@ import { reportFailure } from '@evastream/service-kit/failure-report'
 import { nearestName } from '@evastream/service-kit/near-name'
 import { PROGRAM_VERSION } from '@evastream/service-kit/program-version'
 import type { Command, CommandHost } from './command.ts'
-import { configListing, renderConfigListing } from './config-listing.ts'
 import { overview, verbHelp } from './help.ts'
 import { loadAllCommands, loadCommand, VERBS } from './verbs.ts'
 
@@ -59,6 +58,7 @@ function printVersion([word]: readonly string[]): void {
 
 /** Of one verb, with the flags it would be given; without one, of every verb. */
 async function listConfig(words: readonly string[]): Promise<void> {
+  const { configListing, renderConfigListing } = await import('./config-listing.ts')
   const [name, ...flags] = words
   const isJson = words.includes('--json')
   if (name !== undefined && !name.startsWith('-')) {

@@ -29,7 +29,7 @@ export async function startMetadataService(config: MetadataConfig, logger: Logge
     const catalog = new Catalog({ database, cache: new RenderedCache() })
     const app = await createHttpService(
       { logger, registry: songRegistry(catalog), isReady: () => undefined },
-      { service: 'metadata', title: 'EvaStream metadata service', version: PROGRAM_VERSION },
+      { service: 'metadata', title: 'EvaStream metadata service', version: PROGRAM_VERSION, preparesRequests: true },
     )
     // After the last reply: requests under way still need the database.
     app.addHook('onClose', () => database.close())

@@ -26,7 +26,7 @@ export async function startOriginServer(config: OriginServerConfig, logger: Logg
   const registry = new Registry()
   const app = await createHttpService(
     { logger, registry, isReady: () => (existsSync(directory) ? undefined : 'its storage directory is gone') },
-    { service: 'origin', title: 'EvaStream origin server', version: PROGRAM_VERSION },
+    { service: 'origin', title: 'EvaStream origin server', version: PROGRAM_VERSION, preparesRequests: true },
   )
   addOriginRoutes(app, {
     storage: new DirectoryChunkStorage({ directory }),

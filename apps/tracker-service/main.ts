@@ -39,7 +39,7 @@ export async function startTrackerService(values: ConfigValues<typeof trackerOpt
   const metrics = new Registry()
   const app = await createHttpService(
     { logger, registry: metrics, isReady: () => undefined },
-    { service: 'tracker', title: 'EvaStream tracker', version: PROGRAM_VERSION, bodyLimitBytes: BODY_LIMIT_BYTES },
+    { service: 'tracker', title: 'EvaStream tracker', version: PROGRAM_VERSION, preparesRequests: true, bodyLimitBytes: BODY_LIMIT_BYTES },
   )
   addTrackerRoutes(app, desk)
   measureTracker(metrics, { registry, leases, traffic, clock })

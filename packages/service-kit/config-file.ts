@@ -3,8 +3,8 @@
 // Invariant: nested tables and dotted names give the same keys, each once.
 
 import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { EvaError } from '@evastream/core/errors'
-import { parse as parseToml } from 'smol-toml'
 import { errnoOf } from './data-directories.ts'
 
 /** @throws EvaError `EVA_CONFIG_INVALID` for a file that is missing, unreadable or malformed */
@@ -48,4 +48,10 @@ function isTable(value: unknown): value is Record<string, unknown> {
 
 function invalid(key: string, reason: string, cause?: unknown): EvaError {
   return new EvaError('EVA_CONFIG_INVALID', { details: { key, reason }, cause })
+}
+
+/** Loaded by those who give such a file. */
+function parseToml(text: string): unknown {
+  const { parse: parseText } = createRequire(import.meta.url)('smol-toml') as typeof import('smol-toml')
+  return parseText(text)
 }

@@ -201,6 +201,26 @@ describe('http service', () => {
     }
   })
 
+  it('a service that prepares for requests: has compiled what they must look like once it listens, and no other service has', async () => {
+    for (const preparesRequests of [true, false]) {
+      let isCompiled = false
+      const noted = () => {
+        isCompiled = true
+        return 'object'
+      }
+      const body = Object.defineProperty({}, 'type', { enumerable: true, get: noted })
+      const deps = { logger, registry: new Registry(), isReady: () => undefined }
+      const service = await createHttpService(deps, { service: 'test', title: 'Test', version: '1', preparesRequests })
+      service.post('/watched', { schema: { body } }, async () => ({}))
+      await service.ready()
+      isCompiled = false
+      await listen(service, { host: '127.0.0.1', port: 0, portFlag: '--port' })
+      for (let turn = 0; turn < 20; turn++) await new Promise(resolve => setImmediate(resolve))
+      expect(isCompiled).toBe(preparesRequests)
+      await service.close()
+    }
+  })
+
   it('every reply: carries the headers that keep browsers from guessing and framing', async () => {
     for (const path of ['/livez', '/nothing', '/bug']) {
       const { headers } = await call(path)

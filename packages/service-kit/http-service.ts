@@ -12,7 +12,7 @@ import { addDocumentation } from './http-documentation.ts'
 import { measureRequests } from './http-metrics.ts'
 import { sendProblem } from './http-problems.ts'
 import { addStandardRoutes } from './http-standard-routes.ts'
-import { strictValidatorCompiler } from './http-validation.ts'
+import { strictValidation } from './http-validation.ts'
 import type { Logger } from './logger.ts'
 import { RouteCatalog } from './route-catalog.ts'
 import { systemTimers, type Timers } from './system-clock.ts'
@@ -33,6 +33,11 @@ export interface HttpServiceOptions {
   readonly version: string
   /** Default 1 MiB; a route may say otherwise for itself. */
   readonly bodyLimitBytes?: number
+  /**
+   * What requests must look like is compiled once it listens, not while the first of a kind waits (about 200 ms on a busy machine). It
+   * costs memory, which a listener's machine has less of.
+   */
+  readonly preparesRequests?: boolean
   /** Believe X-Forwarded-For; only behind a proxy of the operator's own. */
   readonly trustProxy?: boolean
 }
@@ -84,7 +89,9 @@ export async function createHttpService(deps: HttpServiceDeps, options: HttpServ
   }).withTypeProvider<TypeBoxTypeProvider>()
 
   app.removeContentTypeParser('text/plain')
-  app.setValidatorCompiler(strictValidatorCompiler())
+  const validation = strictValidation()
+  app.setValidatorCompiler(validation.compiler)
+  if (options.preparesRequests === true) app.addHook('onListen', async () => validation.prepare())
   app.setErrorHandler((thrown, request, reply) => sendProblem(thrown, { request, reply, logger }))
   refuseUnknownRoutes(app)
   app.addHook('onRequest', async (_request, reply) => void reply.headers(SECURITY_HEADERS))

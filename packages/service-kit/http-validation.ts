@@ -8,28 +8,51 @@ import { lazyAjv } from './schema-check.ts'
 
 const shared = { allErrors: false, useDefaults: true, removeAdditional: false, strict: true, strictTypes: false, verbose: true } as const
 
-/** Fastify's validator compiler; what it refuses becomes a problem in http-problems.ts. A route is compiled at its first request. */
-export function strictValidatorCompiler(): FastifySchemaCompiler<unknown> {
+export interface StrictValidation {
+  /** Fastify's validator compiler; what it refuses becomes a problem in http-problems.ts. A route is compiled at its first request. */
+  readonly compiler: FastifySchemaCompiler<unknown>
+  /** Compiles what no request has asked for yet, a schema each turn of the loop: a route's first request is then judged as quickly as the others. */
+  prepare(): void
+}
+
+export function strictValidation(): StrictValidation {
   const bodies = lazyAjv({ ...shared, coerceTypes: false })
   const texts = lazyAjv({ ...shared, coerceTypes: true })
-  return ({ schema, httpPart }) =>
-    atFirstUse(() => {
-      if (httpPart === 'headers') return texts().compile(schema as object)
-      return (httpPart === 'body' ? bodies : texts)().compile(closed(schema) as object)
-    })
+  const unprepared: (() => void)[] = []
+  return {
+    compiler: ({ schema, httpPart }) => {
+      const { judge, prepare } = atFirstUse(() => {
+        if (httpPart === 'headers') return texts().compile(schema as object)
+        return (httpPart === 'body' ? bodies : texts)().compile(closed(schema) as object)
+      })
+      unprepared.push(prepare)
+      return judge
+    },
+    prepare: function next() {
+      try {
+        unprepared.shift()?.()
+      } catch {
+        // A schema that cannot be compiled is told of by the first request that needs it.
+      }
+      if (unprepared.length > 0) setImmediate(next)
+    },
+  }
 }
 
 type Judge = ReturnType<FastifySchemaCompiler<unknown>>
 
-function atFirstUse(compile: () => ValidateFunction): Judge {
+function atFirstUse(compile: () => ValidateFunction): { readonly judge: Judge; prepare(): void } {
   let validate: ValidateFunction | undefined
-  const judge: Judge = (value: unknown) => {
+  const compiled = (): ValidateFunction => {
     validate ??= compile()
-    const isFit = validate(value)
-    judge.errors = validate.errors ?? null
+    return validate
+  }
+  const judge: Judge = (value: unknown) => {
+    const isFit = compiled()(value)
+    judge.errors = compiled().errors ?? null
     return isFit
   }
-  return judge
+  return { judge, prepare: compiled }
 }
 
 /** The schema with `additionalProperties: false` wherever an object schema leaves it open by silence. */

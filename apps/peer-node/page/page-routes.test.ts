@@ -48,6 +48,7 @@ describe('page routes', () => {
     expect(policy).toContain("default-src 'none'; script-src 'self'; style-src 'self'")
     expect(policy).not.toMatch(/unsafe|upgrade-insecure-requests|https?:|\*/)
     expect(reply.headers['x-content-type-options']).toBe('nosniff')
+    expect((await app.inject('/index.html')).body).toBe(reply.body)
   })
 
   it('files named by their content: are kept for ever', async () => {
@@ -57,7 +58,26 @@ describe('page routes', () => {
     expect(reply.headers['content-type']).toMatch(/javascript/)
   })
 
-  it.each(['/../secret.txt', '/..%2fsecret.txt', '/assets/..%2f..%2fsecret.txt', '/assets/no.js'])(
+  it('HEAD: of a file: has the headers of GET, and no body', async () => {
+    await open(join(directory, 'page'))
+    const [head, get] = [await app.inject({ method: 'HEAD', url: '/' }), await app.inject('/')]
+    expect([head.statusCode, head.body, head.headers['content-length']]).toEqual([200, '', String(get.body.length)])
+    for (const name of ['content-type', 'cache-control', 'content-security-policy', 'etag'])
+      expect(head.headers[name]).toBe(get.headers[name])
+  })
+
+  it('a page that the browser has: is not sent again, until it is another', async () => {
+    await open(join(directory, 'page'))
+    const etag = String((await app.inject('/')).headers.etag)
+    const ask = () => app.inject({ url: '/', headers: { 'if-none-match': etag } })
+    const known = await ask()
+    expect([known.statusCode, known.body, known.headers['cache-control'], known.headers.etag]).toEqual([304, '', 'no-cache', etag])
+    await writeFile(join(directory, 'page/index.html'), '<!doctype html><title>Another EvaStream</title>')
+    const changed = await ask()
+    expect([changed.statusCode, changed.body]).toEqual([200, '<!doctype html><title>Another EvaStream</title>'])
+  })
+
+  it.each(['/../secret.txt', '/..%2fsecret.txt', '/assets/..%2f..%2fsecret.txt', '/assets/no.js', '/assets', '/assets/', '/index.html/'])(
     '%s: is no file of the page',
     async url => {
       await open(join(directory, 'page'))
