@@ -106,7 +106,6 @@ class Stage {
       chunkStored: stored => void this.stored.push(stored),
       chunkVerified: verified => void this.verified.push(verified),
       chunkArriving: () => undefined,
-      blocksArrived: () => undefined,
       arrivalEnded: () => undefined,
       audioArrived: songId => void this.arrivals.push(songId),
     })

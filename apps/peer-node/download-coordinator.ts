@@ -42,7 +42,6 @@ export interface CoordinatorDeps {
   readonly buffers?: Pick<ChunkBuffers, 'take'>
   lend?(songId: SongId, chunkId: number, chunk: LentChunk): void
   chunkArriving(songId: SongId, chunkId: number): void
-  blocksArrived(songId: SongId, chunkId: number): void
   arrivalEnded(songId: SongId, chunkId: number): void
   /** More of a song can be read: by `verifiedBytes`, or from the store. */
   audioArrived(songId: SongId): void
@@ -96,6 +95,11 @@ export class DownloadCoordinator {
   /** A reader (one connection of a player) reads on from here. */
   playbackMoved(songId: SongId, readerId: string, positionBytes: number): void {
     this.#feed({ kind: 'playback-moved', at: this.#now, songId, readerId, positionBytes })
+  }
+
+  /** Somebody is going to read from here, and does not wait to hear it. */
+  readingAhead(songId: SongId, readerId: string, positionBytes: number): void {
+    this.#feed({ kind: 'playback-moved', at: this.#now, songId, readerId, positionBytes, isReadAhead: true })
   }
 
   playbackStopped(songId: SongId, readerId: string): void {

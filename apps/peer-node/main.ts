@@ -3,6 +3,7 @@
 // Invariant: the only file of this app that draws chance.
 
 import { seededRandom } from '@evastream/core/random'
+import { rehearse } from '@evastream/engine/rehearsal'
 import type { Logger } from '@evastream/service-kit/logger'
 import { prepareSchemaChecks } from '@evastream/service-kit/schema-check'
 import { systemClock, systemTimers, systemWallClock } from '@evastream/service-kit/system-clock'
@@ -15,6 +16,12 @@ export async function startPeerNode(values: PeerNodeValues, logger: Logger, host
   const random = seededRandom(Math.floor(Math.random() * Number.MAX_SAFE_INTEGER))
   const time = { clock: systemClock, wallClock: systemWallClock, timers: systemTimers }
   const node = await PeerNode.start({ ...time, random, logger, host }, peerNodeConfig(values))
-  setImmediate(prepareSchemaChecks)
+  setImmediate(warmUp)
   return node
+}
+
+/** What runs for the first time takes its time: now nobody waits for it yet. */
+function warmUp(): void {
+  prepareSchemaChecks()
+  rehearse()
 }

@@ -195,7 +195,6 @@ function makeCoordinator({
       transfers.note(verified)
     },
     chunkArriving: (songId, chunkId) => news().chunkArriving(songId, chunkId),
-    blocksArrived: (songId, chunkId) => news().blocksArrived(songId, chunkId),
     arrivalEnded: (songId, chunkId) => news().arrivalEnded(songId, chunkId),
     audioArrived: songId => audio().arrived(songId),
   })

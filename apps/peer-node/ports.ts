@@ -66,6 +66,8 @@ export interface OriginLeaseAnswer {
     readonly holder?: Omit<ListedPeer, 'chunks'> | undefined
     readonly retryAfterMs: number
   }[]
+  /** As `leases-answered`. */
+  readonly originCopies?: number | undefined
 }
 
 export interface TrackerPort {

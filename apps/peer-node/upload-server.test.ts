@@ -4,6 +4,7 @@ import { EvaError } from '@evastream/core/errors'
 import type { PeerId, SongId } from '@evastream/core/ids'
 import { blockCountOf } from '@evastream/core/manifest'
 import { BLOCK_SIZE_BYTES, KIB, MIB } from '@evastream/core/units'
+import { GATHER_MS } from '@evastream/engine/uploads/gathered-news'
 import { systemClock } from '@evastream/service-kit/system-clock'
 import { eventually } from '@evastream/testkit/eventually'
 import { fakeClock } from '@evastream/testkit/fake-clock'
@@ -100,7 +101,7 @@ describe('UploadServer: serving', () => {
 
   it('upload: what comes and goes: is told to subscribers of that song only, 60 chunks a frame', async () => {
     const song = songFixture({ fileSize: 130 * 16 * KIB, chunkSize: 16 * KIB })
-    const { greet, server } = await serve(await filledStore(song))
+    const { greet, server, clock } = await serve(await filledStore(song))
     const [peer, stranger] = [await greet(), await greet()]
     await peer.subscribe(song.manifest.id)
     stranger.send({ kind: 'subscribe', handle: 1, songId: 'another' as SongId })
@@ -116,8 +117,34 @@ describe('UploadServer: serving', () => {
     peer.send({ kind: 'unsubscribe', handle: 1 })
     await peer.settle()
     server.announceHave(song.manifest.id, [7])
+    clock.advance(GATHER_MS)
     await Promise.all([peer.settle(), stranger.settle()])
     expect([peer.received, stranger.received]).toEqual([[], []])
+  })
+
+  it('upload: news that wait as a chunk goes, or the server stops: are told before that, and only once', async () => {
+    const song = songFixture()
+    const { greet, server, clock } = await serve(await filledStore(song))
+    const peer = await greet()
+    await peer.subscribe(song.manifest.id)
+    for (const chunkId of [1, 2]) server.announceHave(song.manifest.id, [chunkId])
+    server.announceLack(song.manifest.id, [2])
+    clock.advance(GATHER_MS)
+    for (const chunkId of [3, 4]) server.announceHave(song.manifest.id, [chunkId])
+    const stopped = server.stop()
+    await peer.next('bye')
+    const told = peer.received.map(frame =>
+      frame.kind === 'have' || frame.kind === 'unhave' ? [frame.kind, ...frame.chunkIds] : frame.kind,
+    )
+    expect(told).toEqual([
+      ['have', 1],
+      ['have', 2],
+      ['unhave', 2],
+      ['have', 3],
+      ['have', 4],
+    ])
+    peer.close()
+    await stopped
   })
 
   it('upload: a fast link: long frames, a whole chunk of 256 KiB in one; a dialer that wants single blocks gets them', async () => {

@@ -7,6 +7,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import type { ArrivingChunk } from '@evastream/core/arriving-chunk'
 import type { ChunkId, PeerId, SongId } from '@evastream/core/ids'
 import { KIB, MIB, type Millis, SECOND_MS } from '@evastream/core/units'
+import { type ChunkNewsKind, GatheredNews, type SongNews } from '@evastream/engine/uploads/gathered-news'
 import { UploadAdmission, type UploadWish } from '@evastream/engine/uploads/upload-admission'
 import { UploadSlots } from '@evastream/engine/uploads/upload-slots'
 import { UploadYield } from '@evastream/engine/uploads/upload-yield'
@@ -14,7 +15,7 @@ import { encodeFrame } from '@evastream/protocol/peer-frame-writer'
 import { listenError } from '@evastream/service-kit/listen'
 import type { Clock, Timers } from '@evastream/service-kit/system-clock'
 import { type ChunkArrivals, noArrivals } from './download/chunk-arrivals.ts'
-import { GatheredNews } from './download/gathered-news.ts'
+import { DeadlineTimer } from './download/wake-timer.ts'
 import { ConnectionLimits } from './network/connection-limits.ts'
 import type { PeerLink } from './network/peer-link.ts'
 import { acceptTcpLink } from './network/tcp-link.ts'
@@ -22,6 +23,7 @@ import type { NodeLog } from './ports.ts'
 import { ChunkBuffers } from './store/chunk-buffers.ts'
 import { ChunkLoans, type ChunkReader, type LentChunk } from './store/chunk-loans.ts'
 import { ByteBudget } from './upload/byte-budget.ts'
+import { NewsFrames } from './upload/news-frames.ts'
 import { UploadGate, type UploadQuota } from './upload/upload-gate.ts'
 import type { UploadRequest } from './upload/upload-request.ts'
 import { UploadSession, type UploadSessionOptions } from './upload/upload-session.ts'
@@ -102,7 +104,8 @@ export class UploadServer {
   readonly #limits: ConnectionLimits
   readonly #buffers: ChunkBuffers
   readonly #loans: ChunkLoans
-  readonly #news: GatheredNews
+  readonly #news = new GatheredNews()
+  readonly #newsTimer: DeadlineTimer
   #server: Server | undefined
   /** The quota is exhausted, and everybody has been told. */
   #isClosed = false
@@ -125,11 +128,7 @@ export class UploadServer {
     this.#buffers = deps.buffers ?? new ChunkBuffers()
     this.#loans = new ChunkLoans({ store: deps.store, buffers: this.#buffers })
     this.#limits = deps.limits ?? new ConnectionLimits()
-    this.#news = new GatheredNews({
-      ...deps,
-      tellHeld: (songId, chunkIds) => this.#tellHeld(songId, chunkIds),
-      tellArriving: (songId, chunkIds) => this.#tellArriving(songId, chunkIds),
-    })
+    this.#newsTimer = new DeadlineTimer({ ...deps, wake: () => this.#tellNews() })
   }
 
   /** The port in use; 0 when not listening. */
@@ -160,7 +159,7 @@ export class UploadServer {
     const server = this.#server
     if (server === undefined) return
     this.#server = undefined
-    this.#news.flush()
+    this.#tellNews()
     const closed = once(server, 'close')
     server.close()
     for (const session of this.#sessions) session.leave()
@@ -170,6 +169,7 @@ export class UploadServer {
         this.#emptied = resolve
       })
     this.#stopTicking()
+    this.#tellNews()
   }
 
   /** A chunk that was stored just now, and need not be read again while somebody may ask for it. */
@@ -179,21 +179,16 @@ export class UploadServer {
   }
 
   announceHave(songId: SongId, chunkIds: readonly ChunkId[]): void {
-    if (this.#isHeard) this.#news.note('have', songId, chunkIds)
+    this.#note('have', songId, chunkIds)
   }
 
-  /** Some blocks of these can be had here, and more as they come; later they are held, or lacked. */
+  /** Some blocks of these can be had here, or more than before; later they are held, or lacked. */
   announceArriving(songId: SongId, chunkIds: readonly ChunkId[]): void {
-    if (this.#isHeard) this.#news.note('arriving', songId, chunkIds)
-  }
-
-  /** More blocks of a chunk that is arriving can be had. */
-  announceBlocks(songId: SongId, chunkId: ChunkId): void {
-    if (this.#isHeard) this.#news.noteBlocks(songId, chunkId)
+    this.#note('arriving', songId, chunkIds)
   }
 
   announceLack(songId: SongId, chunkIds: readonly ChunkId[]): void {
-    this.#news.flush()
+    this.#tellNews()
     for (const session of this.#sessions) session.announce('unhave', songId, chunkIds)
   }
 
@@ -262,7 +257,7 @@ export class UploadServer {
     if (isClosed) for (const session of this.#sessions) session.endRequests(closedForMs)
     if (isClosed === this.#isClosed) return
     this.#isClosed = isClosed
-    this.#news.flush()
+    this.#tellNews()
     for (const session of this.#sessions) session.announceAll(isClosed ? 'unhave' : 'have')
     this.#deps.onUploadingChanged?.(!isClosed)
   }
@@ -272,19 +267,30 @@ export class UploadServer {
     return !this.#isClosed && this.#sessions.size > 0
   }
 
-  #tellHeld(songId: SongId, chunkIds: readonly ChunkId[]): void {
-    for (const session of this.#sessions) session.announce('have', songId, chunkIds)
+  #note(kind: ChunkNewsKind, songId: SongId, chunkIds: readonly ChunkId[]): void {
+    if (!this.#isHeard) return
+    this.#news.note(kind, songId, chunkIds)
+    const { dueAt } = this.#news
+    if (dueAt <= this.#deps.clock.now()) this.#tellNews()
+    else this.#newsTimer.wakeAt(dueAt)
   }
 
-  /** With the blocks that are here by now; what was stored or given up meanwhile is told as that. */
-  #tellArriving(songId: SongId, chunkIds: readonly ChunkId[]): void {
+  /** What was noted and waits for its time, now. */
+  #tellNews(): void {
+    this.#newsTimer.wakeAt(undefined)
+    for (const news of this.#news.take(this.#deps.clock.now())) this.#tell(news)
+  }
+
+  /** Of arriving chunks the blocks that are here by now; what was stored or given up meanwhile is told as that. */
+  #tell({ songId, held, arriving }: SongNews): void {
     const { arrivals = noArrivals } = this.#deps
     const chunks: ArrivingChunk[] = []
-    for (const chunkId of chunkIds) {
+    for (const chunkId of arriving) {
       const blocks = arrivals.arrivingBlocks(songId, chunkId)
       if (blocks.length > 0) chunks.push({ chunkId, blocks })
     }
-    if (chunks.length > 0) for (const session of this.#sessions) session.announceArriving(songId, chunks)
+    const frames = new NewsFrames({ songId, held, arriving: chunks })
+    for (const session of this.#sessions) session.announceNews(frames)
   }
 
   #tick(): void {

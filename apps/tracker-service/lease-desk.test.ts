@@ -11,10 +11,10 @@ import { type PeerRecord, SwarmRegistry } from './swarm-registry.ts'
 const song = { songId: parseSongId('song-1'), chunkCount: 10, chunkSizeBytes: 65_536 }
 const AT = 1_000
 
-function aDesk() {
+function aDesk({ originCopies = 1 } = {}) {
   const registry = new SwarmRegistry({ expiresAfterMs: 30_000, peersMax: 100, songsPerPeerMax: 10, holdingsMaxBytes: 1e6 })
   const policy = new HandoutPolicy({ heartbeatIntervalMs: 10_000 })
-  const leases = new LeaseBook({ originCopies: 1, idPrefix: 'a' })
+  const leases = new LeaseBook({ originCopies, idPrefix: 'a' })
   const desk = new LeaseDesk({ registry, policy, leases, random: seededRandom(1) })
   const join = (name: string, host: string, chunkIds: readonly number[] = []) => {
     const peer = registry.admit({ peerId: parsePeerId(name), host, observedHost: host, port: 9001, tokenDigest: new Uint8Array(32) }, AT)
@@ -54,6 +54,13 @@ describe('lease desk', () => {
     policy.note(second, first, AT)
     policy.note(third, first, AT)
     expect(ask(second, 5).granted).toHaveLength(1)
+  })
+
+  it('the budget of copies: is said where it is more than one', () => {
+    const one = aDesk()
+    const two = aDesk({ originCopies: 2 })
+    expect(one.ask(one.join('asker', '10.0.0.2'), 3)).not.toHaveProperty('originCopies')
+    expect(two.ask(two.join('asker', '10.0.0.2'), 3)).toMatchObject({ originCopies: 2 })
   })
 
   it('a chunk that the song does not have: is refused', () => {

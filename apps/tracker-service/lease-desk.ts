@@ -44,8 +44,14 @@ export class LeaseDesk {
     const { peerId } = peer
     const { expectedMs = 0, backlogMs = 0, uplinkBytesPerSecond = peer.uplinkBytesPerSecond } = request
     const ask = { peerId, songId, chunkIds, expectedMs, backlogMs, uplinkBytesPerSecond }
-    const { granted, waiting } = this.#deps.leases.request(ask, this.#facts(peerId, song, at), at)
-    return { songId, granted: granted.map(lease => grantReply(lease, at)), waiting: waiting.map(wait => this.#waitReply(wait, at)) }
+    const { leases } = this.#deps
+    const { granted, waiting } = leases.request(ask, this.#facts(peerId, song, at), at)
+    return {
+      songId,
+      granted: granted.map(lease => grantReply(lease, at)),
+      waiting: waiting.map(wait => this.#waitReply(wait, at)),
+      ...(leases.originCopies > 1 && { originCopies: leases.originCopies }),
+    }
   }
 
   giveBack(

@@ -165,6 +165,12 @@ describe('TrackerClient: origin leases', () => {
     ])
   })
 
+  it('the budget of copies: is told as the tracker says it', async () => {
+    const { client } = await aTrackerThat({ '/origin-lease': { songId, granted: [], waiting: [], originCopies: 2 } })
+    await client.register({ peerId, port: 9001 })
+    expect((await client.requestOriginLeases(songId, { chunkIds: [1] })).originCopies).toBe(2)
+  })
+
   it('more chunks than a call may ask for: the first 64 are asked for', async () => {
     const { client, calls } = await aTrackerThat({ '/origin-lease': { songId, granted: [], waiting: [] } })
     await client.register({ peerId, port: 9001 })

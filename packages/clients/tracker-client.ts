@@ -77,6 +77,8 @@ export interface OriginLeaseWait {
 export interface OriginLeases {
   readonly granted: readonly OriginLease[]
   readonly waiting: readonly OriginLeaseWait[]
+  /** How many copies of a chunk the origin may send; 1 when not said. */
+  readonly originCopies?: number | undefined
 }
 
 export type OriginLeasePace = Pick<OriginLeaseRequest, 'expectedMs' | 'backlogMs' | 'uplinkBytesPerSecond'>
@@ -163,7 +165,7 @@ export class TrackerClient {
     const waiting = reply.waiting.map(({ holder, ...wait }) =>
       holder === undefined ? wait : { ...wait, holder: { ...holder, peerId: parsePeerId(holder.peerId) } },
     )
-    return { granted: reply.granted, waiting }
+    return { granted: reply.granted, waiting, originCopies: reply.originCopies }
   }
 
   /** Gives leases back that will not be used, so that others may have them at once. @returns how many were alive. */

@@ -45,15 +45,18 @@ export interface EngineConfig {
   readonly urgentChunksMax: number
   /** Time (ms) that the swarm gets after play or a seek before the first byte counts as late. More saves origin bytes, less is heard sooner. */
   readonly startBudgetMs: number
-  /** Bytes from where a reader began that are its first sound: until they are here nothing else is asked for, but no longer than this (ms). */
+  /**
+   * Bytes from where a reader began that are its first sound: until they are here, but no longer than this (ms), nothing else is asked for,
+   * save what a crowd waits for us to bring.
+   */
   readonly firstSoundBytes: number
   readonly firstSoundPatienceMs: number
   /** Bytes from where a reader began that are asked for in small runs, of several sources at once: none of them can hold up the music. */
   readonly startBytes: number
   readonly startRunBlocks: number
-  /** So long (ms) they have our link to themselves: not even what is heard next is asked for. */
+  /** So long (ms) they have our link to themselves, with that exception: not even what is heard next is asked for. */
   readonly firstSoundAloneMs: number
-  /** Until they are here, but no longer than this (ms), the origin is asked for nothing else: others may wait for their first sound as well. */
+  /** Until they are here, but no longer than this (ms), the origin is asked for nothing else that is not ours to bring: others may wait for their first sound as well. */
   readonly startPatienceMs: number
   /** An origin slower than this (bytes per second) has a crowd to serve: of what is heard first it is asked only for what is heard within this time (ms). */
   readonly crowdRateBytesPerSecond: number

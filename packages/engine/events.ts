@@ -45,6 +45,8 @@ export interface PlaybackMoved extends Happened {
   readonly songId: SongId
   readonly readerId: string
   readonly positionBytes: number
+  /** Nobody waits to hear it: somebody is going to look there, and nothing else makes way for it. */
+  readonly isReadAhead?: boolean
 }
 
 /** The songs to come after the one being played, in their order; replaces what was known. They need not be known yet. */
@@ -94,6 +96,8 @@ export interface LeasesAnswered extends Happened {
   readonly songId: SongId
   readonly granted: readonly GrantedLease[]
   readonly waiting: readonly AwaitedLease[]
+  /** How many copies of a chunk the origin may send; one where the tracker does not say. */
+  readonly originCopies?: number | undefined
 }
 
 export interface GrantedLease {

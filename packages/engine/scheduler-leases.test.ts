@@ -195,6 +195,24 @@ describe('scheduler: origin leases', () => {
     expect(given.sort()).toEqual(idle.map(chunkId => `life-${chunkId}`).sort())
   })
 
+  test('the origin may send two copies of a chunk: one that a peer has is asked for as well, and what is granted is kept', () => {
+    const node = new Node()
+    node.tell({ kind: 'peer-listed', songId, peerId: ANNA, chunkIds: allChunks, told: 'peer' })
+    node.findNobody()
+    node.take('request-origin-leases')
+    const busy = { chunkId: 7, reason: 'limit', holder: undefined, retryAfterMs: 0 }
+    node.tell({ kind: 'leases-answered', songId, granted: [], waiting: [busy] })
+    node.passTo(node.now + 300)
+    expect(node.take('request-origin-leases')).toEqual([])
+    node.tell({ kind: 'leases-answered', songId, granted: [], waiting: [busy], originCopies: 2 })
+    node.passTo(node.now + 300)
+    const [{ chunkIds } = { chunkIds: [] }] = node.take('request-origin-leases')
+    expect(chunkIds.length).toBeGreaterThan(0)
+    node.tell({ kind: 'leases-answered', songId, granted: chunkIds.map(chunkId => lease(chunkId)), waiting: [], originCopies: 2 })
+    expect(new Set(node.takeOriginRequests().map(({ chunkId }) => chunkId)).size).toBeGreaterThan(0)
+    expect(node.take('return-origin-leases')).toEqual([])
+  })
+
   test('the song is not wanted any more: all leases are given back', () => {
     const node = new Node()
     node.findNobody()
@@ -273,6 +291,42 @@ describe('scheduler: origin leases', () => {
     }
     expect(asksWithin('leased')).toBe(0)
     expect(asksWithin('held')).toBeGreaterThan(0)
+  })
+})
+
+describe('scheduler: leases in a crowd, while our own first sound is awaited', () => {
+  /** Somebody pressed play; others bring the beginning, and the tracker granted us chunk 5. */
+  const pressedWith = (waiting: readonly AwaitedLease[]) => {
+    const node = new Node('seed')
+    node.findNobody()
+    node.press()
+    node.take('request-blocks')
+    node.answer([lease(5)], waiting)
+    return node
+  }
+  const crowd = [elsewhere(0), elsewhere(1)]
+
+  test('what was leased to us: is asked of the origin at once, as others wait for it', () => {
+    const node = pressedWith(crowd)
+    const requests = node.takeOriginRequests()
+    expect(new Set(requests.map(({ chunkId }) => chunkId))).toEqual(new Set([5]))
+    for (const request of requests) expect(request).toMatchObject({ permit: 'leased', priority: 'prefetch' })
+    expect(requests.reduce((sum, { blockCount }) => sum + blockCount, 0)).toBe(16)
+  })
+
+  test('what was not leased to us: waits for the first sound, though a peer has it', () => {
+    const node = pressedWith(crowd)
+    node.tell({ kind: 'peer-listed', songId, peerId: ANNA, chunkIds: [6], told: 'peer' })
+    node.passTo(1900)
+    expect(node.take('request-blocks').every(({ chunkId }) => chunkId === 5)).toBe(true)
+    node.passTo(2100)
+    expect(node.take('request-blocks').some(({ chunkId }) => chunkId === 6)).toBe(true)
+  })
+
+  test('nobody else wants the song: what was leased to us waits as well', () => {
+    const node = pressedWith([])
+    node.passTo(1900)
+    expect(node.takeOriginRequests().filter(({ chunkId }) => chunkId === 5)).toEqual([])
   })
 })
 

@@ -1,11 +1,12 @@
 // When the Scheduler plans, and when it reckons anew at what moment to look at the open requests.
 // Not what it plans (scheduler.test.ts and its neighbours).
 
+import type { ErrorCode } from '@evastream/core/errors'
 import { parseSongId } from '@evastream/core/ids'
 import { KIB } from '@evastream/core/units'
 import { aShape, aSongId, type Fact, peerNamed, SchedulerDriver } from '@evastream/testkit/scheduler-driver'
 import { describe, expect, test } from 'vitest'
-import type { EngineConfig } from './config.ts'
+import { defaultEngineConfig, type EngineConfig } from './config.ts'
 
 const EVA = peerNamed('eva')
 const CHUNKS = 40
@@ -88,7 +89,6 @@ describe('scheduler plans: what others tell', () => {
     { kind: 'peer-has', songId: aSongId, peerId: EVA, chunkIds: [CHUNKS - 1] },
     { kind: 'peer-lacks', songId: aSongId, peerId: EVA, chunkIds: [CHUNKS - 1] },
     { kind: 'peer-arriving', songId: aSongId, peerId: EVA, chunks: [{ chunkId: CHUNKS - 1, blocks: [0] }] },
-    { kind: 'chunk-stored', songId: aSongId, chunkId: CHUNKS - 1 },
   ]
   test.each(news)('$kind: may wait for the next plan', fact => {
     const driver = busy(8)
@@ -96,6 +96,23 @@ describe('scheduler plans: what others tell', () => {
     expect(driver.scheduler.nextWakeAt()).toBeGreaterThan(20)
     driver.tell(fact)
     expect(driver.scheduler.nextWakeAt()).toBe(20)
+  })
+})
+
+describe('scheduler plans: a chunk is stored', () => {
+  const isPlannedFor = (requestCount: number, config: Partial<EngineConfig> = {}) => {
+    const driver = busy(requestCount, config)
+    driver.now = 5
+    driver.tell({ kind: 'chunk-stored', songId: aSongId, chunkId: CHUNKS - 1 })
+    return driver.scheduler.nextWakeAt() === 20
+  }
+
+  test('as many were in progress as may be: planned for, and that may wait', () => {
+    expect(isPlannedFor(8, { chunksInProgressMax: 4 })).toBe(true)
+  })
+
+  test('there was room for more: nothing is planned', () => {
+    expect(isPlannedFor(8)).toBe(false)
   })
 })
 
@@ -182,6 +199,37 @@ describe('scheduler plans: news of a chunk that a peer is receiving', () => {
     full.tell(arriving(chunkId, [8]))
     expect(full.scheduler.nextWakeAt()).not.toBe(20)
     expect(driver.requests()).toHaveLength(9)
+  })
+})
+
+describe('scheduler plans: a chunk in progress that nobody can be asked for', () => {
+  /** Of the only chunk a block came from eva, and then a failure; whether the origin may be asked the tracker has said. */
+  function begun(failure: ErrorCode, reason: string): SchedulerDriver {
+    const driver = new SchedulerDriver({ trackerMs: 10_000, config: { hasLeases: true } })
+    driver.addSong(aShape(1))
+    driver.tell({ kind: 'leases-answered', songId: aSongId, granted: [], waiting: [{ chunkId: 0, reason, retryAfterMs: 60_000 }] })
+    driver.tell(listed('eva', [0]))
+    const [{ requestId } = { requestId: 0 }] = askedOfEva(driver)
+    driver.tell({ kind: 'blocks-verified', requestId, firstBlock: 0, blockCount: 1 })
+    driver.tell({ kind: 'request-failed', requestId, code: failure, retryAfterMs: 700 })
+    expect(driver.requests()).toHaveLength(1)
+    return driver
+  }
+
+  test.each([
+    ['EVA_PEER_BUSY', 700],
+    ['EVA_PEER_TIMEOUT', defaultEngineConfig.chunkMarkBaseMs],
+  ] as const)('who has it failed with %s: is asked again when that is %i ms ago', (failure, afterMs) => {
+    const driver = begun(failure, 'uplink')
+    expect(driver.run(10_000, () => askedOfEva(driver).length > 1)).toBe(true)
+    expect([driver.now, driver.requests().length]).toEqual([afterMs, 2])
+  })
+
+  test('who was to bring it does not: the origin is asked when it is open to all', () => {
+    const driver = begun('EVA_PEER_TIMEOUT', 'leased')
+    expect(driver.run(10_000, () => driver.requests().length > 1)).toBe(true)
+    expect(driver.now).toBe(defaultEngineConfig.leaseWaitMs)
+    expect(driver.requests()[1]).toMatchObject({ source: { kind: 'origin' }, firstBlock: 1 })
   })
 })
 

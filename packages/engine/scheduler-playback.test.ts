@@ -1,5 +1,5 @@
 import { KIB } from '@evastream/core/units'
-import { aShape, aSongId, SchedulerDriver } from '@evastream/testkit/scheduler-driver'
+import { aShape, aSongId, peerNamed, SchedulerDriver } from '@evastream/testkit/scheduler-driver'
 import { describe, expect, test } from 'vitest'
 
 const CHUNK = 256 * KIB
@@ -102,6 +102,94 @@ describe('scheduler: somebody listens', () => {
       driver.run(1000)
     }
     expect(stalls).toBeLessThanOrEqual(3)
+  })
+})
+
+describe('scheduler: the listener reads on', () => {
+  /** The first three chunks are here, and two are urgent at a time; a peer that has the next ones has been heard of since the last plan. */
+  function readingOn(at: number) {
+    const driver = quiet({ config: { trackerMs: 10_000 } })
+    for (const chunkId of [0, 1, 2]) driver.tell({ kind: 'chunk-stored', songId: aSongId, chunkId })
+    moveTo(driver, 0)
+    driver.now = at
+    const hearOf = (name: string) =>
+      driver.tell({ kind: 'peer-listed', songId: aSongId, peerId: peerNamed(name), chunkIds: [3, 4], told: 'tracker' })
+    hearOf('anna')
+    expect(driver.requests()).toEqual([])
+    return { driver, hearOf }
+  }
+
+  test('nothing more has become urgent: nothing is planned', () => {
+    const { driver } = readingOn(3000)
+    moveTo(driver, 4000)
+    expect(driver.requests()).toEqual([])
+  })
+
+  test('something more has: it is asked for at once, and nothing is planned when he has read a little further', () => {
+    const { driver, hearOf } = readingOn(7000)
+    moveTo(driver, CHUNK + 10_000)
+    expect(driver.requests()).toMatchObject([{ chunkId: 3, priority: 'play' }])
+    hearOf('boris')
+    moveTo(driver, CHUNK + 11_000)
+    expect(driver.requests()).toHaveLength(1)
+  })
+
+  test('he leaves a chunk behind of which the beginning is on its way: it is given up, and something else asked for in its place', () => {
+    const driver = quiet({ config: { trackerMs: 10_000 } })
+    driver.origin.conduct = 'is silent'
+    driver.tell({ kind: 'chunk-stored', songId: aSongId, chunkId: 1 })
+    moveTo(driver, CHUNK - 16 * KIB)
+    driver.tell({ kind: 'peer-listed', songId: aSongId, peerId: peerNamed('anna'), chunkIds: [0, 2, 3, 4, 5], told: 'peer' })
+    driver.now = 20
+    const [heard] = driver.requests()
+    expect(heard).toMatchObject({ chunkId: 0, firstBlock: 15 })
+    driver.tell({ kind: 'blocks-verified', requestId: heard?.requestId ?? 0, firstBlock: 15, blockCount: 1 })
+    driver.tell({ kind: 'request-finished', requestId: heard?.requestId ?? 0 })
+    const behind = driver.requests().filter(({ chunkId, firstBlock }) => chunkId === 0 && firstBlock < 15)
+    expect(behind.length).toBeGreaterThan(0)
+    const before = driver.requests().length
+    const commands = moveTo(driver, CHUNK + 10)
+    expect(commands.filter(({ kind }) => kind === 'cancel-request')).toHaveLength(behind.length)
+    expect(driver.requests().length).toBeGreaterThan(before)
+  })
+})
+
+describe('scheduler: somebody reads ahead, and nobody waits to hear it', () => {
+  const readTail = (driver: SchedulerDriver, isReadAhead: boolean) =>
+    driver.tell({ kind: 'playback-moved', songId: aSongId, readerId: 'tail', positionBytes: 19 * CHUNK, isReadAhead })
+  const seeding = (rateBytesPerSecond: number, chunkIds?: readonly number[]) => {
+    const driver = quiet()
+    driver.origin.conduct = 'is silent'
+    driver.addPeer('peer-0', { rateBytesPerSecond }, chunkIds === undefined ? {} : { chunkIds })
+    driver.tell({ kind: 'interest-changed', songId: aSongId, interest: 'seed' })
+    return driver
+  }
+
+  test('it comes while others are on their way: what it needs is asked for as to be played, and nothing is cancelled for it', () => {
+    const cancelledFor = (isReadAhead: boolean) => {
+      const driver = seeding(100_000)
+      driver.run(500)
+      const commands = readTail(driver, isReadAhead)
+      driver.run(1)
+      expect(driver.requests().at(-1)).toMatchObject({ chunkId: 19, firstBlock: 0, priority: 'play' })
+      return commands.filter(({ kind }) => kind === 'cancel-request').length
+    }
+    expect(cancelledFor(false)).toBeGreaterThan(0)
+    expect(cancelledFor(true)).toBe(0)
+  })
+
+  test('what it needs cannot be had: the rest is fetched meanwhile, and does not wait for it', () => {
+    const storedWith = (isReadAhead: boolean) => {
+      const driver = seeding(
+        2_000_000,
+        Array.from({ length: 19 }, (_, chunkId) => chunkId),
+      )
+      readTail(driver, isReadAhead)
+      driver.run(900)
+      return driver.stored.get(aSongId)?.size
+    }
+    expect(storedWith(false)).toBe(0)
+    expect(storedWith(true)).toBeGreaterThan(0)
   })
 })
 

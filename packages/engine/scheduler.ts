@@ -5,7 +5,7 @@
 // Invariant: the same events and the same seed give the same commands, and no well-typed event makes it throw.
 
 import type { ErrorCode } from '@evastream/core/errors'
-import type { PeerId, SongId } from '@evastream/core/ids'
+import type { ChunkId, PeerId, SongId } from '@evastream/core/ids'
 import type { Random } from '@evastream/core/random'
 import type { Millis } from '@evastream/core/units'
 import { ChunkVerdicts } from './chunks/chunk-verdicts.ts'
@@ -23,6 +23,7 @@ import type {
   PeerHas,
   PeerLacks,
   PeerListed,
+  PlaybackMoved,
   RequestFinished,
   SchedulerEvent,
   SongAdded,
@@ -40,6 +41,7 @@ import { RequestWatch } from './requests/request-watch.ts'
 import { type SchedulerSnapshot, snapshotOf } from './snapshot.ts'
 import { SongState } from './songs/song-state.ts'
 import { BlameDesk } from './sources/blame-desk.ts'
+import { FreeNeighbours } from './sources/free-neighbours.ts'
 import { originLast } from './sources/origin-last.ts'
 import { PeerLookup } from './sources/peer-lookup.ts'
 import { SourceSurvey } from './sources/source-survey.ts'
@@ -82,7 +84,8 @@ export class Scheduler {
   constructor(config: EngineConfig, random: Random, ownPeerId?: PeerId) {
     const state = new EngineState({ random, ownPeerId }, config)
     const survey = new SourceSurvey(state)
-    const startable = new StartableChunks({ state, survey })
+    const neighbours = new FreeNeighbours({ state, survey })
+    const startable = new StartableChunks({ state, survey, neighbours })
     const desk = new RequestDesk({ state, survey })
     const blame = new BlameDesk({ state, desk })
     const lookup = new PeerLookup(state)
@@ -110,6 +113,7 @@ export class Scheduler {
       state,
       survey,
       startable,
+      neighbours,
       desk,
       lookup,
       leases,
@@ -207,8 +211,7 @@ export class Scheduler {
         this.#parking.parkUnwanted(song)
         break
       case 'playback-moved':
-        this.#readers.moved(song, event.readerId, event.positionBytes)
-        break
+        return this.#playbackMoved(song, event)
       case 'playback-stopped':
         if (!this.#readers.stopped(song, event.readerId)) return false
         break
@@ -223,8 +226,7 @@ export class Scheduler {
         this.#leases.unavailable(song)
         break
       case 'chunk-stored':
-        this.#verdicts.stored(song, event.chunkId)
-        break
+        return this.#chunkStored(song, event.chunkId)
       case 'chunk-rejected':
         this.#verdicts.rejected(song, event.chunkId)
         break
@@ -238,6 +240,24 @@ export class Scheduler {
     this.#state.songs.changed(song)
     if (song.wantedCount === 0) this.#leases.settle(song)
     return true
+  }
+
+  /** Its place among the chunks in progress is free: that matters to who lacked one, or has little else under way. */
+  #chunkStored(song: SongState, chunkId: ChunkId): boolean {
+    this.#verdicts.stored(song, chunkId)
+    this.#state.songs.changed(song)
+    if (song.wantedCount === 0) this.#leases.settle(song)
+    const hasSpace = this.#planner.isShortOfRoom || this.#state.requests.size < BUSY_REQUESTS
+    return song.wantedCount === 0 || hasSpace || this.#hasSounded()
+  }
+
+  /** A reader who only reads on is planned for when something more of the song has become urgent, or what is behind is given up. */
+  #playbackMoved(song: SongState, event: PlaybackMoved): boolean {
+    const [wantedBefore, openBefore] = [song.wantedCount, this.#state.requests.size]
+    const beganAnew = this.#readers.moved(song, event)
+    if (song.wantedCount === 0) this.#leases.settle(song)
+    const isMoreFree = song.wantedCount !== wantedBefore || this.#state.requests.size < openBefore
+    return beganAnew || isMoreFree || this.#planner.hasMoreUrgent(song)
   }
 
   #songAdded(event: SongAdded): boolean {
@@ -326,7 +346,14 @@ export class Scheduler {
     const openBefore = requests.size
     this.#desk.blocksArrived(request, { firstBlock, blockCount })
     this.#verdicts.judge(request.song, request.chunk)
-    return requests.size < openBefore || (this.#planner.isHeldBack && this.#firstSound.awaited().until === 0)
+    return requests.size < openBefore || this.#hasSounded()
+  }
+
+  /** What the last plan kept back for the sake of a first sound, or of what follows it at once, need not wait any more. */
+  #hasSounded(): boolean {
+    if (!this.#planner.isHeldBack && !this.#planner.isStarting) return false
+    const { until, startUntil } = this.#firstSound.awaited()
+    return this.#planner.isHeldBack ? until === 0 : startUntil === 0
   }
 
   #requestFinished({ requestId }: RequestFinished): boolean {

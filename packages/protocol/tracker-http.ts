@@ -167,6 +167,9 @@ export const OriginLeaseReply = Type.Object({
     }),
     { maxItems: LEASED_CHUNKS_MAX },
   ),
+  originCopies: Type.Optional(
+    Type.Integer({ minimum: 1, description: 'How many copies of a chunk the origin may send; 1 when not said.' }),
+  ),
 })
 /** Which chunks the peer may fetch from the origin, and for the others whom to take them from, or when to ask again. */
 export type OriginLeaseReply = Static<typeof OriginLeaseReply>

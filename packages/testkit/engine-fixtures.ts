@@ -19,6 +19,7 @@ import type { OpenRequest } from '@evastream/engine/requests/request-table'
 import { RequestWatch } from '@evastream/engine/requests/request-watch'
 import { SongState } from '@evastream/engine/songs/song-state'
 import { BlameDesk } from '@evastream/engine/sources/blame-desk'
+import { FreeNeighbours } from '@evastream/engine/sources/free-neighbours'
 import { originLast } from '@evastream/engine/sources/origin-last'
 import { PeerLookup } from '@evastream/engine/sources/peer-lookup'
 import { SourceSurvey } from '@evastream/engine/sources/source-survey'
@@ -53,7 +54,6 @@ export function aSongState(changes: Partial<SongAdded> = {}, config: Partial<Eng
 export class EngineParts {
   readonly state: EngineState
   readonly survey: SourceSurvey
-  readonly startable: StartableChunks
   readonly desk: RequestDesk
   readonly blame: BlameDesk
   readonly verdicts: ChunkVerdicts
@@ -65,7 +65,6 @@ export class EngineParts {
     this.state = new EngineState({ random: seededRandom(seed) }, engineConfig(config))
     const { state } = this
     this.survey = new SourceSurvey(state)
-    this.startable = new StartableChunks({ state, survey: this.survey })
     this.desk = new RequestDesk({ state, survey: this.survey })
     this.blame = new BlameDesk({ state, desk: this.desk })
     this.verdicts = new ChunkVerdicts({ state, desk: this.desk, blame: this.blame })
@@ -74,6 +73,12 @@ export class EngineParts {
     const hedging = new HedgeDesk({ state, survey: this.survey, desk: this.desk, blame: this.blame, sourceSelection })
     this.moves = new RelayMoves({ state, survey: this.survey, desk: this.desk, blame: this.blame })
     this.watch = new RequestWatch({ state, blame: this.blame, hedging, moves: this.moves })
+  }
+
+  /** Each time another, which has looked at nobody yet. */
+  get startable(): StartableChunks {
+    const { state, survey } = this
+    return new StartableChunks({ state, survey, neighbours: new FreeNeighbours({ state, survey }) })
   }
 
   addSong(changes: Partial<SongAdded> = {}): SongState {

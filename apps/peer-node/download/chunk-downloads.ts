@@ -39,10 +39,8 @@ export interface ChunkDownloadsDeps {
   chunkStored(stored: StoredChunk): void
   /** A chunk came from the network and its hash fits, whether or not the disk takes it; told once. */
   chunkVerified(verified: VerifiedChunk): void
-  /** The first block of a chunk was verified, and more are to come. */
+  /** The first block of a chunk was verified, or some more, and others are to come. */
   chunkArriving(songId: SongId, chunkId: ChunkId): void
-  /** Further blocks of it were verified, and more are to come. */
-  blocksArrived(songId: SongId, chunkId: ChunkId): void
   /** A chunk of which blocks were verified is given up. */
   arrivalEnded(songId: SongId, chunkId: ChunkId): void
   /** More of a song can be read: by `verifiedBytes`, or from the store. */
@@ -262,10 +260,6 @@ export class ChunkDownloads implements ChunkArrivals {
     this.#deps.audioArrived(songId)
     // What is whole is told as held in a moment.
     if (song.assemblies.get(chunkId)?.isWhole ?? true) return
-    if (song.arriving.has(chunkId)) {
-      this.#deps.blocksArrived(songId, chunkId)
-      return
-    }
     song.arriving.add(chunkId)
     this.#deps.chunkArriving(songId, chunkId)
   }

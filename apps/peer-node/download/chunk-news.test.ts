@@ -25,7 +25,6 @@ function newStage(isOpen = true) {
     uploads: {
       announceHave: note('peers have'),
       announceArriving: note('peers await'),
-      announceBlocks: note('peers await more'),
       announceLack: note('peers lack'),
     },
     announcer: { acquired: note('tracker acquired'), released: note('tracker released') },
@@ -59,11 +58,11 @@ describe('chunk news', () => {
   it('a chunk is arriving, block after block, and is given up: the peers alone hear of it', () => {
     const { news, told } = newStage()
     news.chunkArriving(songId, 2)
-    news.blocksArrived(songId, 2)
+    news.chunkArriving(songId, 2)
     news.arrivalEnded(songId, 2)
     expect(told).toEqual([
       ['peers await', songId, [2]],
-      ['peers await more', songId, 2],
+      ['peers await', songId, [2]],
       ['peers lack', songId, [2]],
     ])
   })

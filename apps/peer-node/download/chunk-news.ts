@@ -15,7 +15,6 @@ export interface ChunkNewsDeps {
   readonly uploads: {
     announceHave(songId: SongId, chunkIds: readonly ChunkId[]): void
     announceArriving(songId: SongId, chunkIds: readonly ChunkId[]): void
-    announceBlocks(songId: SongId, chunkId: ChunkId): void
     announceLack(songId: SongId, chunkIds: readonly ChunkId[]): void
   }
   readonly announcer: {
@@ -49,14 +48,9 @@ export class ChunkNews {
     if (progress !== undefined) events.publish({ kind: 'chunk-stored', ...progress, chunkId, ...split })
   }
 
-  /** Its first block verified: who is connected can have it before the chunk is stored. */
+  /** Its first block verified, or more of it: who is connected can have it before the chunk is stored. */
   chunkArriving(songId: SongId, chunkId: ChunkId): void {
     this.#deps.uploads.announceArriving(songId, [chunkId])
-  }
-
-  /** More of it can be had. */
-  blocksArrived(songId: SongId, chunkId: ChunkId): void {
-    this.#deps.uploads.announceBlocks(songId, chunkId)
   }
 
   /** It will not be stored after all. */

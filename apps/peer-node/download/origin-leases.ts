@@ -28,7 +28,10 @@ export class OriginLeases {
     const answer = await tracker.requestOriginLeases(songId, { chunkIds, expectedMs }, this.#abort.signal).catch(toEvaError)
     if (this.#abort.signal.aborted) return
     if (answer instanceof EvaError) feed({ kind: 'leases-unavailable', at: clock.now(), songId, code: answer.code })
-    else feed({ kind: 'leases-answered', at: clock.now(), songId, granted: answer.granted, waiting: this.#introduced(answer) })
+    else {
+      const { granted, originCopies } = answer
+      feed({ kind: 'leases-answered', at: clock.now(), songId, granted, waiting: this.#introduced(answer), originCopies })
+    }
   }
 
   /** A lease that the tracker does not hear of ends by itself, after its time. */

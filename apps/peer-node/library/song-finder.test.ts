@@ -1,20 +1,25 @@
 import { EvaError } from '@evastream/core/errors'
-import type { SongId } from '@evastream/core/ids'
+import { parseSongId, type SongId } from '@evastream/core/ids'
 import type { Manifest } from '@evastream/core/manifest'
 import { type FakeClock, fakeClock } from '@evastream/testkit/fake-clock'
 import { songFixture } from '@evastream/testkit/song-fixture'
 import { beforeEach, describe, expect, it } from 'vitest'
+import type { KnownSong } from '../store/manifest-cache.ts'
 import { SongFinder } from './song-finder.ts'
 
 const long = 'x'.repeat(128)
+const blockHashes = new Uint8Array(32)
 
 /** By id. */
 let published: Map<string, Manifest>
 let open: Set<string>
 let cached: Set<string>
-/** Ids that the metadata service was asked for, and those that were opened. */
+/** Ids that the metadata service was asked for, those of them with all that opening takes, and those that were opened. */
 let asked: string[]
+let askedWhole: string[]
 let opened: string[]
+/** What a song was opened with, by id. */
+let openedWith: Map<string, KnownSong | undefined>
 let fault: EvaError | undefined
 let isFaulty: (songId: string) => boolean
 /** The metadata service answers once this has resolved. */
@@ -27,7 +32,9 @@ beforeEach(() => {
   open = new Set()
   cached = new Set()
   asked = []
+  askedWhole = []
   opened = []
+  openedWith = new Map()
   fault = undefined
   isFaulty = () => true
   silence = Promise.resolve()
@@ -36,24 +43,31 @@ beforeEach(() => {
     clock,
     library: {
       manifestOf: songId => (open.has(songId) ? published.get(songId) : undefined),
-      openSong: async songId => {
+      openSong: async (songId, known) => {
         opened.push(songId)
+        openedWith.set(songId, known)
         return manifestOf(songId)
       },
     },
     cache: { read: async songId => (cached.has(songId) ? published.get(songId) : undefined) },
     metadata: {
-      getManifest: async (songId, signal) => {
-        asked.push(songId)
-        const isCutShort = new Promise<void>(resolve => signal?.addEventListener('abort', () => resolve(), { once: true }))
-        await Promise.race([silence, isCutShort])
-        if (signal?.aborted === true) throw new EvaError('EVA_CANCELLED')
-        if (fault !== undefined && isFaulty(songId)) throw fault
-        return manifestOf(songId)
+      getManifest: lookUp,
+      getSong: async songId => {
+        askedWhole.push(songId)
+        return { manifest: await lookUp(songId), blockHashes }
       },
     },
   })
 })
+
+async function lookUp(songId: SongId, signal?: AbortSignal): Promise<Manifest> {
+  asked.push(songId)
+  const isCutShort = new Promise<void>(resolve => signal?.addEventListener('abort', () => resolve(), { once: true }))
+  await Promise.race([silence, isCutShort])
+  if (signal?.aborted === true) throw new EvaError('EVA_CANCELLED')
+  if (fault !== undefined && isFaulty(songId)) throw fault
+  return manifestOf(songId)
+}
 
 function publish(...songIds: string[]): void {
   for (const songId of songIds) published.set(songId, songFixture({ songId, fileSize: 20 }).manifest)
@@ -92,10 +106,29 @@ describe('song finder', () => {
     silence = new Promise(resolve => (speak = resolve))
     const finding = found('a.mp3')
     while (asked.length < 2) await new Promise(resolve => setImmediate(resolve))
-    expect(asked).toEqual(['a.mp3', 'a'])
+    expect(new Set(asked)).toEqual(new Set(['a.mp3', 'a']))
     speak()
     expect(await finding).toBe('a')
     expect(opened).toEqual(['a'])
+  })
+
+  it('the song that is opened has been looked up with its blocks: it is handed on with what was found, and not asked for again', async () => {
+    publish('a')
+    await found('a.mp3')
+    expect(openedWith.get('a')).toEqual({ manifest: manifestOf(parseSongId('a')), blockHashes })
+    expect([asked.filter(songId => songId === 'a'), askedWhole]).toEqual([['a'], ['a']])
+  })
+
+  it('a song that is here, or whose name has the extension: its blocks are nobody’s question', async () => {
+    publish('a', 'b.mp3')
+    open.add('a')
+    await found('a.mp3')
+    await found('b.mp3')
+    expect(askedWhole).toEqual(['b'])
+    expect([...openedWith]).toEqual([
+      ['a', undefined],
+      ['b.mp3', undefined],
+    ])
   })
 
   it('no song of either name: is told by the name that was asked for, and nothing is opened', async () => {
@@ -110,6 +143,10 @@ describe('song finder', () => {
     expect(opened).toEqual([])
     isFaulty = songId => songId === 'a.mp3'
     await expect(finder.find('a.mp3')).rejects.toBe(fault)
+    isFaulty = songId => songId === 'a'
+    await expect(finder.find('a.mp3')).rejects.toBe(fault)
+    expect(opened).toEqual([])
+    isFaulty = songId => songId === 'a.mp3'
     cached.add('a')
     expect(await found('a.mp3')).toBe('a')
     publish('b', 'b.mp3')

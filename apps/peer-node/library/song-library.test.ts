@@ -138,6 +138,15 @@ describe('song library', () => {
     expect(stage.wanted.has(manifest.id)).toBe(true)
   })
 
+  it('a song that was found a moment ago: is opened and kept as it was found, and not asked for again', async () => {
+    const stage = new Stage()
+    const { manifest, blockHashes } = songFixture()
+    expect(await stage.library.openSong(manifest.id, { manifest, blockHashes })).toEqual(manifest)
+    expect(stage.metadataAskedCount).toBe(0)
+    expect(stage.told).toEqual(['add song-1 idle 0 held, with blocks', 'follow song-1', 'opened song-1'])
+    expect([stage.cached.get(manifest.id), stage.lookedAhead]).toEqual([{ manifest, blockHashes }, ['song-1']])
+  })
+
   it('a song that nobody published: is refused, and nothing is left open', async () => {
     const stage = new Stage()
     const songId = parseSongId('none')

@@ -61,6 +61,13 @@ interface OpenSong {
   readonly waiting: Set<() => void>
 }
 
+/** What is known already of a song that is to be opened. */
+interface Known {
+  /** Opened as that, without asking anybody. */
+  readonly left?: LeftSong
+  readonly found?: KnownSong | undefined
+}
+
 /** A known song is looked up afresh at most this long, then opened as it is known: the metadata service may be down. */
 const REFRESH_TIMEOUT_MS = SECOND_MS
 
@@ -113,11 +120,11 @@ export class SongLibrary {
   }
 
   /**
-   * Makes the song known here, without fetching any of it.
+   * Makes the song known here, without fetching any of it. `found`: what the metadata service said of it just now.
    * @throws EvaError `EVA_SONG_NOT_FOUND`, a failed call's when neither the metadata service nor the cache knows it, or the storage's
    */
-  async openSong(songId: SongId): Promise<Manifest> {
-    return (await this.#open(songId)).manifest
+  async openSong(songId: SongId, found?: KnownSong): Promise<Manifest> {
+    return (await this.#open(songId, { found })).manifest
   }
 
   /** What is here of a pinned song, and comes, stays; also after a restart. @throws as `openSong` */
@@ -144,7 +151,7 @@ export class SongLibrary {
   resume(): Promise<void> {
     const { cache, log } = this.#deps
     const open = async (left: LeftSong) => {
-      const opened = await this.#open(left.song.manifest.id, left)
+      const opened = await this.#open(left.song.manifest.id, { left })
       if (left.marks.isWanted) this.#want(opened)
     }
     return this.#inBackground(
@@ -217,8 +224,7 @@ export class SongLibrary {
     }
   }
 
-  /** `known`: opened as that, without asking anybody. */
-  #open(songId: SongId, known?: LeftSong): Promise<OpenSong> {
+  #open(songId: SongId, known: Known = {}): Promise<OpenSong> {
     const present = this.#songs.get(songId)
     if (present !== undefined) return Promise.resolve(present)
     const opening = this.#opening.get(songId) ?? this.#openNow(songId, known).finally(() => this.#opening.delete(songId))
@@ -226,11 +232,11 @@ export class SongLibrary {
     return opening
   }
 
-  async #openNow(songId: SongId, known: LeftSong | undefined): Promise<OpenSong> {
+  async #openNow(songId: SongId, { left, found }: Known): Promise<OpenSong> {
     const { store, cache, coordinator, network } = this.#deps
-    const { manifest, blockHashes } = known?.song ?? (await this.#know(songId))
+    const { manifest, blockHashes } = left?.song ?? (await this.#know(songId, found))
     await store.openSong(manifest)
-    const { isPinned } = known?.marks ?? (await cache.marksOf(songId))
+    const { isPinned } = left?.marks ?? (await cache.marksOf(songId))
     const song: OpenSong = { manifest, interest: 'idle', isPinned, waiting: new Set() }
     this.#songs.set(songId, song)
     const heldChunkIds = store.heldChunks(songId)
@@ -241,17 +247,17 @@ export class SongLibrary {
     coordinator.addSong({ songId, shape, blockHashes, chunks, byteRateBytesPerSecond: rate, heldChunkIds, interest: song.interest })
     network.follow(songId, shape)
     // Of many songs at a start one line tells.
-    const level = known === undefined ? 'info' : 'debug'
+    const level = left === undefined ? 'info' : 'debug'
     this.#deps.log[level]({ songId, chunkCount, chunksHeld: heldChunkIds.length }, 'a song is open')
     this.#deps.opened(manifest, heldChunkIds)
     return song
   }
 
-  async #know(songId: SongId): Promise<KnownSong> {
+  async #know(songId: SongId, found: KnownSong | undefined): Promise<KnownSong> {
     const cached = await this.#deps.cache.read(songId)
     if (cached === undefined) {
       this.#deps.lookAhead(songId)
-      return this.#keep(await this.#deps.metadata.getSong(songId, this.#abort.signal))
+      return this.#keep(found ?? (await this.#deps.metadata.getSong(songId, this.#abort.signal)))
     }
     return this.#refresh(cached, AbortSignal.timeout(REFRESH_TIMEOUT_MS)).catch(() => cached)
   }

@@ -75,9 +75,9 @@ class TcpLink implements PeerLink {
 
   send(...parts: readonly Uint8Array[]): void {
     if (!this.#socket.writable) return
-    this.#socket.cork()
+    if (parts.length > 1) this.#socket.cork()
     for (const part of parts) this.#socket.write(part)
-    this.#socket.uncork()
+    if (parts.length > 1) this.#socket.uncork()
   }
 
   end(): void {

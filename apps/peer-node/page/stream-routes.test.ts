@@ -62,6 +62,7 @@ beforeEach(async () => {
   const plays = new PlayLog({ clock, timers: clock, registry: new Registry(), playStarted: () => {}, playEnded: () => {} })
   const coordinator = {
     playbackMoved: (_songId: SongId, readerId: string, positionBytes: number) => void told.push(`moved ${readerId} ${positionBytes}`),
+    readingAhead: (_songId: SongId, readerId: string, positionBytes: number) => void told.push(`ahead ${readerId} ${positionBytes}`),
     playbackStopped: (_songId: SongId, readerId: string) => void told.push(`stopped ${readerId}`),
   }
   playback = new PlaybackDesk({ audio, coordinator, plays, clock, timers: clock, log: new RecordedLog() })
@@ -96,7 +97,8 @@ beforeEach(async () => {
   })
   addPlayerRoutes(app, { library: { ...library, ...songs }, playback, status }, options)
   const cache = { read: async () => undefined }
-  const finder = new SongFinder({ library, cache, metadata: { getManifest: library.openSong }, clock })
+  const getSong = async (songId: SongId) => ({ manifest: await library.openSong(songId), blockHashes: undefined })
+  const finder = new SongFinder({ library, cache, metadata: { getManifest: library.openSong, getSong }, clock })
   addStreamRoutes(app, { library, finder, playback, clock, timers: clock }, options)
   url = await app.listen({ host: '127.0.0.1', port: 0 })
 })

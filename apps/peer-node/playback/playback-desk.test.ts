@@ -48,6 +48,7 @@ beforeEach(async () => {
   })
   const coordinator = {
     playbackMoved: (_songId: SongId, readerId: string, positionBytes: number) => void told.push(`moved ${readerId} ${positionBytes}`),
+    readingAhead: (_songId: SongId, readerId: string, positionBytes: number) => void told.push(`ahead ${readerId} ${positionBytes}`),
     playbackStopped: (_songId: SongId, readerId: string) => void told.push(`stopped ${readerId}`),
   }
   desk = new PlaybackDesk({ audio, coordinator, plays, clock, timers: clock, log: new RecordedLog() })
@@ -127,7 +128,7 @@ describe('playback desk', () => {
     const reader = open()
     await readTo(reader, 0, CHUNK)
     await turns()
-    expect(told).toEqual(['moved reader-1 0', 'moved reader-1-tail 799872'])
+    expect(told).toEqual(['moved reader-1 0', 'ahead reader-1-tail 799872'])
     reader.close()
     await turns()
     expect(told.at(-1)).toBe('stopped reader-1-tail')
@@ -222,7 +223,7 @@ describe('plays', () => {
   it('a chunk that was given away block by block before it was stored: is never from the cache', async () => {
     const arriving = { verifiedBytes: (_songId: SongId, offsetBytes: number) => song.bytes.subarray(offsetBytes, 16 * KIB) }
     const live = new VerifiedAudio({ store, arriving })
-    const coordinator = { playbackMoved: () => {}, playbackStopped: () => {} }
+    const coordinator = { playbackMoved: () => {}, readingAhead: () => {}, playbackStopped: () => {} }
     const other = new PlaybackDesk({ audio: live, coordinator, plays, clock, timers: clock, log: new RecordedLog() })
     const reader = other.open(manifest, 0, 0)
     await reader.read(0, 100)

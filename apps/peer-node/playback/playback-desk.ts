@@ -14,6 +14,7 @@ import { readTail, type TailReaderDeps } from './tail-reader.ts'
 import type { VerifiedAudio } from './verified-audio.ts'
 
 export interface PlaybackDeskDeps extends TailReaderDeps {
+  readonly coordinator: TailReaderDeps['coordinator'] & { playbackMoved(songId: SongId, readerId: string, positionBytes: number): void }
   readonly audio: Pick<VerifiedAudio, 'read' | 'readableBytes' | 'isStored'>
   readonly plays: Pick<PlayLog, 'readerOpened' | 'readerClosed' | 'sounded' | 'stalled' | 'delivered' | 'recent' | 'close'>
   readonly clock: Clock

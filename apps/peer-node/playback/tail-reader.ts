@@ -13,7 +13,7 @@ import type { VerifiedAudio } from './verified-audio.ts'
 export interface TailReaderDeps {
   readonly audio: Pick<VerifiedAudio, 'read' | 'readableBytes'>
   readonly coordinator: {
-    playbackMoved(songId: SongId, readerId: string, positionBytes: number): void
+    readingAhead(songId: SongId, readerId: string, positionBytes: number): void
     playbackStopped(songId: SongId, readerId: string): void
   }
   readonly log: Pick<NodeLog, 'debug'>
@@ -32,7 +32,7 @@ export async function readTail(deps: TailReaderDeps, wish: { song: Manifest; rea
       const rest = { offsetBytes: at, lengthMaxBytes: song.fileSize - at }
       const readyBytes = audio.readableBytes(song, rest)
       if (readyBytes === 0) {
-        coordinator.playbackMoved(song.id, readerId, at)
+        coordinator.readingAhead(song.id, readerId, at)
         isTold = true
       }
       at += readyBytes > 0 ? readyBytes : (await audio.read(song, rest, signal)).length

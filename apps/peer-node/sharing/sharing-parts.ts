@@ -3,7 +3,7 @@
 // Invariant: what `--sharing` forbids is not there to be called by mistake, and both directions share one count of connections.
 
 import type { OriginLeasePace, TrackerClient } from '@evastream/clients/tracker-client'
-import type { SongId } from '@evastream/core/ids'
+import type { ChunkId, SongId } from '@evastream/core/ids'
 import type { Random } from '@evastream/core/random'
 import { MINUTE_MS, type Millis } from '@evastream/core/units'
 import { UplinkMeter } from '@evastream/engine/leases/uplink-meter'
@@ -23,6 +23,7 @@ import { ChunkAnnouncer } from '../tracker/chunk-announcer.ts'
 import { TrackerHoldings } from '../tracker/tracker-holdings.ts'
 import { TrackerScope } from '../tracker/tracker-scope.ts'
 import { TransferNews } from '../tracker/transfer-news.ts'
+import { UntoldLeases } from '../tracker/untold-leases.ts'
 import { UploadCap } from '../upload/upload-cap.ts'
 import { UploadUsageFile } from '../upload/upload-usage-file.ts'
 import { UploadServer } from '../upload-server.ts'
@@ -99,7 +100,7 @@ export async function makeSharingParts(deps: SharingPartsDeps, { config, identit
     scope,
     transfers,
     leasePace,
-    hurry: songId => announcer.hurry(songId),
+    hurry: (songId, chunkIds) => announcer.hurry(songId, chunkIds),
   })
   const announcer = new ChunkAnnouncer({ ...deps, tracker, random: deps.random.fork() })
   const heldOf = ({ songId }: { readonly songId: SongId }) => [songId, store.heldChunks(songId)] as const
@@ -113,8 +114,8 @@ interface TrackerPortOptions {
   readonly scope: TrackerScope
   readonly transfers: TransferNews
   readonly leasePace: () => LeasePace
-  /** Tells the tracker at once what is new of a song. */
-  readonly hurry: (songId: SongId) => void
+  /** Tells the tracker at once what is new of a song, if one of these is among it. */
+  readonly hurry: (songId: SongId, chunkIds: ReadonlySet<ChunkId>) => void
 }
 
 type LeasePace = Pick<OriginLeasePace, 'backlogMs' | 'uplinkBytesPerSecond'>
@@ -142,18 +143,24 @@ function trackerPort(client: TrackerClient, options: TrackerPortOptions): Tracke
 
 function openPort(client: TrackerClient, { choice, limits, scope, transfers, leasePace, hurry }: TrackerPortOptions): TrackerPort {
   const limit = Math.min(LISTED_PEERS_MAX, limits.dialledMax)
+  const leases = new UntoldLeases()
   return {
     getPeers: async (songId, signal) => {
       // Who registers looks the tracker up again at each registration; who does not, here.
       if (choice.mode === 'receive-only') await scope.refresh()
       return client.getPeers(songId, { limit }, signal)
     },
-    notifyChunkAcquired: (songId, chunkIds, signal) =>
-      client.notifyChunkAcquired(songId, chunkIds, signal, transfers.take(songId, chunkIds)),
+    notifyChunkAcquired: async (songId, chunkIds, signal) => {
+      await client.notifyChunkAcquired(songId, chunkIds, signal, transfers.take(songId, chunkIds))
+      leases.told(songId, chunkIds)
+    },
     notifyChunkReleased: (songId, chunkIds, signal) => client.notifyChunkReleased(songId, chunkIds, signal),
-    requestOriginLeases: (songId, { chunkIds, expectedMs }, signal) => {
-      hurry(songId)
-      return client.requestOriginLeases(songId, { ...leasePace(), chunkIds, expectedMs: Math.min(EXPECTED_MAX_MS, expectedMs) }, signal)
+    requestOriginLeases: async (songId, { chunkIds, expectedMs }, signal) => {
+      hurry(songId, leases.of(songId))
+      const wish = { ...leasePace(), chunkIds, expectedMs: Math.min(EXPECTED_MAX_MS, expectedMs) }
+      const answer = await client.requestOriginLeases(songId, wish, signal)
+      leases.granted(songId, answer.granted)
+      return answer
     },
     reportPeer: (peerId, reason, signal) => client.reportPeer(peerId, reason, signal),
     returnOriginLeases: async (songId, returned, signal) => void (await client.returnOriginLeases(songId, returned, signal)),

@@ -57,17 +57,30 @@ class Stage {
 describe('chunk announcer', () => {
   it('hurried: what is new of the song is told at once and once, and nothing when there is nothing, or no registration', async () => {
     const stage = new Stage()
+    const leased = new Set([2])
     stage.announcer.acquired(songA, [1])
-    stage.announcer.hurry(songA)
+    stage.announcer.hurry(songA, new Set([1]))
     expect(stage.calls).toEqual([])
+    stage.announcer.announceAgain([[songA, [2, 3]]])
+    stage.announcer.hurry(songB, leased)
+    expect(stage.calls).toEqual([])
+    stage.announcer.hurry(songA, leased)
+    expect(stage.calls).toEqual(['a+2,3'])
+    stage.announcer.hurry(songA, leased)
+    await stage.pass(1000)
+    expect(stage.calls).toEqual(['a+2,3'])
+  })
+
+  it('hurried, and no lease ends with what is new: that waits for more', async () => {
+    const stage = new Stage()
     stage.announcer.announceAgain([[songA, [2]]])
-    stage.announcer.hurry(songB)
+    stage.announcer.hurry(songA, new Set([1, 3]))
+    stage.announcer.hurry(songA, new Set())
+    await stage.pass(350)
     expect(stage.calls).toEqual([])
-    stage.announcer.hurry(songA)
-    expect(stage.calls).toEqual(['a+2'])
-    stage.announcer.hurry(songA)
-    await stage.pass(500)
-    expect(stage.calls).toEqual(['a+2'])
+    stage.announcer.acquired(songA, [4])
+    await stage.pass(50)
+    expect(stage.calls).toEqual(['a+2,4'])
   })
 
   it('chunks stored in quick succession: are told in one call a song', async () => {
@@ -76,7 +89,7 @@ describe('chunk announcer', () => {
     for (const chunkId of [3, 1, 2]) stage.announcer.acquired(songA, [chunkId])
     stage.announcer.acquired(songB, [0])
     expect(stage.clock.pendingCount).toBe(1)
-    await stage.pass(200)
+    await stage.pass(400)
     expect(stage.calls).toEqual(['a+3,1,2', 'b+0'])
   })
 
@@ -89,7 +102,7 @@ describe('chunk announcer', () => {
       [songA, [0, 1]],
       [songB, []],
     ])
-    await stage.pass(200)
+    await stage.pass(400)
     expect(stage.calls).toEqual(['a+0,1'])
   })
 
@@ -99,7 +112,7 @@ describe('chunk announcer', () => {
     stage.announcer.acquired(songA, [0, 1, 2])
     stage.announcer.released(songA, [1, 2])
     stage.announcer.acquired(songA, [2])
-    await stage.pass(200)
+    await stage.pass(400)
     expect(stage.calls).toEqual(['a-1', 'a+0,2'])
   })
 
@@ -125,7 +138,7 @@ describe('chunk announcer', () => {
       stage.announcer.released(songA, [1])
       return new EvaError('EVA_SERVICE_TIMEOUT')
     }
-    await stage.pass(100)
+    await stage.pass(400)
     stage.faultFor = () => undefined
     await stage.pass(20_000)
     expect([stage.calls.slice(1), stage.held('a')]).toEqual([['a-1', 'a+0'], [0]])

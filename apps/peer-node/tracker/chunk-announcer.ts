@@ -23,8 +23,8 @@ export interface ChunkAnnouncerDeps {
 
 type News = 'acquired' | 'released'
 
-/** News are gathered this long, so that a fast download makes some calls a second and not one per chunk. */
-const GATHER_MS = 100
+/** News are gathered this long: connected peers hear of chunks from this node itself, and a lease that ends need not wait (`hurry`). */
+const GATHER_MS = 400
 /** Calls at once, one a song: a node that comes back with many songs is known with all of them soon. */
 const CALLS_AT_ONCE_MAX = 8
 /** News of a song that the tracker does not accept (not published, or deleted) are told again after this long. */
@@ -67,9 +67,10 @@ export class ChunkAnnouncer {
     this.#isRegistered = false
   }
 
-  /** Sends what is new of a song now: leases end with it, and more are about to be asked for. */
-  hurry(songId: SongId): void {
-    if (!this.#news.has(songId) || this.#cancelTimer === undefined) return
+  /** Sends what is new of a song now if one of these is: their leases end with it, and more are about to be asked for. */
+  hurry(songId: SongId, leased: ReadonlySet<ChunkId>): void {
+    const news = this.#news.get(songId)
+    if (news === undefined || this.#cancelTimer === undefined || ![...leased].some(chunkId => news.has(chunkId))) return
     this.#cancelTimer()
     this.#cancelTimer = undefined
     void this.#send()

@@ -6,6 +6,7 @@ import { EvaError } from '@evastream/core/errors'
 import type { PeerId } from '@evastream/core/ids'
 import { BLOCK_SIZE_BYTES, KIB } from '@evastream/core/units'
 import type { RequestBlocks } from '@evastream/engine/commands'
+import { GATHER_MS } from '@evastream/engine/uploads/gathered-news'
 import { eventually } from '@evastream/testkit/eventually'
 import { fakeClock } from '@evastream/testkit/fake-clock'
 import { keptLog } from '@evastream/testkit/kept-log'
@@ -16,8 +17,7 @@ import { songFixture } from '@evastream/testkit/song-fixture'
 import { Registry } from 'prom-client'
 import { afterEach, describe, expect, it } from 'vitest'
 import { ChunkDownloads } from '../download/chunk-downloads.ts'
-import { GATHER_BLOCKS_MS } from '../download/gathered-news.ts'
-import { GATHER_MS } from '../download/gathered-runs.ts'
+import { GATHER_MS as LOOK_MS } from '../download/gathered-runs.ts'
 import { DeadlineTimer } from '../download/wake-timer.ts'
 import { TransferLedger } from '../playback/transfer-ledger.ts'
 import type { BlockRequest } from '../ports.ts'
@@ -48,6 +48,7 @@ async function newStage({ blockHashes = song.blockHashes, held = [], ...options 
   for (const chunkId of held) await store.saveChunk(songId, chunkId, song.chunkBytes(chunkId))
   const origin = new ScriptedSource<BlockRequest>()
   const saving = { fault: undefined as EvaError | undefined }
+  const stored = new Set<number>()
   const downloads = new ChunkDownloads({
     clock,
     origin,
@@ -67,9 +68,11 @@ async function newStage({ blockHashes = song.blockHashes, held = [], ...options 
     feed: nothing,
     makeTimer: wake => new DeadlineTimer({ clock, timers: clock, wake }),
     chunkVerified: nothing,
-    chunkStored: ({ chunkId }) => server.announceHave(songId, [chunkId]),
+    chunkStored: ({ chunkId }) => {
+      server.announceHave(songId, [chunkId])
+      stored.add(chunkId)
+    },
     chunkArriving: (id, chunkId) => server.announceArriving(id, [chunkId]),
-    blocksArrived: (id, chunkId) => server.announceBlocks(id, chunkId),
     arrivalEnded: (id, chunkId) => server.announceLack(id, [chunkId]),
     audioArrived: nothing,
   })
@@ -99,16 +102,22 @@ async function newStage({ blockHashes = song.blockHashes, held = [], ...options 
     const deliverAtOnce = source.deliver.bind(source)
     const deliver = (bytes: Uint8Array) => {
       deliverAtOnce(bytes)
-      clock.advance(GATHER_MS)
+      clock.advance(LOOK_MS)
     }
     return Object.assign(source, { deliver, deliverAtOnce })
   }
   const complete = (chunkId = 1) => downloads.complete({ kind: 'complete-chunk', songId, chunkId })
+  /** Stored, and told as held, whatever was told before. */
+  const completeAndTell = async () => {
+    complete()
+    await eventually('the chunk is stored', () => stored.has(1))
+    clock.advance(GATHER_MS)
+  }
   const discard = () => {
     downloads.cancel({ kind: 'cancel-request', requestId, reason: 'unwanted' })
     downloads.discard({ kind: 'discard-chunk', songId, chunkId: 1 })
   }
-  return { clock, store, downloads, server, greet, listen, fetch, complete, discard, saving }
+  return { clock, store, downloads, server, greet, listen, fetch, complete, completeAndTell, discard, saving }
 }
 
 const blocks = (first: number, end: number, chunkId = 1) => song.chunkBytes(chunkId).subarray(first * BLOCK, end * BLOCK)
@@ -123,7 +132,7 @@ const isSame = (a: Uint8Array, b: Uint8Array) => Buffer.compare(a, b) === 0
 
 describe('relay: what is told', () => {
   it('relay: a first block verified: subscribers hear that the chunk is arriving, later ones right after the bitfield, and then that it is held', async () => {
-    const { listen, greet, fetch, complete } = await newStage({ held: [0] })
+    const { listen, greet, fetch, completeAndTell } = await newStage({ held: [0] })
     const early = await listen()
     const source = fetch()
     source.deliver(blocks(0, 1).subarray(0, BLOCK - 1))
@@ -136,51 +145,44 @@ describe('relay: what is told', () => {
     expect(await late.next('bitfield')).toMatchObject({ bits: Uint8Array.of(0x80) })
     expect(await late.next('arriving')).toEqual({ kind: 'arriving', handle: 7, chunks: [{ chunkId: 1, blocks: [0] }] })
     source.deliver(blocks(1, 4))
-    complete()
+    await completeAndTell()
     for (const peer of [early, late]) expect(await peer.next('have')).toMatchObject({ chunkIds: [1] })
     await Promise.all([early.settle(), late.settle()])
     expect([early.received, late.received]).toEqual([[], []])
   })
 
-  it('relay: further blocks verify: are told again, every 60 ms, all that are here by then', async () => {
+  it('relay: further blocks verify: are told again, together with those of other chunks, 100 ms after what was told before', async () => {
     const { listen, fetch, clock } = await newStage()
     const peer = await listen()
     const [tail, head] = [fetch({ firstBlock: 2, blockCount: 2 }), fetch({ firstBlock: 0, blockCount: 2 })]
     tail.deliver(blocks(2, 3))
     expect(await peer.next('arriving')).toMatchObject({ chunks: [{ chunkId: 1, blocks: [2] }] })
-    const other = [fetch({ chunkId: 2, firstBlock: 0, blockCount: 1 }), fetch({ chunkId: 2, firstBlock: 3, blockCount: 1 })] as const
-    other[0].deliver(blocks(0, 1, 2))
-    other[1].deliverAtOnce(blocks(3, 4, 2))
-    for (const told of [[0], [0, 3]]) expect(await peer.next('arriving')).toMatchObject({ chunks: [{ chunkId: 2, blocks: told }] })
     head.deliver(blocks(0, 1))
-    fetch({ chunkId: 2, firstBlock: 1, blockCount: 1 }).deliverAtOnce(blocks(1, 2, 2))
-    clock.advance(GATHER_BLOCKS_MS - GATHER_MS - 1)
+    fetch({ chunkId: 2, firstBlock: 0, blockCount: 1 }).deliver(blocks(0, 1, 2))
+    fetch({ chunkId: 2, firstBlock: 3, blockCount: 1 }).deliverAtOnce(blocks(3, 4, 2))
+    clock.advance(GATHER_MS - 2 * LOOK_MS - 1)
     await peer.settle()
     expect(peer.received).toEqual([])
     clock.advance(1)
     const chunks = [
       { chunkId: 1, blocks: [0, 2] },
-      { chunkId: 2, blocks: [0, 1, 3] },
+      { chunkId: 2, blocks: [0, 3] },
     ]
     expect(await peer.next('arriving')).toEqual({ kind: 'arriving', handle: 1, chunks })
   })
 
   it('relay: a chunk becomes whole while news of its blocks wait: is told as held only', async () => {
-    const { listen, fetch, complete, clock } = await newStage()
+    const { listen, fetch, completeAndTell, clock } = await newStage()
     const peer = await listen()
     const source = fetch()
-    source.deliver(blocks(0, 1))
-    source.deliver(blocks(1, 2))
-    source.deliver(blocks(2, 3))
+    for (const block of [0, 1, 2]) source.deliver(blocks(block, block + 1))
     source.deliverAtOnce(blocks(3, 4))
-    clock.advance(GATHER_BLOCKS_MS)
-    complete()
+    clock.advance(GATHER_MS)
+    await completeAndTell()
     expect(await peer.next('have')).toMatchObject({ chunkIds: [1] })
-    clock.advance(GATHER_BLOCKS_MS)
+    clock.advance(GATHER_MS)
     await peer.settle()
-    expect(peer.received).toEqual(
-      [0, 1].map(last => ({ kind: 'arriving', handle: 1, chunks: [{ chunkId: 1, blocks: [0, 1].slice(0, last + 1) }] })),
-    )
+    expect(peer.received).toEqual([{ kind: 'arriving', handle: 1, chunks: [{ chunkId: 1, blocks: [0] }] }])
   })
 
   it('relay: a chunk is given up while news of its blocks wait: nothing is told of it after it is gone', async () => {
@@ -190,9 +192,9 @@ describe('relay: what is told', () => {
     for (const block of [0, 1, 2]) source.deliver(blocks(block, block + 1))
     discard()
     expect(await peer.next('unhave')).toMatchObject({ chunkIds: [1] })
-    clock.advance(GATHER_BLOCKS_MS)
+    clock.advance(GATHER_MS)
     await peer.settle()
-    expect(peer.received.map(frame => frame.kind)).toEqual(['arriving', 'arriving'])
+    expect(peer.received.map(frame => frame.kind)).toEqual(['arriving'])
   })
 
   it('relay: who subscribes late: is told all blocks that are here, also those whose news still wait for others', async () => {
@@ -203,7 +205,7 @@ describe('relay: what is told', () => {
     const late = await greet()
     await late.subscribe(songId)
     expect(await late.next('arriving')).toMatchObject({ chunks: [{ chunkId: 1, blocks: [0, 1, 2] }] })
-    for (const told of [[0], [0, 1]]) expect(await early.next('arriving')).toMatchObject({ chunks: [{ chunkId: 1, blocks: told }] })
+    expect(await early.next('arriving')).toMatchObject({ chunks: [{ chunkId: 1, blocks: [0] }] })
     saving.fault = new EvaError('EVA_STORAGE_FULL')
     source.deliver(blocks(3, 4))
     complete()
@@ -304,7 +306,7 @@ describe('relay: sending', () => {
   })
 
   it('relay: a chunk that is stored while a request of it waits, and while another is being sent: both go on from the store', async () => {
-    const { listen, fetch, complete, server } = await newStage({ held: [0] })
+    const { listen, fetch, completeAndTell, server } = await newStage({ held: [0] })
     const [waiting, slow] = [await listen(), await listen()]
     await useUpCredit(slow)
     const source = fetch()
@@ -315,7 +317,7 @@ describe('relay: sending', () => {
     slow.ask(askFor(2))
     expect(isSame((await slow.next('data')).audio, blocks(0, 1))).toBe(true)
     source.deliver(blocks(3, 4))
-    complete()
+    await completeAndTell()
     await waiting.next('have')
     slow.send({ kind: 'ack', requestId: 1, blocksReceived: 3 }, { kind: 'ack', requestId: 2, blocksReceived: 1 })
     for (const block of [1, 2, 3]) {

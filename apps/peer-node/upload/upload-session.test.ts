@@ -1,6 +1,8 @@
 // The uploader's end of a connection against strangers, on real sockets: garbage, broken rules, silence, and the caps.
 import type { PeerId, SongId } from '@evastream/core/ids'
-import type { PeerFrame } from '@evastream/protocol/peer-frames'
+import { UploadSlots } from '@evastream/engine/uploads/upload-slots'
+import { encodeFrame } from '@evastream/protocol/peer-frame-writer'
+import { HAVE_CHUNKS_MAX, type PeerFrame } from '@evastream/protocol/peer-frames'
 import { eventually } from '@evastream/testkit/eventually'
 import { fakeClock } from '@evastream/testkit/fake-clock'
 import { filledStore } from '@evastream/testkit/filled-store'
@@ -8,8 +10,16 @@ import { keptLog } from '@evastream/testkit/kept-log'
 import { RawPeer } from '@evastream/testkit/raw-peer'
 import { songFixture } from '@evastream/testkit/song-fixture'
 import { afterEach, describe, expect, it } from 'vitest'
+import { noArrivals } from '../download/chunk-arrivals.ts'
 import { ConnectionLimits } from '../network/connection-limits.ts'
+import { ChunkBuffers } from '../store/chunk-buffers.ts'
+import { ChunkLoans } from '../store/chunk-loans.ts'
 import { UploadServer, type UploadServerOptions } from '../upload-server.ts'
+import { ByteBudget } from './byte-budget.ts'
+import { NewsFrames } from './news-frames.ts'
+import { UploadGate } from './upload-gate.ts'
+import type { UploadRequest } from './upload-request.ts'
+import { UploadSession } from './upload-session.ts'
 
 const closers: (() => unknown)[] = []
 
@@ -34,6 +44,47 @@ async function serve({ limits, ...options }: Partial<UploadServerOptions> & { re
   }
   return { server, clock, lines, greet: async () => keep(await RawPeer.greet(port)), dial: async () => keep(await RawPeer.dial(port)) }
 }
+
+/** Its other side has said hello and subscribed; what is written from then on is kept, write by write. */
+async function subscribed() {
+  const writes: (readonly Uint8Array[])[] = []
+  const nothing = () => undefined
+  const send = (...parts: readonly Uint8Array[]) => void writes.push(parts)
+  const link = { remoteHost: '::1', bufferedBytes: 0, listen: nothing, send, end: nothing, destroy: nothing }
+  const clock = fakeClock()
+  const store = new ChunkLoans({ store: await filledStore(song), buffers: new ChunkBuffers() })
+  const slots = new UploadSlots<UploadRequest>({ granted: nothing, displaced: nothing }, { slotsMax: 1 })
+  const gate = new UploadGate({ clock, timers: clock, budget: new ByteBudget(0) })
+  const told = { refusalMs: nothing, onBytesSent: nothing, onChunkLost: nothing, onClosed: nothing }
+  const bounds = { requestsMax: 1, relaysMax: 1, subscriptionsMax: 2, backlogMaxBytes: 1 }
+  const waits = { busyRetryAfterMs: 1, relayRetryAfterMs: 1, blockWaitMaxMs: 1, silenceMaxMs: 1, helloTimeoutMs: 1, farewellMs: 1 }
+  const session = new UploadSession(
+    { link, store, arrivals: noArrivals, slots, gate, clock, log: keptLog().log, ...told },
+    { peerId: 'uploader' as PeerId, pingAfterMs: 1, idleMaxMs: 1, ...bounds, ...waits },
+  )
+  session.received(encodeFrame({ kind: 'hello', dataBytesMax: 16_384 }))
+  session.received(encodeFrame({ kind: 'subscribe', handle: 7, songId: song.manifest.id }))
+  writes.length = 0
+  return { session, writes }
+}
+
+describe('UploadSession: news', () => {
+  it('upload: news of one moment, in several frames: go out in one write, and the same bytes to all with that handle', async () => {
+    const [one, other] = [await subscribed(), await subscribed()]
+    const held = Array.from({ length: HAVE_CHUNKS_MAX + 1 }, (_, chunkId) => chunkId)
+    const news = new NewsFrames({ songId: song.manifest.id, held, arriving: [{ chunkId: 99, blocks: [0] }] })
+    for (const { session } of [one, other]) session.announceNews(news)
+    expect([one.writes.length, one.writes[0]?.length]).toEqual([1, 3])
+    expect(other.writes[0]?.every((bytes, index) => bytes === one.writes[0]?.[index])).toBe(true)
+  })
+
+  it('upload: news of another song, or none: nothing is written', async () => {
+    const { session, writes } = await subscribed()
+    session.announceNews(new NewsFrames({ songId: 'another' as SongId, held: [1], arriving: [] }))
+    session.announceNews(new NewsFrames({ songId: song.manifest.id, held: [], arriving: [] }))
+    expect(writes).toEqual([])
+  })
+})
 
 describe('UploadSession', () => {
   const request = { kind: 'request', handle: 1, requestId: 5, chunkId: 0, priority: 'seed', firstBlock: 0, blockCount: 1 } as const

@@ -2,17 +2,14 @@
 // Not the requests (upload-desk), nor the sending of audio (upload-pump).
 // Invariant: what a stranger gets wrong is a debug line and a closed connection, and what waits for one that does not read is bounded.
 
-import type { ArrivingChunk } from '@evastream/core/arriving-chunk'
 import { toEvaError } from '@evastream/core/errors'
 import type { ChunkId, PeerId, SongId } from '@evastream/core/ids'
 import type { Millis } from '@evastream/core/units'
 import type { UploadSlots } from '@evastream/engine/uploads/upload-slots'
-import { arrivingFrames } from '@evastream/protocol/arriving-payload'
 import { PeerFrameReader } from '@evastream/protocol/peer-frame-reader'
 import { encodeFrame } from '@evastream/protocol/peer-frame-writer'
 import {
   type ForeignHello,
-  HAVE_CHUNKS_MAX,
   type Have,
   type Hello,
   type PeerFrame,
@@ -27,6 +24,7 @@ import type { PeerLink, PeerLinkListener } from '../network/peer-link.ts'
 import type { NodeLog } from '../ports.ts'
 import type { ChunkLoans } from '../store/chunk-loans.ts'
 import { bitfieldParts } from './bitfield-parts.ts'
+import { haveFrames, NewsFrames } from './news-frames.ts'
 import { UploadDesk, type UploadDeskDeps, type UploadDeskOptions } from './upload-desk.ts'
 import type { UploadGate } from './upload-gate.ts'
 import { UploadPump } from './upload-pump.ts'
@@ -120,14 +118,12 @@ export class UploadSession implements PeerLinkListener {
 
   /** Tells a subscriber of the song what came or went. */
   announce(kind: Have['kind'], songId: SongId, chunkIds: readonly ChunkId[]): void {
-    for (const [handle, song] of this.#songs)
-      for (let from = 0; song === songId && from < chunkIds.length; from += HAVE_CHUNKS_MAX)
-        this.#send({ kind, handle, chunkIds: chunkIds.slice(from, from + HAVE_CHUNKS_MAX) })
+    for (const [handle, song] of this.#songs) if (song === songId) for (const frame of haveFrames(kind, handle, chunkIds)) this.#send(frame)
   }
 
-  /** Tells a subscriber of the song what is on its way, and which blocks of it can be had. */
-  announceArriving(songId: SongId, chunks: readonly ArrivingChunk[]): void {
-    for (const [handle, song] of this.#songs) if (song === songId) for (const frame of arrivingFrames(handle, chunks)) this.#send(frame)
+  /** Tells a subscriber of the song what is held from now on, and which blocks can be had of what is on its way. */
+  announceNews(news: NewsFrames): void {
+    for (const [handle, song] of this.#songs) if (song === news.songId) this.#sendEncoded(news.encodedFor(handle))
   }
 
   /** Everything held of every song subscribed to came, or went, at once. */
@@ -136,9 +132,9 @@ export class UploadSession implements PeerLinkListener {
     for (const songId of [...this.#songs.values()]) {
       const arriving = arrivals.arrivingChunks(songId)
       const arrivingIds = arriving.map(({ chunkId }) => chunkId)
-      this.announce(kind, songId, store.heldChunks(songId))
-      if (kind === 'have') this.announceArriving(songId, arriving)
-      else this.announce(kind, songId, arrivingIds)
+      const held = store.heldChunks(songId)
+      if (kind === 'have') this.announceNews(new NewsFrames({ songId, held, arriving }))
+      else this.announce(kind, songId, [...held, ...arrivingIds])
     }
   }
 
@@ -217,7 +213,7 @@ export class UploadSession implements PeerLinkListener {
       const { gate, store, arrivals } = this.#deps
       const isClosed = gate.closedForMs > 0
       for (const part of bitfieldParts(handle, isClosed ? [] : store.heldChunks(songId))) this.#send(part)
-      if (!isClosed) this.announceArriving(songId, arrivals.arrivingChunks(songId))
+      if (!isClosed) this.announceNews(new NewsFrames({ songId, held: [], arriving: arrivals.arrivingChunks(songId) }))
     }
   }
 
@@ -232,9 +228,13 @@ export class UploadSession implements PeerLinkListener {
   }
 
   #send(frame: PeerFrame): void {
-    if (this.#closingSince !== undefined) return
+    this.#sendEncoded([encodeFrame(frame)])
+  }
+
+  #sendEncoded(frames: readonly Uint8Array[]): void {
+    if (this.#closingSince !== undefined || frames.length === 0) return
     if (this.bufferedBytes > this.#options.backlogMaxBytes) this.#destroyFor('the peer asks and does not read')
-    else this.#deps.link.send(encodeFrame(frame))
+    else this.#deps.link.send(...frames)
   }
 
   #destroyFor(reason: string): void {

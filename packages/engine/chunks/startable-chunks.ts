@@ -8,7 +8,7 @@ import type { EngineState } from '../engine-state.ts'
 import { rendezvousRank } from '../leases/rendezvous-rank.ts'
 import { offerOf, WAIT_FACTOR } from '../requests/relay-order.ts'
 import type { SongState } from '../songs/song-state.ts'
-import type { Holding } from '../sources/peer-table.ts'
+import { type FreeNeighbours, someoneHas } from '../sources/free-neighbours.ts'
 import type { SourceSurvey } from '../sources/source-survey.ts'
 
 /** More are not weighed against one another for one request: a song of an hour has thousands. */
@@ -29,25 +29,20 @@ export interface Startable {
   readonly wakeAt: Millis
 }
 
-interface Neighbours {
-  readonly free: Holding[]
-  /** Full or busy: worth waiting for. */
-  readonly awaited: Holding[]
-  wakeAt: Millis
-}
-
 export class StartableChunks {
   readonly #state: EngineState
   readonly #survey: SourceSurvey
+  readonly #neighbours: FreeNeighbours
 
-  constructor(deps: { readonly state: EngineState; readonly survey: SourceSurvey }) {
+  constructor(deps: { readonly state: EngineState; readonly survey: SourceSurvey; readonly neighbours: FreeNeighbours }) {
     this.#state = deps.state
     this.#survey = deps.survey
+    this.#neighbours = deps.neighbours
   }
 
   of(song: SongState, { isListenedTo, isInOrder }: StartableWish): Startable {
     const { now, origin, peers, random } = this.#state
-    const neighbours = this.#neighbours(song)
+    const neighbours = this.#neighbours.of(song)
     let { wakeAt } = neighbours
     if (origin.retryAt > now) wakeAt = Math.min(wakeAt, origin.retryAt)
     const isOriginFree = this.#survey.isOriginFree(isListenedTo)
@@ -76,7 +71,8 @@ export class StartableChunks {
    */
   soonestOf(song: SongState): (chunkId: ChunkId) => number {
     const { now } = this.#state
-    const offers = this.#neighbours(song)
+    const offers = this.#neighbours
+      .of(song)
       .free.map(holding => ({ holding, finishMs: this.#survey.batchFinishMs(holding.peerId) }))
       .sort((a, b) => a.finishMs - b.finishMs)
     return chunkId => {
@@ -99,22 +95,4 @@ export class StartableChunks {
     if (ownPeerId === undefined || others.size <= SPREADERS || peers.copiesToComeOf(song.songId, chunkId) > 1) return false
     return rendezvousRank(ownPeerId, others.keys(), { songId: song.songId, chunkId }) < SPREADERS
   }
-
-  #neighbours(song: SongState): Neighbours {
-    const neighbours: Neighbours = { free: [], awaited: [], wakeAt: Number.POSITIVE_INFINITY }
-    for (const holding of this.#state.peers.holdingsOf(song.songId).values()) {
-      const { standing, retryAt } = this.#survey.standingOf(this.#state.health.recordOf(holding.peerId))
-      if (standing === 'free' || standing === 'slow') neighbours.free.push(holding)
-      else if (standing !== 'failed') neighbours.awaited.push(holding)
-      if ((standing === 'busy' || standing === 'failed') && retryAt > this.#state.now)
-        neighbours.wakeAt = Math.min(neighbours.wakeAt, retryAt)
-    }
-    return neighbours
-  }
-}
-
-function someoneHas(holdings: readonly Holding[], song: SongState, chunkId: ChunkId, now: Millis): boolean {
-  for (const holding of holdings)
-    if (offerOf(holding, chunkId, song, 0) !== undefined && song.markOf(chunkId, holding.peerId) <= now) return true
-  return false
 }

@@ -135,6 +135,14 @@ describe('LeaseBook: more copies, and the first chunk', () => {
     expect([6, 7].map(number => idsOf(ask(number, [5])).length)).toEqual([1, 0])
   })
 
+  it('a budget of two: the second copy is granted to a busy uplink, the first one is not', () => {
+    const { ask, acquire } = aSong({ originCopies: 2 })
+    for (const number of [1, 2, 3]) ask(number, [number], 0, { uplinkBytesPerSecond: 2_500_000 })
+    acquire(4, 9)
+    const busy = { uplinkBytesPerSecond: 2_500_000, backlogMs: 5000 }
+    expect(idsOf(ask(5, [9, 10], 0, busy))).toEqual([9])
+  })
+
   it.each([
     [20, 1],
     [64, 2],
@@ -160,11 +168,14 @@ describe('LeaseBook: more copies, and the first chunk', () => {
 })
 
 describe('LeaseBook: alone and in a crowd', () => {
-  it('alone: several chunks in one call, a link’s worth first and more as soon as nobody else came', () => {
+  it('alone: several chunks in one call, half a mebibyte first, and more the longer nobody else comes', () => {
     const { ask } = aSong()
     const all = Array.from({ length: 64 }, (_, chunkId) => chunkId)
-    expect(idsOf(ask(1, all))).toEqual([0, 1, 2, 3])
-    expect(idsOf(ask(1, all, 600))).toHaveLength(16)
+    expect(idsOf(ask(1, all))).toEqual([0, 1])
+    expect(idsOf(ask(1, all, 124))).toEqual([0, 1])
+    expect(idsOf(ask(1, all, 125))).toEqual([0, 1, 2, 3])
+    expect(idsOf(ask(1, all, 499))).toEqual([0, 1, 2, 3])
+    expect(idsOf(ask(1, all, 500))).toHaveLength(16)
     expect(ask(1, [63], 700).waiting).toEqual([{ chunkId: 63, reason: 'limit', holder: undefined, retryAfterMs: 50 }])
   })
 
@@ -306,7 +317,7 @@ describe('LeaseBook: any sequence of calls', () => {
         at += FRESH_MS
         song.holders.clear()
         for (const { leaseId, peerId } of [...alive.values()]) song.book.returned(peerId, [leaseId], at)
-        for (let chunkId = 0; chunkId < CHUNKS; chunkId++) expect(idsOf(song.ask(99, [chunkId], at))).toEqual([chunkId])
+        for (let chunkId = 0; chunkId < CHUNKS; chunkId++) expect(idsOf(song.ask(99, [chunkId], at + 200 * chunkId))).toEqual([chunkId])
         at += 10_000
         for (let round = 0; round < 3; round++) song.book.sweep(at)
         expect([song.book.songCount, song.book.liveCount(at)]).toEqual([0, 0])

@@ -76,10 +76,15 @@ const RENEWED_LIFE_TIMES = 5
 const LEASES_MAX = 200_000
 const PEERS_PER_FIRST_LEASE = 32
 const FIRST_LEASES_MAX = 16
-/** A newcomer that seems to be alone may be the first of a crowd: until that is known it gets no more than fills a link. */
-const ALONE_START_BYTES = MIB
-const ALONE_START_MS = SECOND_MS / 2
-const ALONE_BYTES = 4 * MIB
+/**
+ * A newcomer that seems to be alone may be the first of a crowd, and its uplink the slowest: the longer (ms) nobody else comes, the more it
+ * gets, and at first no more than keeps a link busy.
+ */
+const ALONE_STEPS = [
+  { untilMs: SECOND_MS / 8, bytes: MIB / 2 },
+  { untilMs: SECOND_MS / 2, bytes: MIB },
+  { untilMs: Number.POSITIVE_INFINITY, bytes: 4 * MIB },
+] as const
 /** Each call pays for the memory of a few others. */
 const SWEPT_PER_CALL = 8
 const SWEPT_AT_ONCE = 5_000
@@ -122,6 +127,11 @@ export class LeaseBook {
 
   constructor(options: LeaseBookOptions) {
     this.#options = options
+  }
+
+  /** How many copies of a chunk the origin may send. */
+  get originCopies(): number {
+    return this.#options.originCopies
   }
 
   /** How often each outcome was had, since the start. */
@@ -241,24 +251,37 @@ export class LeaseBook {
     const isWhole = holders.length + wholeCount < originCopies
     const isAllowed = isWhole || (chunkId === 0 && holders.length === 0 && leases.length < this.#firstLeases(song, facts))
     if (!isAllowed) return occupied({ chunkId, holder: holders[0], leases, at })
-    const obstacle = this.#obstacle(asking)
+    const obstacle = this.#obstacle(asking, isWhole && holders.length + wholeCount > 0)
     if (obstacle === undefined) return this.#grant(chunkId, asking, isWhole ? undefined : FIRST_BLOCKS)
     return { chunkId, ...obstacle, holder: leases[0]?.peerId }
   }
 
-  /** What keeps the asker from one more lease: too many, or an uplink that is busy while others wait. */
-  #obstacle({ ask, facts, song, asker, at }: Asking): Obstacle | undefined {
+  /**
+   * What keeps the asker from one more lease: too many, or an uplink that is busy while others wait. `isFurther`: somebody else has the chunk,
+   * or brings it.
+   */
+  #obstacle({ ask, facts, song, asker, at }: Asking, isFurther: boolean): Obstacle | undefined {
     const leaseCount = this.#leasesOfPeer.get(ask.peerId)?.size ?? 0
     if (this.#leases.size >= (this.#options.leasesMax ?? LEASES_MAX)) return { reason: 'limit', retryAfterMs: RETRY_MAX_MS }
     if (song.askers.count === 1) {
-      const roomBytes = at - asker.askingSince < ALONE_START_MS ? ALONE_START_BYTES : ALONE_BYTES
-      const isFull = leaseCount > 0 && (leaseCount + 1) * facts.chunkSizeBytes > roomBytes
+      const step = ALONE_STEPS.find(({ untilMs }) => at - asker.askingSince < untilMs)
+      const isFull = leaseCount > 0 && (leaseCount + 1) * facts.chunkSizeBytes > (step?.bytes ?? 0)
       return isFull ? { reason: 'limit', retryAfterMs: RETRY_MIN_MS } : undefined
     }
     const { chunkSizeBytes } = facts
     const { originCopies } = this.#options
     const bringingCount = bringing(song, at)
-    return obstacleOf({ asker, askers: song.askers, backlogMs: ask.backlogMs, leaseCount, bringingCount, chunkSizeBytes, originCopies, at })
+    return obstacleOf({
+      asker,
+      askers: song.askers,
+      backlogMs: ask.backlogMs,
+      leaseCount,
+      bringingCount,
+      chunkSizeBytes,
+      originCopies,
+      isFurther,
+      at,
+    })
   }
 
   #firstLeases({ askers }: SongLeases, { memberCount, isMember }: LeaseFacts): number {

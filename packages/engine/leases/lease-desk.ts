@@ -22,6 +22,8 @@ export interface LeaseDeskDeps {
 const RENEW_BEFORE_MS = 1000
 /** Who bounds what it receives asks for no more chunks than come in this time (ms): the others would be kept waiting for the rest. */
 const LIMITED_AHEAD_MS = 2000
+/** Who has leases enough looks again when that should be over, though not at every moment (ms). */
+const FULL_LOOK_MIN_MS = 20
 const NEVER = Number.POSITIVE_INFINITY
 /** Chunks that are weighed against one another for one call: those without holders, and as many with some. */
 const CONSIDERED_MAX = 64
@@ -51,12 +53,13 @@ export class LeaseDesk {
     return Math.min(settledUntil, againAt)
   }
 
-  answered(song: SongState, { granted, waiting }: LeasesAnswered): void {
+  answered(song: SongState, { granted, waiting, originCopies = 1 }: LeasesAnswered): void {
     const { now, peers, health } = this.#deps.state
     const { leases } = song
     leases.isPending = false
     leases.awaySince = undefined
     leases.askAgainAt = now
+    leases.originCopies = originCopies
     for (const { chunkId, leaseId, expiresInMs, firstBlocks } of granted) {
       leases.grants.set(chunkId, { chunkId, leaseId, expiresAt: now + expiresInMs, firstBlocks })
       leases.waits.delete(chunkId)
@@ -150,7 +153,8 @@ export class LeaseDesk {
   /** A peer has it whole, and nothing of it is on its way from the origin. */
   #isToBeHadElsewhere(song: SongState, chunkId: ChunkId): boolean {
     const { state, survey } = this.#deps
-    if (state.peers.copiesOf(song.songId)[chunkId] === 0) return false
+    const copies = state.peers.copiesOf(song.songId)[chunkId] ?? 0
+    if (copies < song.leases.originCopies) return false
     const chunk = song.progress.get(chunkId)
     if (chunk !== undefined && state.requests.ofChunk(chunk).some(({ source }) => source.kind === 'origin')) return false
     return survey.hasUsableHolder(song, chunkId)
@@ -169,10 +173,11 @@ export class LeaseDesk {
       if (at <= state.now) chunkIds.push(chunkId)
       else againAt = Math.min(againAt, at)
     }
-    const isFull = this.#remainingMs(song) >= config.leaseAheadMs
+    const remainingMs = this.#remainingMs(song)
+    const isFull = remainingMs >= config.leaseAheadMs
     for (const chunkId of urgent) if (!isFull || !song.leases.grants.has(chunkId)) wish(chunkId)
     for (const { chunkId } of song.leases.grants.values()) wish(chunkId)
-    if (isFull) return { chunkIds, againAt }
+    if (isFull) return { chunkIds, againAt: Math.min(againAt, state.now + Math.max(FULL_LOOK_MIN_MS, remainingMs - config.leaseAheadMs)) }
     for (const chunkId of song.progress.keys()) if (song.isWanted(chunkId)) wish(chunkId)
     const copies = state.peers.copiesOf(song.songId)
     const facts = {
@@ -209,7 +214,9 @@ export class LeaseDesk {
     const grant = song.leases.grants.get(chunkId)
     if (grant !== undefined) return chunk !== undefined && !chunk.isIdle ? grant.expiresAt - RENEW_BEFORE_MS : NEVER
     if (chunk !== undefined && chunk.freeRun() === undefined) return NEVER
-    if (state.peers.copiesOf(song.songId)[chunkId] !== 0 && survey.hasUsableHolder(song, chunkId)) return NEVER
+    // A copy more than the swarm has is the origin's to send while nothing of it is here: it spares the uplinks.
+    const copiesMax = chunk === undefined ? song.leases.originCopies : 1
+    if ((state.peers.copiesOf(song.songId)[chunkId] ?? 0) >= copiesMax && survey.hasUsableHolder(song, chunkId)) return NEVER
     const pausedUntil = Math.max(song.originPauseOf(chunkId), song.chunkPauseOf(chunkId))
     return Math.max(pausedUntil, song.leases.waits.get(chunkId)?.askAgainAt ?? 0)
   }

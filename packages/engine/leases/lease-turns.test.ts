@@ -2,17 +2,20 @@ import { parsePeerId } from '@evastream/core/ids'
 import { describe, expect, test } from 'vitest'
 import { noteGrant, obstacleOf, type TurnFacts } from './lease-turns.ts'
 import { SongAskers } from './song-askers.ts'
+import { uplinkWeight } from './uplink-rule.ts'
 
 const CHUNK_BYTES = 262_144
 const MBIT_S = 125_000
 const FAST = 50 * MBIT_S
+const OWING_NOTHING = { backlogMs: 0, leaseCount: 0, chunkSizeBytes: CHUNK_BYTES, uplinkBytesPerSecond: FAST }
 
 /** Askers by number, with uplinks in bytes per second; each question asks for one chunk more. */
 function aCrowd() {
   const askers = new SongAskers()
   const ask = (number: number, uplink: number | undefined, at: number, more: Partial<TurnFacts> = {}) => {
     const asker = askers.note(parsePeerId(`peer-${number}`), uplink, at)
-    const facts = { asker, askers, backlogMs: 0, leaseCount: 0, bringingCount: 0, chunkSizeBytes: CHUNK_BYTES, originCopies: 1, at }
+    const now = { backlogMs: 0, leaseCount: 0, bringingCount: 0, at }
+    const facts = { asker, askers, ...now, chunkSizeBytes: CHUNK_BYTES, originCopies: 1, isFurther: false }
     const obstacle = obstacleOf({ ...facts, ...more })
     if (obstacle === undefined) noteGrant(asker, at)
     return obstacle
@@ -30,6 +33,15 @@ describe('lease turns', () => {
     expect(ask(4, FAST, 0, { bringingCount: 23, originCopies: 2 })).toBeUndefined()
     expect(ask(5, FAST, 0, { bringingCount: 191, chunkSizeBytes: 16_384 })).toBeUndefined()
     expect(ask(6, FAST, 0, { bringingCount: 192, chunkSizeBytes: 16_384 })).toEqual(limit)
+  })
+
+  test('a further copy of what the swarm has: whatever the uplink owes, while fewer than six chunks are on their way', () => {
+    const { ask } = aCrowd()
+    for (const number of [1, 2, 3]) ask(number, FAST, 0)
+    const busy = { backlogMs: 5000, originCopies: 2 }
+    expect(ask(4, FAST, 10, { ...busy, bringingCount: 5 })?.reason).toBe('uplink')
+    expect(ask(4, 2 * MBIT_S, 10, { ...busy, bringingCount: 5, isFurther: true })).toBeUndefined()
+    expect(ask(4, FAST, 10, { ...busy, bringingCount: 6, isFurther: true })).toEqual({ reason: 'limit', retryAfterMs: 100 })
   })
 
   test('everybody owes much: the idlest gets one while few are on their way, and the others do not', () => {
@@ -87,12 +99,27 @@ describe('lease turns', () => {
   })
 
   test.each([
-    [9, 100],
-    [99, 200],
+    [9, 250],
+    [99, 250],
+    [200, 402],
     [2000, 1000],
-  ])('%i others ask: come back after %i ms', (count, retryAfterMs) => {
+  ])('%i others ask, and it owes very much: come back after %i ms', (count, retryAfterMs) => {
     const { ask } = aCrowd()
     for (let number = 0; number < count; number++) ask(number, FAST, 0)
     expect(ask(count, FAST, 0, { backlogMs: 5000 })).toEqual({ reason: 'uplink', retryAfterMs })
+  })
+
+  test.each([
+    [10, 100],
+    [100, 100],
+    [120, 120],
+    [250, 250],
+    [500, 250],
+  ])('it owes %i ms too much: come back when that is sent, but no later than after 250 ms for its sake', (tooMuchMs, retryAfterMs) => {
+    const { ask } = aCrowd()
+    for (let number = 0; number < 3; number++) ask(number, FAST, 0)
+    const { costMs, limitMs } = uplinkWeight({ ...OWING_NOTHING, rates: undefined })
+    const obstacle = ask(3, FAST, 0, { backlogMs: limitMs - costMs + tooMuchMs })
+    expect(obstacle).toEqual({ reason: 'uplink', retryAfterMs: expect.closeTo(retryAfterMs, 6) })
   })
 })

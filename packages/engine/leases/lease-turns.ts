@@ -19,6 +19,8 @@ export interface TurnFacts {
   readonly bringingCount: number
   readonly chunkSizeBytes: number
   readonly originCopies: number
+  /** Somebody else has the chunk, or brings it: another copy of it spares the uplinks, whosever it is, and adds nothing that is waited for. */
+  readonly isFurther: boolean
   readonly at: Millis
 }
 
@@ -32,6 +34,8 @@ export const BRINGING_MS = SECOND_MS
 /** On their way at once, for each copy: about what a link carries in its round trips. More share the origin's link and come later, all of them. */
 const BRINGING_MAX = 12
 const BRINGING_MAX_BYTES = 3 * MIB
+/** Of these at the most the share of copies that somebody else has or brings as well: what is new to the swarm comes first. */
+const FURTHER_SHARE = 1 / 2
 /** So many askers make it worth while to have one more chunk on its way, however much all of them owe. */
 const ASKERS_PER_CHUNK = 3
 /** An uplink that nobody has seen yet has shown itself within this time (ms), if others want what it brought. */
@@ -49,8 +53,10 @@ const RETRY_MS_PER_ASKER = 2
 /** What keeps the asker from one more lease; undefined when it may have it. */
 export function obstacleOf(facts: TurnFacts): Obstacle | undefined {
   const { asker, at, leaseCount, bringingCount } = facts
-  const bringingMax = facts.originCopies * Math.max(BRINGING_MAX, Math.ceil(BRINGING_MAX_BYTES / facts.chunkSizeBytes))
+  const bringingMax =
+    (facts.isFurther ? FURTHER_SHARE : facts.originCopies) * Math.max(BRINGING_MAX, Math.ceil(BRINGING_MAX_BYTES / facts.chunkSizeBytes))
   if (bringingCount >= bringingMax) return { reason: 'limit', retryAfterMs: RETRY_MIN_MS }
+  if (facts.isFurther) return undefined
   const obstacle = uplinkObstacle(facts, bringingMax)
   const isPatient = bringingCount > 0 || at - (asker.refusedSince ?? at) < PATIENCE_MS
   if (obstacle === undefined || !isPatient) {
@@ -78,7 +84,11 @@ function uplinkObstacle(facts: TurnFacts, bringingMax: number): Obstacle | undef
   if (costMs <= limitMs && !isPaused(asker, at)) return undefined
   const room = Math.min(bringingMax, Math.max(1, Math.floor(askers.count / ASKERS_PER_CHUNK))) - facts.bringingCount
   if (room > 0 && askers.countBelow(costMs, at - COMPARED_MS, room) < room) return undefined
-  const retryAfterMs = Math.min(RETRY_MAX_MS, Math.max(RETRY_MIN_MS, RETRY_MS_PER_ASKER * askers.count))
+  // Before it has sent what it owes too much of, it is no better than now.
+  const retryAfterMs = Math.min(
+    RETRY_MAX_MS,
+    Math.max(RETRY_MIN_MS, RETRY_MS_PER_ASKER * askers.count, Math.min(costMs - limitMs, RETRY_SLOW_MS)),
+  )
   return { reason: 'uplink', retryAfterMs }
 }
 

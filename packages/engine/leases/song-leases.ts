@@ -36,6 +36,8 @@ const LONG_AGO = Number.NEGATIVE_INFINITY
 export class SongLeases {
   readonly grants = new Map<ChunkId, LeaseGrant>()
   readonly waits = new Map<ChunkId, LeaseWait>()
+  /** So many copies of a chunk the origin may send. */
+  originCopies = 1
   /** When the tracker was last asked, and whether its answer is still to come. */
   askedAt: Millis = LONG_AGO
   isPending = false

@@ -63,6 +63,17 @@ describe('first sound', () => {
     expect(sound.awaited().until).toBe(0)
   })
 
+  test('somebody only reads ahead: not waited for, and who is heard next to him is', () => {
+    const parts = new EngineParts()
+    const song = parts.addSong({ interest: 'idle' })
+    song.readerMoved('ahead', 5 * CHUNK, 0, false)
+    parts.state.songs.changed(song)
+    const sound = new FirstSound(parts.state)
+    expect(sound.awaited()).toEqual({ until: 0, aloneUntil: 0, startUntil: 0 })
+    song.readerMoved('reader', 0, 0)
+    expect(sound.awaited().until).toBe(1000)
+  })
+
   test('the reader seeks later on: waited for anew', () => {
     const { parts, song, sound } = listening(0)
     song.chunkHeld(0)

@@ -234,6 +234,28 @@ describe('playback window: several readers', () => {
   })
 })
 
+describe('playback window: a reader that nobody hears', () => {
+  test('it reads ahead: what it needs is urgent and due as for any other', () => {
+    const window = windowWith()
+    window.moved('ahead', 850_000, { at: 500, isHeard: false, isHere: nothingIsHere })
+    expect(window.urgentChunks(500)).toMatchObject([{ chunkId: 8, deadlineAt: 1500 }, { chunkId: 9 }])
+    expect(window.readerCount).toBe(1)
+  })
+
+  test('it comes, or seeks: nobody waits to hear it, next to one that is heard', () => {
+    const window = windowWith()
+    const isBeginner = (readerId: string, positionBytes: number, isHeard?: boolean) =>
+      window.moved(readerId, positionBytes, { at: 500, isHere: nothingIsHere, ...(isHeard !== undefined && { isHeard }) })
+    expect([isBeginner('ahead', 900_000, false), isBeginner('ahead', 500_000, false)]).toEqual([false, false])
+    expect(window.beginnersSince(0)).toMatchObject([{ beganBytes: 500_000, isHeard: false }])
+    expect([isBeginner('reader', 0), isBeginner('other', 100_000, true)]).toEqual([true, true])
+    expect(window.beginnersSince(0).filter(({ isHeard }) => isHeard)).toMatchObject([
+      { beganBytes: 0, beganAt: 500 },
+      { beganBytes: 100_000 },
+    ])
+  })
+})
+
 test('playback window: wherever readers go: urgent chunks lie ahead of a reader, have the deadline of their first byte, and come once', () => {
   const step = fc.record({
     reader: fc.constantFrom('a', 'b'),

@@ -15,6 +15,8 @@ interface Reader {
   /** When it came, or last sought. */
   beganAt: Millis
   beganBytes: number
+  /** Somebody waits to hear it. */
+  readonly isHeard: boolean
 }
 
 export interface PlaybackWindowOptions {
@@ -63,20 +65,20 @@ export class PlaybackWindow {
 
   /**
    * `isHere` tells a step along music that is here from a seek, which starts the deadlines anew.
-   * @returns whether the reader began anew: it is new, or it sought.
+   * @returns whether a reader that is heard began anew: it is new, or it sought.
    */
   moved(
     readerId: string,
     positionBytes: number,
-    context: { readonly at: Millis; isHere(fromByte: number, sizeBytes: number): boolean },
+    context: { readonly at: Millis; readonly isHeard?: boolean; isHere(fromByte: number, sizeBytes: number): boolean },
   ): boolean {
-    const { at } = context
+    const { at, isHeard = true } = context
     const position = Math.min(Math.max(0, positionBytes), this.#options.shape.fileSize)
     const reader = this.#readers.get(readerId)
     if (reader === undefined || this.#isSeek(reader, position, context.isHere)) {
       const anchorAt = at + this.#options.startBudgetMs
-      this.#readers.set(readerId, { positionBytes: position, anchorBytes: position, anchorAt, beganAt: at, beganBytes: position })
-      return true
+      this.#readers.set(readerId, { positionBytes: position, anchorBytes: position, anchorAt, beganAt: at, beganBytes: position, isHeard })
+      return isHeard
     }
     // Who reads on hears something.
     if (position > reader.positionBytes && reader.anchorAt > at) reader.anchorAt = at
@@ -95,11 +97,11 @@ export class PlaybackWindow {
   }
 
   /** Where each reader began that began anew since then. */
-  beginnersSince(since: Millis): { readonly beganBytes: number; readonly beganAt: Millis }[] {
+  beginnersSince(since: Millis): { readonly beganBytes: number; readonly beganAt: Millis; readonly isHeard: boolean }[] {
     return [...this.#readers.values()].filter(({ beganAt }) => beganAt > since)
   }
 
-  /** Whether this byte, or one of the block that it begins, is among the first that some reader hears. */
+  /** Whether this byte, or one of the block that it begins, is among the first of some reader, heard or not. */
   isStart(byte: number): boolean {
     for (const { beganBytes } of this.#readers.values())
       if (byte + BLOCK_SIZE_BYTES > beganBytes && byte < beganBytes + this.#options.startBytes) return true

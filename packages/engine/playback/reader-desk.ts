@@ -4,6 +4,8 @@
 
 import type { Millis } from '@evastream/core/units'
 import type { EngineState } from '../engine-state.ts'
+import type { PlaybackMoved } from '../events.ts'
+import { isCrowdWaiting } from '../leases/crowd-duty.ts'
 import type { ParkingDesk } from '../requests/parking-desk.ts'
 import type { RequestDesk } from '../requests/request-desk.ts'
 import type { OpenRequest } from '../requests/request-table.ts'
@@ -26,16 +28,18 @@ export class ReaderDesk {
     this.#deps = deps
   }
 
-  moved(song: SongState, readerId: string, positionBytes: number): void {
+  /** @returns whether a reader that is heard began anew. */
+  moved(song: SongState, { readerId, positionBytes, isReadAhead = false }: PlaybackMoved): boolean {
     const { state, parking, queue } = this.#deps
-    const beganAnew = song.readerMoved(readerId, positionBytes, state.now)
+    const beganAnew = song.readerMoved(readerId, positionBytes, state.now, !isReadAhead)
     song.audioCame(state.now)
     parking.parkUnwanted(song)
     // A song that comes alive only now is among the active ones from here on.
     state.songs.changed(song)
-    if (!beganAnew) return
+    if (!beganAnew) return false
     queue.readerCame()
     this.#clearTheWay()
+    return true
   }
 
   /** @returns whether there was such a reader. */
@@ -56,7 +60,7 @@ export class ReaderDesk {
     for (const request of [...state.requests.all()]) {
       if (isUrgent(request)) continue
       if (request.priority === 'play') desk.cancel(request, 'unwanted')
-      else rest.push(request)
+      else if (!isBroughtToACrowd(state, request)) rest.push(request)
     }
     if (firstSound.awaited().until === 0) return
     const rate = state.receiving.rateBytesPerSecond(state.now, state.config.rateTrustMs) ?? state.config.rateAssumedBytesPerSecond
@@ -72,6 +76,11 @@ function urgency(songs: Iterable<SongState>, now: Millis): (request: OpenRequest
   const urgent = new Map<SongState, Set<number>>()
   for (const song of songs) if (song.hasReaders) urgent.set(song, new Set(song.window.urgentChunks(now).map(({ chunkId }) => chunkId)))
   return ({ song, chunk }) => urgent.get(song)?.has(chunk.chunkId) === true
+}
+
+/** Others wait for it. */
+function isBroughtToACrowd(state: EngineState, { source, song, chunk }: OpenRequest): boolean {
+  return source.kind === 'origin' && song.leases.grants.has(chunk.chunkId) && isCrowdWaiting(state, song)
 }
 
 function missingBytes({ sizeBytes, receivedBytes }: OpenRequest): number {

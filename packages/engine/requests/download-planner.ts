@@ -3,30 +3,34 @@
 // Invariant: never more requests or chunks at once than the config allows; a block is asked for once.
 
 import type { ChunkId } from '@evastream/core/ids'
-import { blockCountOf } from '@evastream/core/manifest'
 import { BLOCK_SIZE_BYTES, type Millis } from '@evastream/core/units'
-import type { BlockRun, ChunkProgress } from '../chunks/chunk-progress.ts'
+import type { BlockRun } from '../chunks/chunk-progress.ts'
 import type { ChunkSelection } from '../chunks/chunk-selection.ts'
 import type { StartableChunks } from '../chunks/startable-chunks.ts'
 import type { PriorityClass } from '../commands.ts'
 import type { EngineState } from '../engine-state.ts'
+import { isCrowdWaiting } from '../leases/crowd-duty.ts'
 import type { LeaseDesk } from '../leases/lease-desk.ts'
 import type { AwaitedSound, FirstSound } from '../playback/first-sound.ts'
 import type { UrgentChunk } from '../playback/playback-window.ts'
 import type { QueueDesk, QueueSongs } from '../playback/queue-desk.ts'
 import type { SongState } from '../songs/song-state.ts'
+import type { FreeNeighbours } from '../sources/free-neighbours.ts'
 import type { PeerLookup } from '../sources/peer-lookup.ts'
 import type { SourceSelection } from '../sources/source-selection.ts'
 import type { SourceSurvey } from '../sources/source-survey.ts'
 import { deadWeight } from './dead-weight.ts'
+import { nextRunOf } from './next-run.ts'
 import type { ParkingDesk } from './parking-desk.ts'
 import type { RelayMoves } from './relay-moves.ts'
 import type { RequestDesk } from './request-desk.ts'
+import { spareChunk } from './spare-chunk.ts'
 
 export interface DownloadPlannerDeps {
   readonly state: EngineState
   readonly survey: SourceSurvey
   readonly startable: StartableChunks
+  readonly neighbours: FreeNeighbours
   readonly desk: RequestDesk
   readonly lookup: PeerLookup
   readonly leases: LeaseDesk
@@ -52,6 +56,7 @@ export class DownloadPlanner {
   #isListenedTo = false
   #chunksInProgress = 0
   #isHeldBack = false
+  #isShortOfRoom = false
   #waitingCount = 0
   readonly #urgentChunks = new Map<SongState, Set<ChunkId>>()
   #sound: AwaitedSound = { until: 0, aloneUntil: 0, startUntil: 0 }
@@ -65,9 +70,21 @@ export class DownloadPlanner {
     return this.#isHeldBack
   }
 
+  /** Of what follows a first sound at once some was missing when it was last planned. */
+  get isStarting(): boolean {
+    return this.#sound.startUntil > 0
+  }
+
+  /** When it was last planned there were as many chunks in progress as there may be. */
+  get isShortOfRoom(): boolean {
+    return this.#isShortOfRoom
+  }
+
   /** Asks for all that may be asked for now. @returns when to plan again though nothing happened by then. */
   plan(): Millis {
-    const { state, lookup, parking, queue, firstSound } = this.#deps
+    const { state, lookup, neighbours, parking, queue, firstSound } = this.#deps
+    neighbours.forget()
+    this.#isShortOfRoom = false
     this.#wakeAt = Number.POSITIVE_INFINITY
     const queued = queue.look()
     this.#noteWake(queued.changesAt)
@@ -87,8 +104,10 @@ export class DownloadPlanner {
     this.#urgentChunks.clear()
     if (this.#isListenedTo) this.#planUrgent(songs)
     this.#isHeldBack = sound.until > state.now
-    if (this.#isHeldBack) this.#noteWake(sound.until)
-    else this.#planInOrder(songs, queued)
+    if (this.#isHeldBack) {
+      this.#noteWake(sound.until)
+      this.#planLeased(songs)
+    } else this.#planInOrder(songs, queued)
     this.#askLeases(songs)
     this.#dropEmpty(songs)
     return this.#wakeAt
@@ -98,6 +117,12 @@ export class DownloadPlanner {
   hasPlaceForMore(): boolean {
     const { requests, config } = this.#deps.state
     return requests.size - this.#countWaiting() < config.downloadsInFlightMax
+  }
+
+  /** Something of the song is urgent that was not when it was last planned. */
+  hasMoreUrgent(song: SongState): boolean {
+    const known = this.#urgentChunks.get(song)
+    return song.window.urgentChunks(this.#deps.state.now).some(({ chunkId }) => song.isWanted(chunkId) && known?.has(chunkId) !== true)
   }
 
   #countWaiting(): number {
@@ -159,6 +184,13 @@ export class DownloadPlanner {
     for (const { song, chunk } of urgent) while (this.#ask(song, chunk.chunkId, { priority: 'play', urgent: chunk }));
   }
 
+  /** What a crowd waits for us to bring does not wait for our own first sound, which others are bringing. */
+  #planLeased(songs: readonly SongState[]): void {
+    for (const song of songs)
+      if (isCrowdWaiting(this.#deps.state, song))
+        for (const chunkId of song.leases.grants.keys()) while (this.#ask(song, chunkId, { priority: 'prefetch' }));
+  }
+
   /** What is played, what comes next, the beginnings of what comes later when there is nothing else to do, and what is only seeded. */
   #planInOrder(songs: readonly SongState[], { next, later }: QueueSongs): void {
     const played = songs.filter(song => song.hasReaders)
@@ -188,10 +220,15 @@ export class DownloadPlanner {
 
   /** The next run of a song: of a chunk in progress if there is one, else of a new one. */
   #askNext(song: SongState, priority: 'prefetch' | 'seed'): boolean {
-    const { state, startable, urgentOrder, prefetchOrder } = this.#deps
+    const { state, startable, neighbours, lookup, urgentOrder, prefetchOrder } = this.#deps
     // What is ours to bring into the swarm comes first: others wait for it.
     for (const chunkId of song.leases.grants.keys()) if (this.#ask(song, chunkId, { priority })) return true
-    for (const chunkId of song.progress.keys()) if (this.#ask(song, chunkId, { priority })) return true
+    for (const chunk of song.progress.values()) {
+      const { mayBeAsked, wakeAt } = neighbours.prospectOf(song, chunk)
+      this.#noteWake(wakeAt)
+      if (mayBeAsked && this.#ask(song, chunk.chunkId, { priority })) return true
+      if (!mayBeAsked && state.peers.copiesToComeOf(song.songId, chunk.chunkId) === 0) this.#noteWake(lookup.waitUntil(song))
+    }
     this.#dropEmpty([song])
     if (song.hasUnstored || !this.#makeRoom(priority)) return false
     // What is soon to be played from its beginning is fetched from its beginning.
@@ -211,16 +248,17 @@ export class DownloadPlanner {
 
   /** Asks for the next run of a chunk if it has one and a source is free for it. */
   #ask(song: SongState, chunkId: ChunkId, need: { readonly priority: PriorityClass; readonly urgent?: UrgentChunk }): boolean {
-    const { state, survey, desk, lookup, sourceSelection } = this.#deps
+    const { state, survey, desk, lookup, neighbours, sourceSelection } = this.#deps
     if (!song.isWanted(chunkId) || !(this.#hasPlace(need.priority) || this.#makePlace(need.priority))) return false
     // What was not asked for as urgent is not asked for as anything less.
     if (need.urgent === undefined && this.#urgentChunks.get(song)?.has(chunkId) === true) return false
     const chunk = song.progress.get(chunkId)
-    const run = this.#nextRun(song, chunkId, chunk, need.urgent)
+    const run = nextRunOf(song, chunkId, need.urgent)
     if (run === undefined) return false
     const verify = chunk?.verify ?? song.verify
     const isStart = need.urgent !== undefined && song.window.isStart(this.#firstByteOf(song, need.urgent, run))
-    if (this.#sound.aloneUntil > state.now && !(isStart && chunk?.isIdle !== false)) return false
+    const isBrought = song.leases.grants.has(chunkId) && isCrowdWaiting(state, song)
+    if (this.#sound.aloneUntil > state.now && !isBrought && !(isStart && chunk?.isIdle !== false)) return false
     if (song.chunkPauseOf(chunkId) > state.now) {
       this.#noteWake(song.chunkPauseOf(chunkId))
       return false
@@ -242,6 +280,7 @@ export class DownloadPlanner {
     const isSmall = isStart && verify === 'blocks' && choice.source.kind === 'origin'
     const blockCount = this.#withinLimit(isSmall ? Math.min(batchBlocks, state.config.startRunBlocks) : batchBlocks, verify)
     const batch = { firstBlock: run.firstBlock, blockCount }
+    neighbours.forget()
     desk.open({
       song,
       chunk: chunk ?? song.startChunk(chunkId, state.now),
@@ -267,7 +306,8 @@ export class DownloadPlanner {
     const { chunkId, deadlineAt = now, isStart } = wanted
     const isFirstAwaited = this.#sound.until > now
     // What is ours to bring others wait for.
-    if (!isStart) return !isFirstAwaited && song.leases.isInCrowd && this.#deps.survey.permitOf(song, chunkId).permit === 'leased'
+    if (!isStart && isFirstAwaited && !isCrowdWaiting(this.#deps.state, song)) return false
+    if (!isStart) return song.leases.isInCrowd && this.#deps.survey.permitOf(song, chunkId).permit === 'leased'
     const chunk = song.progress.get(chunkId)
     const isCrowd = origin.failures > 0 || origin.expectedRate(now) < config.crowdRateBytesPerSecond
     if (!isFirstAwaited && !isCrowd) return true
@@ -276,15 +316,6 @@ export class DownloadPlanner {
       return false
     }
     return chunk === undefined || requests.ofChunk(chunk).every(({ source }) => source.kind !== 'origin')
-  }
-
-  #nextRun(song: SongState, chunkId: ChunkId, chunk: ChunkProgress | undefined, urgent: UrgentChunk | undefined): BlockRun | undefined {
-    if (chunk !== undefined && chunk.phase !== 'fetching') return undefined
-    const verify = chunk?.verify ?? song.verify
-    const blockCount = blockCountOf(song.shape, chunkId)
-    const fromBlock =
-      urgent !== undefined && verify === 'blocks' ? Math.floor((urgent.firstByte - chunkId * song.shape.chunkSize) / BLOCK_SIZE_BYTES) : 0
-    return chunk === undefined ? { firstBlock: fromBlock, blockCount: blockCount - fromBlock } : chunk.freeRun(fromBlock)
   }
 
   #deadlineOf(song: SongState, urgent: UrgentChunk, run: BlockRun): Millis {
@@ -305,10 +336,11 @@ export class DownloadPlanner {
 
   /** What is urgent need not wait for places held by requests of which nothing comes. */
   #makePlace(priority: PriorityClass): boolean {
-    const { state, desk } = this.#deps
+    const { state, desk, neighbours } = this.#deps
     if (priority !== 'play' || state.requests.size < state.config.downloadsInFlightMax) return false
     const idle = deadWeight(state)
     if (idle !== undefined) desk.cancel(idle, 'unwanted')
+    neighbours.forget()
     return idle !== undefined && this.#hasPlace(priority)
   }
 
@@ -337,32 +369,18 @@ export class DownloadPlanner {
     return Math.max(1, Math.floor(bound * (1 - this.#deps.state.config.urgentReserveRatio)))
   }
 
-  /**
-   * Room for one more chunk, if need be at the cost of one that no source was found for or that the disk refuses: for an urgent one
-   * at once, else after a time. @returns whether there is room.
-   */
+  /** Room for one more chunk, if need be at the cost of one that can be spared. @returns whether there is room. */
   #makeRoom(priority: PriorityClass): boolean {
     if (this.#hasRoom(priority)) return true
     const { state, desk } = this.#deps
-    const { now, config } = state
-    let unwanted: { song: SongState; chunk: ChunkProgress } | undefined
-    let victim: { song: SongState; chunk: ChunkProgress } | undefined
-    for (const song of state.songs.active()) {
-      const urgent = song.hasReaders ? new Set(song.window.urgentChunks(now).map(({ chunkId }) => chunkId)) : undefined
-      for (const chunk of song.progress.values()) {
-        if (chunk.phase === 'completing' || !chunk.isIdle || urgent?.has(chunk.chunkId)) continue
-        const parkedUntil = song.isWanted(chunk.chunkId) ? chunk.activeAt + config.parkedChunkMs : 0
-        if (parkedUntil === 0) unwanted ??= { song, chunk }
-        else if (parkedUntil > now && (priority !== 'play' || song.wasEvicted(chunk.chunkId))) this.#noteWake(parkedUntil)
-        else if (priority !== 'play' && chunk.phase === 'unstored') continue
-        else if (victim === undefined || chunk.blocksHere < victim.chunk.blocksHere) victim = { song, chunk }
-      }
-    }
-    // The one that was parked first goes first.
-    victim = unwanted ?? victim
-    if (victim === undefined) return false
-    if (victim.chunk.blocksHere > 0) victim.song.chunkEvicted(victim.chunk.chunkId)
-    desk.discard(victim.song, victim.chunk)
+    const { spare, wakeAt } = spareChunk(state, priority)
+    this.#noteWake(wakeAt)
+    this.#isShortOfRoom ||= spare === undefined
+    if (spare === undefined) return false
+    const { song, chunk } = spare
+    if (chunk.blocksHere > 0) song.chunkEvicted(chunk.chunkId)
+    desk.discard(song, chunk)
+    this.#deps.neighbours.forget()
     this.#chunksInProgress--
     return this.#hasRoom(priority)
   }

@@ -120,10 +120,10 @@ export class SongState {
     this.#wantedCount = undefined
   }
 
-  /** @returns whether the reader began anew: it is new, or it sought. */
-  readerMoved(readerId: string, positionBytes: number, at: Millis): boolean {
+  /** @returns whether a reader that is heard began anew: it is new, or it sought. */
+  readerMoved(readerId: string, positionBytes: number, at: Millis, isHeard = true): boolean {
     this.#wantedCount = undefined
-    return this.window.moved(readerId, positionBytes, { at, isHere: (fromByte, sizeBytes) => this.hasBytes(fromByte, sizeBytes) })
+    return this.window.moved(readerId, positionBytes, { at, isHeard, isHere: (fromByte, sizeBytes) => this.hasBytes(fromByte, sizeBytes) })
   }
 
   /** Something more of it is here. */

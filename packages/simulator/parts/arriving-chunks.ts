@@ -56,7 +56,7 @@ export class ArrivingChunk {
 
 export interface ArrivalTeller {
   /** More blocks of it can be had; the first ones, or some more. */
-  arriving(arrival: ArrivingChunk, news: { readonly isFirst: boolean }): void
+  arriving(arrival: ArrivingChunk): void
   /** It will not be stored after all. */
   arrivalEnded(songId: SongId, chunkId: ChunkId): void
 }
@@ -90,7 +90,7 @@ export class ArrivingChunks {
     if (arrival === undefined) return
     // What is whole is told as held in a moment.
     if (!isWhole) {
-      this.#teller.arriving(arrival, { isFirst: !arrival.isTold })
+      this.#teller.arriving(arrival)
       arrival.isTold = true
     }
     arrival.grown()

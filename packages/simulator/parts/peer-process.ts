@@ -81,7 +81,7 @@ export class PeerProcess {
     const { clock, switchboard, host, store, origin, tracker } = deps
     const feed = (event: SchedulerEvent) => this.feed(event)
     const fact = (told: Fact) => deps.observer.fact(clock.now(), plan.peerId, told)
-    const arriving: ArrivalTeller['arriving'] = (arrival, news) => this.#uploads.announceArriving(arrival, news)
+    const arriving: ArrivalTeller['arriving'] = arrival => this.#uploads.announceArriving(arrival)
     const arrivalEnded = (songId: SongId, chunkId: ChunkId) => this.#uploads.retract(songId, chunkId)
     const arrivals = new ArrivingChunks({ teller: { arriving, arrivalEnded } })
     this.#uploads = new SimulatedUploads({ owner: { ...this.#uploadsOwner(fact), arrivals } }, { slotsMax: plan.slotsMax })
@@ -255,10 +255,10 @@ export class PeerProcess {
     const uplinkBytesPerSecond = this.#uplink.rateBytesPerSecond(now)
     this.#session.askLeases(
       { songId, chunkIds, expectedMs, backlogMs, uplinkBytesPerSecond },
-      ({ granted, waiting }) => {
+      ({ granted, waiting, originCopies }) => {
         if (!this.#songs.has(songId)) return
         for (const { holder } of waiting) if (holder !== undefined) this.#dialer.introduce(holder)
-        this.feed({ kind: 'leases-answered', at: this.#deps.clock.now(), songId, granted, waiting })
+        this.feed({ kind: 'leases-answered', at: this.#deps.clock.now(), songId, granted, waiting, originCopies })
       },
       code => {
         if (this.#songs.has(songId)) this.feed({ kind: 'leases-unavailable', at: this.#deps.clock.now(), songId, code })

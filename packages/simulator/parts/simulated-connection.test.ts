@@ -29,7 +29,7 @@ function aMeeting(options: { slotsMax?: number; manner?: Manner } = {}) {
   store.save(songId, 0, true)
   const host = network.addHost('peer-1', options.manner === undefined ? link : linkOfAdversary(options.manner, link))
   const teller: ArrivalTeller = {
-    arriving: (arrival, news) => honest.announceArriving(arrival, news),
+    arriving: arrival => honest.announceArriving(arrival),
     arrivalEnded: (song, chunkId) => honest.retract(song, chunkId),
   }
   const arrivals = new ArrivingChunks({ teller })
@@ -63,7 +63,7 @@ function aMeeting(options: { slotsMax?: number; manner?: Manner } = {}) {
     lost: (_connection, code) => heard.push(`lost ${code}`),
   }
   const connection = switchboard.dial(asker, peerId)
-  return { clock, network, switchboard, store, server, asker, connection, heard, arrivals }
+  return { clock, network, switchboard, store, honest, server, asker, connection, heard, arrivals }
 }
 
 test('connection: dialled, subscribed and asked: opens after two round trips, lists what is held, and sends every block', () => {
@@ -158,7 +158,7 @@ test('connection: a chunk that is on its way comes no further: the request ends 
   expect(heard).toEqual(['lacks', '3: EVA_PEER_CHUNK_MISSING'])
 })
 
-test('connection: a chunk that is on its way: its first block is told at once, and what follows together after 80 ms', () => {
+test('connection: a chunk that is on its way: its first block is told at once, and what follows together 100 ms later, other chunks as well', () => {
   const { clock, heard, verify, arrivals } = anArrival({ blockCount: 9 })
   verify(0)
   clock.runUntil(130)
@@ -172,13 +172,13 @@ test('connection: a chunk that is on its way: its first block is told at once, a
     other.put(block, { isGood: true, sizeBytes: 16_384, isVerified: true })
     arrivals.grown(songId, 1, false)
   }
-  clock.runUntil(229)
-  expect(heard).toEqual(['arriving 0: 0', 'arriving 1: 0'])
-  clock.runUntil(230)
-  expect(heard.slice(2)).toEqual(['arriving 0: 0,1,4,1: 0,1'])
+  clock.runUntil(239)
+  expect(heard).toEqual(['arriving 0: 0'])
+  clock.runUntil(240)
+  expect(heard.slice(1)).toEqual(['arriving 0: 0,1,4,1: 0,1'])
 })
 
-test('connection: a chunk on its way whose blocks keep coming: is told every 80 ms, not with each of them', () => {
+test('connection: a chunk on its way whose blocks keep coming: is told every 100 ms, not with each of them', () => {
   const { clock, heard, verify } = anArrival({ blockCount: 99 })
   const toldAt: number[] = []
   for (let block = 0; block <= 40; block++) {
@@ -187,8 +187,8 @@ test('connection: a chunk on its way whose blocks keep coming: is told every 80 
     clock.runUntil(120 + 10 * (block + 1))
     if (heard.length > told) toldAt.push(clock.now())
   }
-  // News are on their way for 20 ms; the block that follows them begins the next 80 ms.
-  expect(toldAt).toEqual([140, 230, 310, 390, 470])
+  // News are on their way for 20 ms.
+  expect(toldAt).toEqual([140, 240, 340, 440])
 })
 
 test('connection: a chunk of which more blocks came, and that is stored, given up or begun anew before it is told: is not told as arriving', () => {
@@ -203,6 +203,23 @@ test('connection: a chunk of which more blocks came, and that is stored, given u
     clock.runUntil(1000)
     expect(heard).toHaveLength(isStored ? 1 : 2)
   }
+})
+
+test('connection: news that were told early, with a chunk that went: what comes after them waits 100 ms from there on', () => {
+  const { clock, heard, verify, honest } = anArrival({ blockCount: 9 })
+  const at = (now: number) => clock.runUntil(now)
+  verify(0)
+  at(150)
+  verify(1)
+  at(160)
+  honest.retract(songId, 5)
+  at(190)
+  expect(heard).toEqual(['arriving 0: 0', 'arriving 0: 0,1', 'lacks'])
+  verify(2)
+  at(279)
+  expect(heard).toHaveLength(3)
+  at(280)
+  expect(heard.slice(3)).toEqual(['arriving 0: 0,1,2'])
 })
 
 test('connection: nobody listens: refused after a round trip; the machine is off: unreachable after the dial timeout', () => {

@@ -5,7 +5,8 @@
 
 import type { ErrorCode } from '@evastream/core/errors'
 import type { ChunkId, PeerId, SongId } from '@evastream/core/ids'
-import { BLOCK_SIZE_BYTES, SECOND_MS } from '@evastream/core/units'
+import { BLOCK_SIZE_BYTES, type Millis, SECOND_MS } from '@evastream/core/units'
+import { type ChunkNewsKind, GatheredNews } from '@evastream/engine/uploads/gathered-news'
 import { UploadAdmission } from '@evastream/engine/uploads/upload-admission'
 import { UploadSlots } from '@evastream/engine/uploads/upload-slots'
 import type { VirtualClock } from '../virtual-clock.ts'
@@ -40,8 +41,6 @@ const RELAYS_MAX = 8
 const BLOCK_WAIT_MAX_MS = 2 * SECOND_MS
 const BUSY_RETRY_AFTER_MS = SECOND_MS
 const RELAY_RETRY_AFTER_MS = SECOND_MS / 4
-/** Blocks that follow the first one of a chunk are told together, so long (ms) after the first of them: the peer node tells them every 60, and looks through what comes every 30. */
-const GROWTH_GATHER_MS = 80
 
 export class SimulatedUploads implements ServingEnd {
   isListening = true
@@ -50,8 +49,8 @@ export class SimulatedUploads implements ServingEnd {
   readonly #slots: UploadSlots<SimulatedUpload>
   readonly #admission = new UploadAdmission()
   readonly #subscribers = new Map<SongId, Set<SimulatedConnection>>()
-  /** Chunks of which more blocks are here than was told. */
-  readonly #grown = new Map<SongId, Set<ArrivingChunk>>()
+  readonly #news = new GatheredNews()
+  #tellsAt: Millis | undefined
   readonly #uploads = new Map<SimulatedConnection, Map<number, SimulatedUpload>>()
 
   constructor(deps: { readonly owner: UploadsOwner }, options: { readonly slotsMax: number }) {
@@ -131,41 +130,44 @@ export class SimulatedUploads implements ServingEnd {
   }
 
   announce(songId: SongId, chunkId: ChunkId): void {
-    for (const connection of this.#subscribers.get(songId) ?? []) connection.tellHas(songId, chunkId)
+    this.#note('have', songId, chunkId)
   }
 
-  /** First blocks are told at once, further ones gathered. */
-  announceArriving(arrival: ArrivingChunk, { isFirst }: { readonly isFirst: boolean }): void {
-    if (isFirst) {
-      this.#tellArriving(arrival.songId, [arrival])
-      return
+  /** Its first blocks can be had, or more of them. */
+  announceArriving({ songId, chunkId }: ArrivingChunk): void {
+    this.#note('arriving', songId, chunkId)
+  }
+
+  #note(kind: ChunkNewsKind, songId: SongId, chunkId: ChunkId): void {
+    const { clock } = this.#owner
+    this.#news.note(kind, songId, [chunkId])
+    const { dueAt } = this.#news
+    if (dueAt > clock.now() && this.#tellsAt !== dueAt) {
+      this.#tellsAt = dueAt
+      clock.after(dueAt - clock.now(), () => this.#tellDueNews())
+    } else this.#tellDueNews()
+  }
+
+  /** What was told early, with something else, leaves a timer behind. */
+  #tellDueNews(): void {
+    if (this.#news.dueAt <= this.#owner.clock.now()) this.#tellNews()
+  }
+
+  #tellNews(): void {
+    const { arrivals, clock } = this.#owner
+    for (const { songId, held, arriving } of this.#news.take(clock.now())) {
+      const grown = arriving
+        .flatMap(chunkId => arrivals.arrivalOf(songId, chunkId)?.toldAs() ?? [])
+        .filter(({ blocks }) => blocks.length > 0)
+      for (const connection of this.#subscribers.get(songId) ?? []) {
+        for (const chunkId of held) connection.tellHas(songId, chunkId)
+        if (grown.length > 0) connection.tellArriving(songId, grown)
+      }
     }
-    const grown = this.#grown.get(arrival.songId)
-    if (grown !== undefined) {
-      grown.add(arrival)
-      return
-    }
-    this.#grown.set(arrival.songId, new Set([arrival]))
-    this.#owner.clock.after(GROWTH_GATHER_MS, () => this.#tellGrown(arrival.songId))
-  }
-
-  #tellGrown(songId: SongId): void {
-    const { arrivals } = this.#owner
-    const grown = [...(this.#grown.get(songId) ?? [])]
-    this.#grown.delete(songId)
-    this.#tellArriving(
-      songId,
-      grown.filter(arrival => arrivals.arrivalOf(songId, arrival.chunkId) === arrival),
-    )
-  }
-
-  #tellArriving(songId: SongId, arrivals: readonly ArrivingChunk[]): void {
-    if (arrivals.length === 0) return
-    const news = arrivals.map(arrival => arrival.toldAs())
-    for (const connection of this.#subscribers.get(songId) ?? []) connection.tellArriving(songId, news)
   }
 
   retract(songId: SongId, chunkId: ChunkId): void {
+    this.#tellNews()
     for (const connection of this.#subscribers.get(songId) ?? []) connection.tellLacks(songId, chunkId)
   }
 

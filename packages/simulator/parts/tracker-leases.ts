@@ -13,7 +13,7 @@ import type { Fact } from '../records/simulation-observer.ts'
 /** Whom its own facts are told of. */
 const TRACKER = parsePeerId('tracker')
 
-export type LeaseWord = Pick<LeasesAnswered, 'granted' | 'waiting'>
+export type LeaseWord = Pick<LeasesAnswered, 'granted' | 'waiting' | 'originCopies'>
 
 export interface TrackerLeasesDeps {
   readonly random: Random
@@ -76,6 +76,7 @@ export class TrackerLeases {
         firstBlocks,
       })),
       waiting,
+      originCopies,
     }
   }
 
