@@ -45,7 +45,7 @@ export interface PlaybackMoved extends Happened {
   readonly songId: SongId
   readonly readerId: string
   readonly positionBytes: number
-  /** Nobody waits to hear it: somebody is going to look there, and nothing else makes way for it. */
+  /** Nobody waits to hear it: somebody is going to look there. It is urgent, but no first sound. */
   readonly isReadAhead?: boolean
 }
 

@@ -5,6 +5,7 @@ test('rehearsal: goes the whole way of a play: leases, the origin, peers, and ch
   const decided = rehearse()
   const kinds = new Set(decided.map(({ kind }) => kind))
   expect(kinds).toContain('request-origin-leases')
+  expect(decided.some(command => command.kind === 'request-blocks' && command.permit === 'leased')).toBe(true)
   const asked = decided.filter(({ kind }) => kind === 'request-blocks')
   expect(new Set(asked.map(command => ('source' in command ? command.source.kind : '')))).toEqual(new Set(['origin', 'peer']))
   expect(new Set(asked.map(command => ('priority' in command ? command.priority : '')))).toEqual(new Set(['play', 'prefetch']))
