@@ -5,13 +5,16 @@ import { mkdir, mkdtemp, readFile, rename, rm, stat, symlink, truncate, utimes, 
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseSongId } from '@evastream/core/ids'
+import { parseSongId, type SongId } from '@evastream/core/ids'
 import { pngPicture, seededBytes } from '@evastream/testkit/audio-fixtures'
+import { fakeClock } from '@evastream/testkit/fake-clock'
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { DirectoryChunkStorage, openStorageDirectory, type StoredFile } from './chunk-storage.ts'
+import { FileReads } from './file-reads.ts'
 
 const songId = parseSongId('song-1')
 const chunk = seededBytes(1, 100_000)
+const reads = new FileReads({ clock: fakeClock() })
 
 let root: string
 let directory: string
@@ -23,11 +26,15 @@ beforeEach(async () => {
   directory = join(root, 'origin-storage')
   await mkdir(join(directory, songId), { recursive: true })
   await writeFile(join(directory, songId, 'chunk-0.bin'), chunk)
-  storage = new DirectoryChunkStorage({ directory })
+  storage = new DirectoryChunkStorage({ reads }, { directory })
 })
 
+/** As for a storage that has to ask somebody else. */
+const chunkOf = async (song: SongId, chunkId: number): Promise<StoredFile> => storage.openChunk(song, chunkId)
+const coverOf = async (song: SongId): Promise<StoredFile> => storage.openCover(song)
+
 async function open(chunkId = 0): Promise<StoredFile> {
-  const file = await storage.openChunk(songId, chunkId)
+  const file = await chunkOf(songId, chunkId)
   onTestFinished(() => file.close())
   return file
 }
@@ -52,10 +59,10 @@ describe('a chunk storage', () => {
   })
 
   it('chunk storage: a chunk or song that is not there: is not found, by name', async () => {
-    await expect(storage.openChunk(songId, 1)).rejects.toMatchObject({ ...notFound, details: { songId, chunkId: 1 } })
-    await expect(storage.openChunk(parseSongId('song-2'), 0)).rejects.toMatchObject(notFound)
-    await expect(storage.openCover(songId)).rejects.toMatchObject({ code: 'EVA_COVER_NOT_FOUND' })
-    await expect(storage.openCover(parseSongId('song-2'))).rejects.toMatchObject({ code: 'EVA_COVER_NOT_FOUND' })
+    await expect(chunkOf(songId, 1)).rejects.toMatchObject({ ...notFound, details: { songId, chunkId: 1 } })
+    await expect(chunkOf(parseSongId('song-2'), 0)).rejects.toMatchObject(notFound)
+    await expect(coverOf(songId)).rejects.toMatchObject({ code: 'EVA_COVER_NOT_FOUND' })
+    await expect(coverOf(parseSongId('song-2'))).rejects.toMatchObject({ code: 'EVA_COVER_NOT_FOUND' })
   })
 
   it('chunk storage: the entity tag: is the same for the same file, and another for another chunk or content', async () => {
@@ -91,16 +98,16 @@ describe('a chunk storage', () => {
   ])('chunk storage: a cover named %s: is found with its type', async (name, mimeType) => {
     const picture = pngPicture(1, 8)
     await writeFile(join(directory, songId, name), picture)
-    const file = await storage.openCover(songId)
+    const file = await coverOf(songId)
     expect(file.mimeType).toBe(mimeType)
     expect((await readAll(file)).equals(picture)).toBe(true)
-    await file.close()
+    file.close()
   })
 
   it('chunk storage: a cover of another kind: is not found', async () => {
     await writeFile(join(directory, songId, 'cover.svg'), '<svg/>')
     await writeFile(join(directory, songId, 'cover.html'), '<html>')
-    await expect(storage.openCover(songId)).rejects.toMatchObject({ code: 'EVA_COVER_NOT_FOUND' })
+    await expect(coverOf(songId)).rejects.toMatchObject({ code: 'EVA_COVER_NOT_FOUND' })
   })
 })
 
@@ -112,31 +119,32 @@ describe('a chunk storage in a directory', () => {
     await symlink(join(root, 'outside', 'chunk-0.bin'), join(directory, songId, 'chunk-7.bin'))
     await symlink(join(root, 'outside', 'cover.png'), join(directory, songId, 'cover.png'))
     await symlink(join(root, 'outside'), join(directory, 'linked'))
-    await expect(storage.openChunk(songId, 7)).rejects.toMatchObject(notFound)
-    await expect(storage.openChunk(parseSongId('linked'), 0)).rejects.toMatchObject(notFound)
-    await expect(storage.openCover(songId)).rejects.toMatchObject({ code: 'EVA_COVER_NOT_FOUND' })
-    await expect(storage.openCover(parseSongId('linked'))).rejects.toMatchObject({ code: 'EVA_COVER_NOT_FOUND' })
+    await expect(chunkOf(songId, 7)).rejects.toMatchObject(notFound)
+    await expect(chunkOf(parseSongId('linked'), 0)).rejects.toMatchObject(notFound)
+    await expect(coverOf(songId)).rejects.toMatchObject({ code: 'EVA_COVER_NOT_FOUND' })
+    await expect(coverOf(parseSongId('linked'))).rejects.toMatchObject({ code: 'EVA_COVER_NOT_FOUND' })
   })
 
   it('chunk storage: a directory, a pipe or a socket in place of a chunk: is not found, and nobody waits', async () => {
     const server = createServer()
     await new Promise<void>(resolve => server.listen(join(directory, songId, 'chunk-6.bin'), resolve))
     onTestFinished(() => void server.close())
-    await expect(storage.openChunk(songId, 6)).rejects.toMatchObject(notFound)
+    await expect(chunkOf(songId, 6)).rejects.toMatchObject(notFound)
     await mkdir(join(directory, songId, 'chunk-8.bin'))
     execFileSync('mkfifo', [join(directory, songId, 'chunk-9.bin')])
-    await expect(storage.openChunk(songId, 8)).rejects.toMatchObject(notFound)
-    await expect(storage.openChunk(songId, 9)).rejects.toMatchObject(notFound)
+    await expect(chunkOf(songId, 8)).rejects.toMatchObject(notFound)
+    await expect(chunkOf(songId, 9)).rejects.toMatchObject(notFound)
   })
 
   it('chunk storage: a file in place of a song: is not found', async () => {
     await writeFile(join(directory, 'song-file'), 'x')
-    await expect(storage.openChunk(parseSongId('song-file'), 0)).rejects.toMatchObject(notFound)
+    await expect(chunkOf(parseSongId('song-file'), 0)).rejects.toMatchObject(notFound)
   })
 
   it('chunk storage: a path that the system refuses: is a failure that names no path', async () => {
-    const broken = new DirectoryChunkStorage({ directory: join(directory, 'x'.repeat(300)) })
-    const failure = await broken.openChunk(songId, 0).catch((thrown: unknown) => thrown)
+    const broken = new DirectoryChunkStorage({ reads }, { directory: join(directory, 'x'.repeat(300)) })
+    const opening = async () => broken.openChunk(songId, 0)
+    const failure = await opening().catch((thrown: unknown) => thrown)
     expect(failure).toMatchObject({ code: 'EVA_STORAGE_FAILED', details: { reason: 'ENAMETOOLONG' } })
     expect(JSON.stringify([(failure as Error).message, (failure as { details: unknown }).details])).not.toContain(root)
   })
@@ -168,7 +176,7 @@ describe('a chunk storage in a directory', () => {
     'chunk storage: without rights (root has every right): fails, and says which of the two it is',
     async () => {
       await writeFile(join(directory, songId, 'chunk-3.bin'), 'x', { mode: 0o000 })
-      await expect(storage.openChunk(songId, 3)).rejects.toMatchObject({ code: 'EVA_STORAGE_FAILED', details: { reason: 'EACCES' } })
+      await expect(chunkOf(songId, 3)).rejects.toMatchObject({ code: 'EVA_STORAGE_FAILED', details: { reason: 'EACCES' } })
       await mkdir(join(root, 'closed'), { mode: 0o000 })
       await expect(openStorageDirectory(join(root, 'closed'))).rejects.toMatchObject({ code: 'EVA_DIRECTORY_UNREADABLE' })
     },

@@ -2,14 +2,14 @@
 // Not a cache and not HTTP: it opens, tells facts and reads; this is the seam at which an object store will stand.
 // Invariant: nothing outside the directory is ever opened: ids are checked, links are not followed, only plain files are read.
 
-import { closeSync, constants, fstatSync, lstatSync, openSync, read } from 'node:fs'
+import { closeSync, constants, fstatSync, lstatSync, openSync } from 'node:fs'
 import { opendir } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
-import { promisify } from 'node:util'
+import { resolve } from 'node:path'
 import { EvaError } from '@evastream/core/errors'
 import type { ChunkId, SongId } from '@evastream/core/ids'
 import { COVER_TYPES, chunkFileName } from '@evastream/protocol/storage-layout'
 import { ensureWritableDirectory, errnoOf } from '@evastream/service-kit/data-directories'
+import type { FileReads } from './file-reads.ts'
 
 /** An open file; whoever opened it closes it. */
 export interface StoredFile {
@@ -17,19 +17,20 @@ export interface StoredFile {
   readonly mimeType: string
   /** A strong entity tag, with its quotation marks. */
   readonly entityTag: string
-  /** Fills `target` with the bytes from `position` on. @throws EvaError `EVA_STORAGE_FAILED`, also for a file that became shorter. */
-  read(target: Uint8Array, position: number): Promise<void>
-  close(): Promise<void>
+  /**
+   * Fills `target` with the bytes from `position` on: at once, or once the promise is fulfilled.
+   * @throws EvaError `EVA_STORAGE_FAILED`, also for a file that became shorter.
+   */
+  read(target: Uint8Array, position: number): Promise<void> | undefined
+  close(): void
 }
 
 export interface ChunkStorage {
   /** @throws EvaError `EVA_CHUNK_NOT_FOUND`, `EVA_STORAGE_FAILED`, `EVA_ORIGIN_OVERLOADED` */
-  openChunk(songId: SongId, chunkId: ChunkId): Promise<StoredFile>
+  openChunk(songId: SongId, chunkId: ChunkId): StoredFile | Promise<StoredFile>
   /** @throws EvaError `EVA_COVER_NOT_FOUND`, `EVA_STORAGE_FAILED`, `EVA_ORIGIN_OVERLOADED` */
-  openCover(songId: SongId): Promise<StoredFile>
+  openCover(songId: SongId): StoredFile | Promise<StoredFile>
 }
-
-const readAt = promisify(read)
 
 /** O_NONBLOCK: opening a pipe that somebody put there must not wait for its writer. */
 const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
@@ -54,19 +55,21 @@ export async function openStorageDirectory(path: string): Promise<string> {
 }
 
 export class DirectoryChunkStorage implements ChunkStorage {
+  readonly #reads: FileReads
   readonly #directory: string
 
-  constructor(options: { readonly directory: string }) {
+  constructor(deps: { readonly reads: FileReads }, options: { readonly directory: string }) {
+    this.#reads = deps.reads
     this.#directory = options.directory
   }
 
-  async openChunk(songId: SongId, chunkId: ChunkId): Promise<StoredFile> {
+  openChunk(songId: SongId, chunkId: ChunkId): StoredFile {
     const file = this.#open(songId, { name: chunkFileName(chunkId), mimeType: 'application/octet-stream' })
     if (file === undefined) throw new EvaError('EVA_CHUNK_NOT_FOUND', { details: { songId, chunkId } })
     return file
   }
 
-  async openCover(songId: SongId): Promise<StoredFile> {
+  openCover(songId: SongId): StoredFile {
     for (const { fileName, mimeType } of COVER_TYPES) {
       const file = this.#open(songId, { name: fileName, mimeType })
       if (file !== undefined) return file
@@ -79,12 +82,12 @@ export class DirectoryChunkStorage implements ChunkStorage {
    * thread pool cost more than reading the chunk itself (1.7 CPU-seconds a GB against 1.0).
    */
   #open(songId: SongId, { name, mimeType }: { readonly name: string; readonly mimeType: string }): StoredFile | undefined {
-    const directory = join(this.#directory, songId)
+    const directory = `${this.#directory}/${songId}`
     try {
       // O_NOFOLLOW speaks of a path's last name only, so the song's directory is looked at by itself.
       if (!lstatSync(directory).isDirectory()) return undefined
-      const descriptor = openSync(join(directory, name), OPEN_FLAGS)
-      const file = openedFile(descriptor, { mimeType, resource: `${songId}/${name}` })
+      const descriptor = openSync(`${directory}/${name}`, OPEN_FLAGS)
+      const file = openedFile({ descriptor, reads: this.#reads }, { mimeType, resource: `${songId}/${name}` })
       if (file === undefined) closeSync(descriptor)
       return file
     } catch (cause) {
@@ -95,42 +98,60 @@ export class DirectoryChunkStorage implements ChunkStorage {
 }
 
 /** Undefined for what is no plain file. */
-function openedFile(descriptor: number, { mimeType, resource }: { mimeType: string; resource: string }): StoredFile | undefined {
-  const facts = fstatSync(descriptor, { bigint: true })
+function openedFile(deps: OpenedFileDeps, { mimeType, resource }: { mimeType: string; resource: string }): StoredFile | undefined {
+  const facts = fstatSync(deps.descriptor, { bigint: true })
   if (!facts.isFile()) return undefined
   // Strong: the audio of an id never changes, and files get their name only when they are complete, by a rename. Size and
   // time of writing, to the nanosecond, differ for a file that was put there by hand; a faithful copy keeps both.
   const entityTag = `"${resource}-${facts.size.toString(16)}-${facts.mtimeNs.toString(16)}"`
-  return new OpenedFile({ descriptor }, { sizeBytes: Number(facts.size), mimeType, entityTag })
+  return new OpenedFile(deps, { sizeBytes: Number(facts.size), mimeType, entityTag })
+}
+
+interface OpenedFileDeps {
+  readonly descriptor: number
+  readonly reads: FileReads
 }
 
 class OpenedFile implements StoredFile {
   readonly sizeBytes: number
   readonly mimeType: string
   readonly entityTag: string
-  readonly #descriptor: number
+  readonly #deps: OpenedFileDeps
 
-  constructor(deps: { readonly descriptor: number }, options: { sizeBytes: number; mimeType: string; entityTag: string }) {
-    this.#descriptor = deps.descriptor
+  constructor(deps: OpenedFileDeps, options: { sizeBytes: number; mimeType: string; entityTag: string }) {
+    this.#deps = deps
     this.sizeBytes = options.sizeBytes
     this.mimeType = options.mimeType
     this.entityTag = options.entityTag
   }
 
-  async read(target: Uint8Array, position: number): Promise<void> {
+  read(target: Uint8Array, position: number): Promise<void> | undefined {
+    const { descriptor, reads } = this.#deps
+    let bytesRead: number | Promise<number>
     try {
-      for (let filled = 0; filled < target.length; ) {
-        const { bytesRead } = await readAt(this.#descriptor, target, filled, target.length - filled, position + filled)
-        if (bytesRead === 0) throw new EvaError('EVA_STORAGE_FAILED', { details: { reason: 'a file became shorter while it was read' } })
-        filled += bytesRead
+      bytesRead = reads.read({ descriptor, target, position })
+    } catch (cause) {
+      throw storageFault(cause)
+    }
+    if (bytesRead === target.length) return undefined
+    return this.#readOn(bytesRead, target, position)
+  }
+
+  /** What the first read did not bring, or has not brought yet. */
+  async #readOn(first: number | Promise<number>, target: Uint8Array, position: number): Promise<void> {
+    const { descriptor, reads } = this.#deps
+    try {
+      for (let filled = await first, last = filled; filled < target.length; filled += last) {
+        if (last === 0) throw new EvaError('EVA_STORAGE_FAILED', { details: { reason: 'a file became shorter while it was read' } })
+        last = await reads.read({ descriptor, target: target.subarray(filled), position: position + filled })
       }
     } catch (cause) {
       throw cause instanceof EvaError ? cause : storageFault(cause)
     }
   }
 
-  async close(): Promise<void> {
-    closeSync(this.#descriptor)
+  close(): void {
+    closeSync(this.#deps.descriptor)
   }
 }
 

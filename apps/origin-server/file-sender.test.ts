@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { seededBytes } from '@evastream/testkit/audio-fixtures'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { StoredFile } from './chunk-storage.ts'
-import { FileSender } from './file-sender.ts'
+import { FileSender, type SendOutcome, type SendRequest } from './file-sender.ts'
 
 const bytes = seededBytes(1, 700_000)
 
@@ -27,7 +27,7 @@ function storedFile(beforeRead: () => Promise<void> = async () => {}): Target {
         buffers.add(target.buffer)
         target.set(bytes.subarray(position, position + target.length))
       },
-      close: async () => {},
+      close: () => {},
     },
   }
 }
@@ -54,6 +54,9 @@ async function serve(
     })
 }
 
+const sent = async (sender: FileSender, request: Omit<SendRequest, 'done'>): Promise<string> =>
+  (await new Promise<SendOutcome>(resolve => sender.send({ ...request, done: resolve }))).kind
+
 describe('the file sender', () => {
   it('file sender: many files, one after another: go through one buffer and leave nothing on the connection', async () => {
     const sender = new FileSender()
@@ -63,7 +66,7 @@ describe('the file sender', () => {
     const ask = await serve((incoming, response) => {
       listeners.add(incoming.socket.listenerCount('close'))
       const begin = () => response.writeHead(200, { 'content-length': bytes.length })
-      outcomes.push(sender.send({ socket: incoming.socket, file, firstByte: 0, lengthBytes: bytes.length, begin, onSent: () => {} }))
+      outcomes.push(sent(sender, { socket: incoming.socket, file, firstByte: 0, lengthBytes: bytes.length, begin, onSent: () => {} }))
     })
     const agent = new Agent({ keepAlive: true, maxSockets: 1 })
     onTestFinished(() => agent.destroy())
@@ -88,7 +91,7 @@ describe('the file sender', () => {
         },
       }
       const begin = () => response.writeHead(200, { 'content-length': bytes.length })
-      void sender.send({ socket: incoming.socket, file, firstByte: 0, lengthBytes: bytes.length, begin, onSent: () => {} })
+      void sent(sender, { socket: incoming.socket, file, firstByte: 0, lengthBytes: bytes.length, begin, onSent: () => {} })
     })
     const bodies = await Promise.all([1, 2, 3, 4, 5, 6].map(mask => ask({ path: `/${mask}` })))
     for (const [index, body] of bodies.entries()) expect(body.equals(bytes.map(byte => byte ^ (index + 1)))).toBe(true)
@@ -113,7 +116,7 @@ describe('the file sender', () => {
         hasBegun = true
         return response.writeHead(200)
       }
-      tell(sender.send({ socket: incoming.socket, file, firstByte: 0, lengthBytes: 10, begin, onSent: () => {} }))
+      tell(sent(sender, { socket: incoming.socket, file, firstByte: 0, lengthBytes: 10, begin, onSent: () => {} }))
     })
     await expect(ask()).rejects.toMatchObject({ code: 'ECONNRESET' })
     expect(await told).toBe('client-gone')

@@ -14,6 +14,7 @@ import { Registry } from 'prom-client'
 import { Admission } from './admission.ts'
 import { DirectoryChunkStorage, openStorageDirectory } from './chunk-storage.ts'
 import type { OriginServerConfig } from './config.ts'
+import { FileReads } from './file-reads.ts'
 import { FileSender } from './file-sender.ts'
 import { OriginCounters } from './origin-counters.ts'
 import { addOriginRoutes } from './routes.ts'
@@ -29,11 +30,13 @@ export async function startOriginServer(config: OriginServerConfig, logger: Logg
     { service: 'origin', title: 'EvaStream origin server', version: PROGRAM_VERSION, preparesRequests: true },
   )
   addOriginRoutes(app, {
-    storage: new DirectoryChunkStorage({ directory }),
+    storage: new DirectoryChunkStorage({ reads: new FileReads({ clock: systemClock }) }, { directory }),
     admission: new Admission({ clock: systemClock }, { concurrentMax: config.maxConcurrent, bytesPerSecondMax: config.maxBytesPerSecond }),
     sender: new FileSender(),
     counters: new OriginCounters({ registry }),
     logger,
+    clock: systemClock,
+    metrics: registry,
   })
   app.server.timeout = SEND_STALL_MAX_MS
   const { url } = await listen(app, { host: config.host, port: config.port, portFlag: '--port' })

@@ -36,6 +36,7 @@ interface TestOrigin {
   release(): void
   ask(path: string, options?: { method?: string; headers?: Record<string, string> }): Promise<Answer>
   metrics(): Promise<string>
+  close(): Promise<void>
 }
 
 const closers: (() => Promise<void>)[] = []
@@ -66,7 +67,7 @@ async function startOrigin(wish: TestWish = {}): Promise<TestOrigin> {
         if (wish.failsAt !== undefined && position >= wish.failsAt) throw storageFailed()
         target.set(content.subarray(position, position + target.length))
       },
-      close: async () => void openFiles.delete(file),
+      close: () => void openFiles.delete(file),
     }
     openFiles.add(file)
     return file
@@ -86,12 +87,14 @@ async function startOrigin(wish: TestWish = {}): Promise<TestOrigin> {
   const admission = new Admission({ clock }, { concurrentMax, bytesPerSecondMax })
   const logger = createLogger({ name: 'origin', level: 'silent' })
   const app = await createHttpService({ logger, registry, isReady: () => undefined }, { service: 'origin', title: 'Origin', version: '0' })
-  addOriginRoutes(app, { storage, admission, sender: new FileSender(), counters: new OriginCounters({ registry }), logger })
+  const counters = new OriginCounters({ registry })
+  addOriginRoutes(app, { storage, admission, sender: new FileSender(), counters, logger, clock, metrics: registry })
   const { port } = new URL(await app.listen({ host: '127.0.0.1', port: 0 }))
   const agent = new Agent({ keepAlive: true })
+  const close = async () => await app.close()
   closers.push(async () => {
     agent.destroy()
-    await app.close()
+    await close()
   })
   return {
     port: Number(port),
@@ -101,6 +104,7 @@ async function startOrigin(wish: TestWish = {}): Promise<TestOrigin> {
     release,
     ask: (path, options = {}) => ask({ ...options, agent, host: '127.0.0.1', port: Number(port), path }),
     metrics: () => registry.metrics(),
+    close,
   }
 }
 
@@ -270,6 +274,42 @@ describe('what the origin refuses', () => {
     expect((await origin.ask(`${CHUNK}&x=1`)).status).toBe(400)
     expect((await origin.ask(`${CHUNK}&chunkId=1`)).status).toBe(400)
     expect((await origin.ask(CHUNK, { method: 'POST' })).status).toBe(405)
+  })
+})
+
+describe('the short way and the framework', () => {
+  /** Not as peers ask, so that the framework answers. */
+  const OTHER_SPELLING = '/chunk?chunkId=0&songId=song-1'
+
+  it.each([
+    {},
+    { range: 'bytes=5-9' },
+    { range: 'bytes=600000-' },
+    { range: 'bytes=1-2', 'if-range': '"another"' },
+    { 'if-none-match': '*' },
+  ])('origin: a chunk asked for with %j: has the same answer by either way, and counts as much', async headers => {
+    const origin = await startOrigin()
+    const short = await origin.ask(CHUNK, { headers })
+    const framework = await origin.ask(OTHER_SPELLING, { headers })
+    const { date: _date, ...shortHeaders } = short.headers
+    expect([short.status, short.body]).toEqual([framework.status, framework.body])
+    expect(framework.headers).toMatchObject(shortHeaders)
+    expect(Object.keys(framework.headers).length).toBe(Object.keys(short.headers).length)
+    const metrics = await origin.metrics()
+    expect(metrics).toContain(`evastream_origin_requests_total{code="${short.status}"} 2`)
+    expect(metrics).toMatch(
+      new RegExp(`^http_request_duration_seconds_count\\{method="GET",route="/chunk",code="${short.status}"\\} 2$`, 'm'),
+    )
+  })
+
+  it('origin: closing while a chunk is read: lets its answer end', async () => {
+    const origin = await startOrigin({ isSlow: true })
+    const answers = [origin.ask(CHUNK), origin.ask(OTHER_SPELLING)]
+    await eventually('both are served', () => origin.openFiles.size === 2)
+    const closed = origin.close()
+    origin.release()
+    for (const answer of await Promise.all(answers)) expect(answer.body.equals(chunk)).toBe(true)
+    await closed
   })
 })
 

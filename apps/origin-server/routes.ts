@@ -1,40 +1,36 @@
 // The origin's HTTP interface: chunks, covers, and what was served.
-// Not the files (chunk-storage.ts), not the limits (admission.ts), not the sending (file-sender.ts): it joins them.
-// Invariant: every answer gives its slot back and closes its file, however it ends.
+// Not the files (chunk-storage.ts), not how they are answered with (file-server.ts), nor the short way of most (chunk-lane.ts).
+// Invariant: whatever is refused is refused here, in words.
 
-import { EvaError, toEvaError } from '@evastream/core/errors'
-import { parseSongId } from '@evastream/core/ids'
-import { answerFor } from '@evastream/protocol/conditional-request'
+import { type ChunkId, parseSongId, type SongId } from '@evastream/core/ids'
+import type { Millis } from '@evastream/core/units'
 import { CHUNK_PATH, ChunkQuery, COVER_PATH, CoverParams, OriginStats, parseChunkId } from '@evastream/protocol/origin-http'
 import type { HttpApp } from '@evastream/service-kit/http-app'
 import type { Logger } from '@evastream/service-kit/logger'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Admission } from './admission.ts'
-import type { ChunkStorage, StoredFile } from './chunk-storage.ts'
-import type { FileSender } from './file-sender.ts'
-import type { OriginCounters } from './origin-counters.ts'
+import type { Registry } from 'prom-client'
+import { openChunkLane } from './chunk-lane.ts'
+import type { ChunkStorage } from './chunk-storage.ts'
+import { type AskedFile, type FileExchange, type FileOutcome, FileServer, type FileServerDeps } from './file-server.ts'
 
-export interface OriginDeps {
+export interface OriginDeps extends FileServerDeps {
   readonly storage: ChunkStorage
-  readonly admission: Admission
-  readonly sender: FileSender
-  readonly counters: OriginCounters
-  readonly logger: Logger
-}
-
-interface Exchange {
-  readonly request: FastifyRequest
-  readonly reply: FastifyReply
+  readonly clock: { now(): Millis }
+  readonly metrics: Registry
 }
 
 /** A chunk never changes; a cover may be added or replaced, and asking again costs a 304. */
 const CHUNK_CACHING = 'public, max-age=31536000, immutable'
 const COVER_CACHING = 'public, max-age=3600'
-const STATUS_CLIENT_GONE = 499
 
 export function addOriginRoutes(app: HttpApp, deps: OriginDeps): void {
   const { storage, counters } = deps
-  const server = new FileServer(deps)
+  const files = new FileServer(deps)
+  const server = new FrameworkServer(files, deps.logger)
+  const chunkOf = (songId: SongId, chunkId: ChunkId): AskedFile => ({
+    open: () => storage.openChunk(songId, chunkId),
+    caching: CHUNK_CACHING,
+  })
   const counted = { onResponse: async (_request: FastifyRequest, reply: FastifyReply) => counters.countRequest(reply.statusCode) }
   const chunkSchema = { tags: ['files'], querystring: ChunkQuery }
   const coverSchema = { tags: ['files'], params: CoverParams }
@@ -48,8 +44,7 @@ export function addOriginRoutes(app: HttpApp, deps: OriginDeps): void {
       schema: { ...chunkSchema, summary: `${what} of a chunk, or of a range of it` },
       handler: async (request, reply) => {
         const { songId, chunkId } = request.query
-        const [song, chunk] = [parseSongId(songId), parseChunkId(chunkId)]
-        return server.serve({ request, reply }, () => storage.openChunk(song, chunk), CHUNK_CACHING)
+        return await server.serve({ request, reply }, chunkOf(parseSongId(songId), parseChunkId(chunkId)))
       },
     })
     app.route({
@@ -58,95 +53,40 @@ export function addOriginRoutes(app: HttpApp, deps: OriginDeps): void {
       schema: { ...coverSchema, summary: `${what} of a song's cover picture` },
       handler: async (request, reply) => {
         const song = parseSongId(request.params.songId)
-        return server.serve({ request, reply }, () => storage.openCover(song), COVER_CACHING)
+        return await server.serve({ request, reply }, { open: () => storage.openCover(song), caching: COVER_CACHING })
       },
     })
   }
   app.get(
     '/stats',
     { schema: { tags: ['figures'], summary: 'What was served since the start', response: { 200: OriginStats } } },
-    async (_request, reply) => reply.header('cache-control', 'no-store').send(await counters.stats()),
+    async (_request, reply) => reply.header('cache-control', 'no-store').send(counters.stats()),
   )
+  openChunkLane(app, { ...deps, files, chunkOf })
 }
 
-class FileServer {
-  readonly #deps: OriginDeps
+/** Serves files by the framework's way, which has a word for each refusal. */
+class FrameworkServer {
+  readonly #files: FileServer
+  readonly #logger: Logger
 
-  constructor(deps: OriginDeps) {
-    this.#deps = deps
+  constructor(files: FileServer, logger: Logger) {
+    this.#files = files
+    this.#logger = logger
   }
 
-  async serve(exchange: Exchange, open: () => Promise<StoredFile>, caching: string): Promise<FastifyReply> {
-    const leave = this.#deps.admission.enter()
-    try {
-      const file = await open()
-      try {
-        return await this.#answer(exchange, file, caching)
-      } finally {
-        await file.close()
-      }
-    } catch (thrown) {
-      return this.#fail(exchange, toEvaError(thrown))
-    } finally {
-      leave()
+  async serve({ request, reply }: { request: FastifyRequest; reply: FastifyReply }, file: AskedFile): Promise<FastifyReply> {
+    const begin: FileExchange['begin'] = ({ status, fields }) => {
+      reply.hijack()
+      const ownFields = Object.entries(reply.getHeaders()).flat() as string[]
+      return reply.raw.writeHead(status, [...ownFields, ...fields])
     }
+    const outcome = await new Promise<FileOutcome>(resolve => this.#files.serve({ ...file, request: request.raw, begin }, resolve))
+    if (outcome.kind !== 'refused') return reply
+    const { error } = outcome
+    const { code, cause, details } = error
+    if (error.blames === 'self') this.#logger.error({ code, err: cause ?? error, url: request.url }, 'a file failed')
+    if (code === 'EVA_RANGE_NOT_SATISFIABLE') reply.header('content-range', `bytes */${details.sizeBytes}`)
+    throw error
   }
-
-  /** Past the head an error can only be told by a broken connection, which the sender has seen to. */
-  #fail({ request, reply }: Exchange, error: EvaError): FastifyReply {
-    if (error.blames === 'self') this.#deps.logger.error({ code: error.code, err: error.cause ?? error, url: request.url }, 'a file failed')
-    if (!reply.sent) throw error
-    this.#deps.counters.countRequest(error.httpStatus)
-    return reply
-  }
-
-  async #answer(exchange: Exchange, file: StoredFile, caching: string): Promise<FastifyReply> {
-    const { request, reply } = exchange
-    const { method, headers } = request
-    const { sizeBytes, entityTag } = file
-    reply.headers({ etag: entityTag, 'cache-control': caching, 'accept-ranges': 'bytes' })
-    const conditions = { method, range: headers.range, ifRange: onlyText(headers['if-range']), ifNoneMatch: headers['if-none-match'] }
-    const answer = answerFor(conditions, file)
-    if (answer.kind === 'not-modified') return reply.code(304).send()
-    if (answer.kind === 'unsatisfiable') {
-      reply.header('content-range', `bytes */${sizeBytes}`)
-      throw new EvaError('EVA_RANGE_NOT_SATISFIABLE', { details: { sizeBytes } })
-    }
-    const part = answer.kind === 'part' ? answer : { firstByte: 0, lengthBytes: sizeBytes }
-    reply.headers({ 'content-type': file.mimeType, 'content-length': part.lengthBytes })
-    if (answer.kind === 'part')
-      reply.code(206).header('content-range', `bytes ${part.firstByte}-${part.firstByte + part.lengthBytes - 1}/${sizeBytes}`)
-    if (method === 'HEAD') return reply.send()
-    await this.#send(exchange, file, part)
-    return reply
-  }
-
-  async #send({ request, reply }: Exchange, file: StoredFile, part: { firstByte: number; lengthBytes: number }): Promise<void> {
-    const { admission, sender, counters } = this.#deps
-    admission.spend(part.lengthBytes)
-    let unsentBytes = part.lengthBytes
-    try {
-      const outcome = await sender.send({
-        ...part,
-        file,
-        socket: request.raw.socket,
-        begin: () => {
-          reply.hijack()
-          return reply.raw.writeHead(reply.statusCode, reply.getHeaders() as Record<string, string>)
-        },
-        onSent: bytes => {
-          unsentBytes -= bytes
-          counters.countSent(bytes)
-        },
-      })
-      if (outcome === 'client-gone') counters.countRequest(STATUS_CLIENT_GONE)
-    } finally {
-      admission.refund(unsentBytes)
-    }
-  }
-}
-
-/** Node gives some headers as lists; of these two only one makes sense. */
-function onlyText(value: string | string[] | undefined): string | undefined {
-  return Array.isArray(value) ? value.join(', ') : value
 }

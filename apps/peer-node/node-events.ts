@@ -33,7 +33,7 @@ export class NodeEvents {
   }
 
   publish(event: PeerEvent): void {
-    this.#send(lineOf(event))
+    if (this.#watchers.size > 0) this.#send(lineOf(event))
   }
 
   /** A stream of Server-Sent Events from now on; undefined when too many watch. The caller destroys it when its reader leaves. */

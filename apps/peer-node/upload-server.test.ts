@@ -26,6 +26,7 @@ async function serve(store: ChunkReader, options: Partial<UploadServerOptions & 
   const clock = fakeClock()
   const { lines, log } = keptLog()
   let sentBytes = 0
+  let deliveredBytes = 0
   const server = new UploadServer(
     {
       store,
@@ -34,6 +35,9 @@ async function serve(store: ChunkReader, options: Partial<UploadServerOptions & 
       log,
       onBytesSent: sizeBytes => {
         sentBytes += sizeBytes
+      },
+      onBytesDelivered: sizeBytes => {
+        deliveredBytes += sizeBytes
       },
     },
     { peerId: 'uploader' as PeerId, ...options },
@@ -46,7 +50,7 @@ async function serve(store: ChunkReader, options: Partial<UploadServerOptions & 
   }
   const greet = async (dataBytesMax?: number) => keep(await RawPeer.greet(port, dataBytesMax))
   const dial = async () => keep(await RawPeer.dial(port))
-  return { server, port, clock, lines, greet, dial, sentBytes: () => sentBytes }
+  return { server, port, clock, lines, greet, dial, sentBytes: () => sentBytes, deliveredBytes: () => deliveredBytes }
 }
 
 const longSong = songFixture({ fileSize: 8 * MIB, chunkSize: 4 * MIB })
@@ -60,7 +64,7 @@ describe('UploadServer: serving', () => {
     ['a crooked chunk size', 500_001, 77_777],
   ])('upload: a song of %s: every chunk arrives bit for bit', async (_name, fileSize, chunkSize) => {
     const song = songFixture({ fileSize, chunkSize })
-    const { greet, server, sentBytes } = await serve(await filledStore(song), { clock: systemClock })
+    const { greet, server, sentBytes, deliveredBytes } = await serve(await filledStore(song), { clock: systemClock })
     const peer = await greet()
     await peer.subscribe(song.manifest.id)
     for (const { chunkId } of song.manifest.chunks) {
@@ -71,6 +75,7 @@ describe('UploadServer: serving', () => {
     await peer.settle()
     expect(server.snapshot()).toEqual({ connectionCount: 1, inServiceCount: 0, waitingCount: 0, bufferedBytes: 0 })
     expect(sentBytes()).toBe(fileSize)
+    expect(deliveredBytes()).toBe(fileSize)
   })
 
   it('upload: a run in the middle of a chunk: just these blocks come', async () => {
@@ -248,7 +253,7 @@ describe('UploadServer: slots', () => {
   })
 
   it('upload: nothing acknowledged: no more than the credit is sent', async () => {
-    const { greet, sentBytes } = await serve(await filledStore(longSong))
+    const { greet, sentBytes, deliveredBytes } = await serve(await filledStore(longSong))
     const peer = await greet()
     await peer.subscribe(longSong.manifest.id)
     peer.ask({ requestId: 1, blockCount: 256 })
@@ -257,6 +262,7 @@ describe('UploadServer: slots', () => {
     await peer.settle()
     expect(peer.received).toEqual([])
     expect(sentBytes()).toBe(4 * BLOCK_SIZE_BYTES)
+    expect(deliveredBytes()).toBe(0)
   })
 
   it('upload: a receiver silent: soon lets the next one pass; after 2 s it loses its place, and is told busy for a while', async () => {

@@ -60,6 +60,8 @@ export interface UploadServerDeps {
   readonly log: NodeLog
   /** Audio handed to the network, as it happens. */
   readonly onBytesSent?: (sizeBytes: number) => void
+  /** Audio that its receiver acknowledged: what the uplink has carried, not what lies in buffers before it. */
+  readonly onBytesDelivered?: (sizeBytes: number) => void
   /** Something is being sent from now on, or nothing is. */
   readonly onBusy?: (isBusy: boolean) => void
   /** What the uplink has proven to carry, if that is known. Absent: nobody is refused for what others are owed. */
@@ -216,7 +218,7 @@ export class UploadServer {
   }
 
   #open(link: PeerLink): void {
-    const { arrivals = noArrivals, clock, log, onBytesSent = () => undefined } = this.#deps
+    const { arrivals = noArrivals, clock, log, onBytesSent = () => undefined, onBytesDelivered = () => undefined } = this.#deps
     const onChunkLost = (songId: SongId, chunkId: ChunkId) => this.announceLack(songId, [chunkId])
     const host = link.remoteHost
     const onClosed = (one: UploadSession) => {
@@ -227,7 +229,7 @@ export class UploadServer {
     const [store, slots, gate] = [this.#loans, this.#slots, this.#gate]
     const refusalMs = (wish: UploadWish) => this.#refusalMs(wish)
     const session = new UploadSession(
-      { link, store, arrivals, slots, gate, clock, log, refusalMs, onBytesSent, onChunkLost, onClosed },
+      { link, store, arrivals, slots, gate, clock, log, refusalMs, onBytesSent, onBytesDelivered, onChunkLost, onClosed },
       { ...defaultSessionOptions, ...this.#options },
     )
     this.#sessions.add(session)

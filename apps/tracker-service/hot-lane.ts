@@ -1,17 +1,17 @@
-// A short way in front of the framework for the two calls that make up nearly all of a tracker's day: heartbeats and /peers.
+// A short way in front of the framework for the calls that make up nearly all of a tracker's day: heartbeats, announcements, leases, /peers.
 // Not another interface: it answers only what is in perfect order, and hands on everything else, refusals included, untouched.
-// Invariant: what it answers is byte for byte the framework's body, counted in the same histogram; once closing it takes nothing.
+// Invariant: what it answers is byte for byte the framework's body, counted in the same histogram.
 
-import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
-import { EvaError } from '@evastream/core/errors'
-import type { Millis } from '@evastream/core/units'
-import { HeartbeatRequest, PeersQuery } from '@evastream/protocol/tracker-http'
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import { KIB, type Millis } from '@evastream/core/units'
+import { ChunkAcquiredRequest, HeartbeatRequest, OriginLeaseRequest, PeersQuery } from '@evastream/protocol/tracker-http'
+import { CallTimes } from '@evastream/service-kit/call-times'
 import type { HttpApp } from '@evastream/service-kit/http-app'
+import { openHttpLane } from '@evastream/service-kit/http-lane'
 import { bearerTokenOf } from '@evastream/service-kit/operator-token'
-import { schemaCheck } from '@evastream/service-kit/schema-check'
+import { prepareSchemaChecks, type SchemaCheck, schemaCheck } from '@evastream/service-kit/schema-check'
 import type { Registry } from 'prom-client'
-import { CallTimes } from './call-times.ts'
-import type { TrackerDesk } from './tracker-desk.ts'
+import type { Caller, TrackerDesk } from './tracker-desk.ts'
 
 export interface HotLaneDeps {
   readonly desk: TrackerDesk
@@ -19,69 +19,93 @@ export interface HotLaneDeps {
   readonly metrics: Registry
 }
 
-/** A heartbeat with the longest id and numbers is a third of it. */
-const BODY_MAX_BYTES = 1024
+/** An announcement of 64 chunks, with the longest ids for their sources, comes close to it. */
+const BODY_MAX_BYTES = 16 * KIB
 /** As the peers' client asks; whoever asks otherwise gets the same answer from the framework. */
 const CLIENTS_QUESTION = /^\/peers\?songId=([\w.-]+)&format=bitmap&limit=(\d{1,3})(?:&chunkId=(\d{1,9}))?(?:&exclude=([\w.-]+))?$/
 /** Of the framework's security headers the one that means something to a program that reads JSON; the others are for pages. */
 const SECURITY = ['x-content-type-options', 'nosniff']
 const JSON_TYPE = ['content-type', 'application/json; charset=utf-8']
-const HEARTBEAT_HEAD = [...SECURITY, ...JSON_TYPE, 'content-length']
+const POST_HEAD = [...SECURITY, ...JSON_TYPE, 'content-length']
 const PEERS_HEAD = [...SECURITY, 'cache-control', 'no-store', ...JSON_TYPE, 'content-length']
+
+/** A call with a small JSON body. */
+interface HotPost {
+  readonly times: CallTimes
+  /** Its answer, in ASCII; undefined when the framework is to have it. */
+  answer(body: unknown, caller: Caller): string | undefined
+}
 
 /** Takes its place in front of `app`'s own listeners. */
 export function openHotLane(app: HttpApp, deps: HotLaneDeps): void {
-  const { server } = app
-  const lane = new HotLane(deps, passTo(server))
-  lane.heartbeatTimes.joinHistogram(deps.metrics)
-  lane.peersTimes.joinHistogram(deps.metrics)
-  app.addHook('preClose', async () => lane.close())
-  server.removeAllListeners('request')
-  server.on('request', (request, response) => lane.take(request, response))
+  app.addHook('onListen', async () => prepareSchemaChecks())
+  const make = (pass: RequestListener): RequestListener => {
+    const lane = new HotLane(deps, pass)
+    for (const times of lane.times()) times.joinHistogram(deps.metrics)
+    return (request, response) => lane.take(request, response)
+  }
+  openHttpLane(app, make, { isWatched: false })
 }
 
-function passTo(server: Server): RequestListener {
-  const listeners = server.listeners('request') as RequestListener[]
-  return (request, response) => {
-    for (const listener of listeners) listener.call(server, request, response)
+function hotPosts(desk: TrackerDesk): ReadonlyMap<string, HotPost> {
+  return new Map([
+    hotPost('/heartbeat', schemaCheck(HeartbeatRequest), (body, caller) => desk.heartbeat(body, caller)),
+    hotPost('/chunk-acquired', schemaCheck(ChunkAcquiredRequest), (body, caller) => desk.acquiredNow(body, caller)),
+    hotPost('/origin-lease', schemaCheck(OriginLeaseRequest), (body, caller) => desk.originLeaseNow(body, caller)),
+  ])
+}
+
+function hotPost<T>(
+  route: string,
+  check: SchemaCheck<T>,
+  call: (body: T, caller: Caller) => object | undefined,
+): readonly [string, HotPost] {
+  const answer = (body: unknown, caller: Caller): string | undefined => {
+    const reply = check.fits(body) ? answered(() => call(body, caller)) : undefined
+    return reply === undefined ? undefined : JSON.stringify(reply)
   }
+  return [route, { times: new CallTimes({ method: 'POST', route, code: 200 }), answer }]
+}
+
+interface Exchange {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly startedAt: Millis
 }
 
 class HotLane {
   readonly #deps: HotLaneDeps
   readonly #pass: RequestListener
-  readonly #isHeartbeat = schemaCheck(HeartbeatRequest)
+  readonly #posts: ReadonlyMap<string, HotPost>
   readonly #isQuery = schemaCheck(PeersQuery)
-  readonly heartbeatTimes = new CallTimes({ method: 'POST', route: '/heartbeat', code: 200 })
-  readonly peersTimes = new CallTimes({ method: 'GET', route: '/peers', code: 200 })
-  #heartbeatBody: { readonly bootId: string; readonly body: string } | undefined
-  #isOpen = true
+  readonly #peersTimes = new CallTimes({ method: 'GET', route: '/peers', code: 200 })
 
   constructor(deps: HotLaneDeps, pass: RequestListener) {
     this.#deps = deps
     this.#pass = pass
+    this.#posts = hotPosts(deps.desk)
   }
 
-  close(): void {
-    this.#isOpen = false
+  times(): readonly CallTimes[] {
+    return [this.#peersTimes, ...[...this.#posts.values()].map(({ times }) => times)]
   }
 
   /** A tick later the parser is done with what just came: small bodies come with their heads, so that the whole request is there. */
   take(request: IncomingMessage, response: ServerResponse): void {
     const startedAt = this.#deps.clock.now()
-    if (!this.#isOpen) this.#pass(request, response)
-    else if (request.url === '/heartbeat') process.nextTick(() => this.#takeHeartbeat(request, response, startedAt))
-    else if (request.method === 'GET' && request.url?.startsWith('/peers?') === true)
-      process.nextTick(() => this.#takePeers(request, response, startedAt))
+    const { method, url = '' } = request
+    const post = method === 'POST' ? this.#posts.get(url) : undefined
+    if (post !== undefined) process.nextTick(() => this.#takePost(post, { request, response, startedAt }))
+    else if (method === 'GET' && url.startsWith('/peers?')) process.nextTick(() => this.#takePeers(request, response, startedAt))
     else this.#pass(request, response)
   }
 
-  #takeHeartbeat(request: IncomingMessage, response: ServerResponse, startedAt: Millis): void {
+  #takePost(post: HotPost, { request, response, startedAt }: Exchange): void {
     const part = isSmallJson(request) ? (request.read() as Buffer | null) : null
-    const reply = part === null ? undefined : this.#heartbeat(part, bearerTokenOf(request))
+    const reply = part === null ? undefined : post.answer(parseJson(part), { remoteAddress: undefined, token: bearerTokenOf(request) })
     if (reply !== undefined) {
-      response.writeHead(200, [...HEARTBEAT_HEAD, String(reply.length)]).end(reply, 'latin1')
-      this.heartbeatTimes.note((this.#deps.clock.now() - startedAt) / 1000)
+      response.writeHead(200, [...POST_HEAD, String(reply.length)]).end(reply, 'latin1')
+      post.times.note((this.#deps.clock.now() - startedAt) / 1000)
       return
     }
     if (part !== null) request.unshift(part)
@@ -98,24 +122,13 @@ class HotLane {
     // To its end, or Node would resume the request as a stream to get there.
     request.read()
     response.writeHead(200, [...PEERS_HEAD, String(body.length)]).end(body, 'latin1')
-    this.peersTimes.note((this.#deps.clock.now() - startedAt) / 1000)
-  }
-
-  #heartbeat(part: Buffer, token: string | undefined): string | undefined {
-    const body = parseJson(part)
-    if (!this.#isHeartbeat.fits(body)) return undefined
-    const reply = answered(() => this.#deps.desk.heartbeat(body, { remoteAddress: undefined, token }))
-    if (reply === undefined) return undefined
-    const { bootId } = reply
-    if (this.#heartbeatBody?.bootId !== bootId) this.#heartbeatBody = { bootId, body: `{"bootId":"${bootId}"}` }
-    return this.#heartbeatBody.body
+    this.#peersTimes.note((this.#deps.clock.now() - startedAt) / 1000)
   }
 }
 
-/** Whether a JSON body of a heartbeat's size is here, to its last byte. */
-function isSmallJson({ method, headers, readableLength }: IncomingMessage): boolean {
+/** Whether a small JSON body is here, to its last byte. */
+function isSmallJson({ headers, readableLength }: IncomingMessage): boolean {
   return (
-    method === 'POST' &&
     headers['content-type'] === 'application/json' &&
     readableLength > 0 &&
     readableLength <= BODY_MAX_BYTES &&
@@ -143,12 +156,11 @@ function parseJson(bytes: Buffer): unknown {
   }
 }
 
-/** Undefined when it was refused: the framework refuses it again, in words. */
+/** Undefined when it was refused, or failed: the framework does the same again, and has the words. */
 function answered<T>(call: () => T): T | undefined {
   try {
     return call()
-  } catch (thrown) {
-    if (thrown instanceof EvaError) return undefined
-    throw thrown
+  } catch {
+    return undefined
   }
 }

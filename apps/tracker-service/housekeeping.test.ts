@@ -90,6 +90,28 @@ describe('startHousekeeping', () => {
     expect(registry.peerRegistry.size).toBe(0)
   })
 
+  it('many expired peers: leave slice by slice, and others have their turns between', () => {
+    const timers = fakeClock()
+    let at = 0
+    const clock = { now: () => (at += 0.25) }
+    const registry = new SwarmRegistry({ expiresAfterMs: 1, peersMax: 1000, songsPerPeerMax: 10, holdingsMaxBytes: 1e6 })
+    const address = { host: '127.0.0.1', observedHost: '127.0.0.1', port: 9001, tokenDigest: new Uint8Array(32) }
+    for (let number = 0; number < 1000; number++) registry.admit({ peerId: parsePeerId(`peer-${number}`), ...address }, 0)
+    const directory = {} as SongDirectory
+    const leases = new LeaseBook({ originCopies: 1, idPrefix: 'l' })
+    const logger = createLogger({ name: 'tracker', level: 'silent' })
+    startHousekeeping({ registry, leases, directory, clock, timers, logger }, { sweepIntervalMs: 10_000 })
+    at = 1000
+    timers.advance(10_000)
+    const left = [registry.peerRegistry.size]
+    while (registry.peerRegistry.size > 0 && left.length < 1000) {
+      timers.advance(1)
+      left.push(registry.peerRegistry.size)
+    }
+    expect(left.at(-1)).toBe(0)
+    expect(Math.max(...left.map((size, index) => (left[index - 1] ?? 1000) - size))).toBeLessThanOrEqual(64)
+  })
+
   it('stopped: no timer is left', async () => {
     const { clock, stop } = await aHouse()
     stop()

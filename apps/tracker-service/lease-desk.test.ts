@@ -21,8 +21,10 @@ function aDesk({ originCopies = 1 } = {}) {
     if (chunkIds.length > 0) registry.acquire(peer, song, chunkIds)
     return peer
   }
-  const ask = (peer: PeerRecord, chunkId: number) =>
-    desk.ask(peer, song, { request: { peerId: peer.peerId, songId: song.songId, chunkId }, at: AT })
+  const ask = (peer: PeerRecord, chunkId: number) => {
+    const request = { peerId: peer.peerId, songId: song.songId, chunkId }
+    return desk.ask(peer, song, { request, chunkIds: desk.chunksOf(request, song), at: AT })
+  }
   return { policy, join, ask }
 }
 

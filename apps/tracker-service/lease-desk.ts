@@ -24,6 +24,13 @@ export interface LeasedSong extends SongShape {
   readonly songId: SongId
 }
 
+interface LeaseCall {
+  readonly request: OriginLeaseRequest
+  /** As `chunksOf` found them. */
+  readonly chunkIds: readonly ChunkId[]
+  readonly at: Millis
+}
+
 export class LeaseDesk {
   readonly #deps: LeaseDeskDeps
 
@@ -31,16 +38,16 @@ export class LeaseDesk {
     this.#deps = deps
   }
 
-  /** @throws EvaError `EVA_CHUNK_OUT_OF_RANGE` */
-  ask(
-    peer: PeerRecord,
-    song: LeasedSong,
-    { request, at }: { readonly request: OriginLeaseRequest; readonly at: Millis },
-  ): OriginLeaseReply {
-    const { songId, chunkCount } = song
+  /** What a call is about. @throws EvaError `EVA_CHUNK_OUT_OF_RANGE`, `EVA_REQUEST_INVALID` */
+  chunksOf(request: OriginLeaseRequest, { songId, chunkCount }: LeasedSong): readonly ChunkId[] {
     const chunkIds = leasedChunks(request)
     const strange = chunkIds.find(chunkId => chunkId >= chunkCount)
     if (strange !== undefined) throw new EvaError('EVA_CHUNK_OUT_OF_RANGE', { details: { songId, chunkCount, chunkId: strange } })
+    return chunkIds
+  }
+
+  ask(peer: PeerRecord, song: LeasedSong, { request, chunkIds, at }: LeaseCall): OriginLeaseReply {
+    const { songId } = song
     const { peerId } = peer
     const { expectedMs = 0, backlogMs = 0, uplinkBytesPerSecond = peer.uplinkBytesPerSecond } = request
     const ask = { peerId, songId, chunkIds, expectedMs, backlogMs, uplinkBytesPerSecond }

@@ -5,6 +5,7 @@
 import type { PeerId } from '@evastream/core/ids'
 import type { Millis } from '@evastream/core/units'
 import { grown, roomFor } from './number-column.ts'
+import { PeerIndex } from './peer-index.ts'
 
 export type PeerSlot = number
 
@@ -26,7 +27,7 @@ export const DIGEST_BYTES = 32
 export const TOTALS = 4
 
 export class PeerTable {
-  readonly #slotOf = new Map<PeerId, PeerSlot>()
+  readonly #slotOf = new PeerIndex()
   /** The first of the free slots, chained by `#newer`. */
   #free: PeerSlot = NONE
   readonly #ids: (PeerId | undefined)[] = []

@@ -10,6 +10,7 @@ const COMMON_SHARE = 32
 /** Smaller swarms are drawn through to the end in a few microseconds. */
 const MEMBERS_MIN = 1024
 const LISTS_MAX = 64
+const NO_CHUNKS: readonly ChunkId[] = []
 
 export interface ChunkCounts {
   readonly holderCount: number
@@ -30,6 +31,11 @@ export class RareHolders {
     const [oldest] = this.#lists.keys()
     if (this.#lists.size > LISTS_MAX && oldest !== undefined) this.#lists.delete(oldest)
     return found
+  }
+
+  /** The chunks that have a list. */
+  listed(): readonly ChunkId[] {
+    return this.#lists.size === 0 ? NO_CHUNKS : [...this.#lists.keys()]
   }
 
   added(chunkId: ChunkId, seat: Seat, memberCount: number): void {

@@ -3,6 +3,7 @@
 // Invariant: a peer's totals are counted once, also when it leaves and comes back; a peer that restarts counts from zero again.
 
 import type { PeerId } from '@evastream/core/ids'
+import { DepartedTotals } from './departed-totals.ts'
 import type { PeerSlot, PeerTable } from './peer-table.ts'
 
 export interface Traffic {
@@ -21,13 +22,11 @@ export type PeerTotals = Pick<PeerTable, 'totalOf' | 'setTotal'>
 const NAMES = ['originBytes', 'peerBytes', 'sentBytes', 'overrides'] as const
 
 export class ReportedTraffic {
-  readonly #departedMax: number
-  /** What the departed said last, the longest gone first. */
-  readonly #departed = new Map<PeerId, readonly number[]>()
+  readonly #departed: DepartedTotals
   readonly #total: Record<keyof Traffic, number> = { originBytes: 0, peerBytes: 0, sentBytes: 0, overrides: 0 }
 
   constructor(options: { readonly departedMax: number }) {
-    this.#departedMax = options.departedMax
+    this.#departed = new DepartedTotals({ max: options.departedMax })
   }
 
   get total(): Traffic {
@@ -58,19 +57,18 @@ export class ReportedTraffic {
 
   /** A peer that is about to leave. */
   keep(totals: PeerTotals, slot: PeerSlot, peerId: PeerId): void {
-    const last = NAMES.map((_, index) => totals.totalOf(slot, index))
-    if (last.every(total => total === 0)) return
-    this.#departed.delete(peerId)
-    this.#departed.set(peerId, last)
-    const [longestGone] = this.#departed.keys()
-    if (this.#departed.size > this.#departedMax && longestGone !== undefined) this.#departed.delete(longestGone)
+    let isAny = false
+    for (let index = 0; index < NAMES.length; index++) isAny ||= totals.totalOf(slot, index) !== 0
+    if (!isAny) return
+    const row = this.#departed.add(peerId)
+    for (let index = 0; index < NAMES.length; index++) this.#departed.set(row, index, totals.totalOf(slot, index))
   }
 
   /** A peer that has come, maybe again. */
   recall(totals: PeerTotals, slot: PeerSlot, peerId: PeerId): void {
-    const last = this.#departed.get(peerId)
-    if (last === undefined) return
-    for (const [index, total] of last.entries()) totals.setTotal(slot, index, total)
-    this.#departed.delete(peerId)
+    const row = this.#departed.find(peerId)
+    if (row === undefined) return
+    for (let index = 0; index < NAMES.length; index++) totals.setTotal(slot, index, this.#departed.total(row, index))
+    this.#departed.remove(peerId)
   }
 }

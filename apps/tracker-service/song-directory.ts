@@ -64,6 +64,11 @@ export class SongDirectory {
     return (await this.shapeOf(songId)).chunkCount
   }
 
+  /** Undefined for a song that would have to be looked up first. */
+  knownShape(songId: SongId): SongShape | undefined {
+    return this.#known.get(songId)
+  }
+
   /** @throws as `chunkCountOf` does. */
   async shapeOf(songId: SongId): Promise<SongShape> {
     const known = this.#known.get(songId)

@@ -29,7 +29,7 @@ import type {
 } from '@evastream/protocol/tracker-http'
 import { judgeAddress } from './address-policy.ts'
 import type { HandoutPolicy } from './handout-policy.ts'
-import { LeaseDesk } from './lease-desk.ts'
+import { LeaseDesk, type LeasedSong } from './lease-desk.ts'
 import { PeerListing } from './peer-listing.ts'
 import { NONE, type PeerSlot } from './peer-table.ts'
 import { checkToken, isTokenOf, tokenDigest, tokenFor } from './peer-token.ts'
@@ -63,6 +63,9 @@ export interface Caller {
   readonly remoteAddress: string | undefined
   readonly token: string | undefined
 }
+
+/** What a peer has by now, in a call of its own or along with another. */
+type Announcement = Omit<ChunkAcquiredRequest, 'peerId' | 'songId' | 'chunkId' | 'chunkIds'> & { readonly chunkIds: readonly ChunkId[] }
 
 const LISTED_SWARMS_DEFAULT = 20
 
@@ -116,18 +119,18 @@ export class TrackerDesk {
 
   /** @throws EvaError also `EVA_SONG_NOT_FOUND`, `EVA_NOT_READY`, `EVA_CHUNK_OUT_OF_RANGE`, `EVA_LIMIT_REACHED` */
   async acquired(request: ChunkAcquiredRequest, caller: Caller): Promise<ChunksReply> {
-    const chunkIds = announcedChunks(request)
+    announcedChunks(request)
     const songId = parseSongId(request.songId)
-    this.#speaker(request.peerId, caller)
-    const chunkCount = await this.#deps.directory.chunkCountOf(songId)
-    // The peer may have left, expired or registered anew while the metadata service was asked.
-    const peer = this.#speaker(request.peerId, caller)
-    const chunksHeld = this.#deps.registry.acquire(peer, { songId, chunkCount }, chunkIds)
-    this.#deps.leases.completed(peer.peerId, songId, chunkIds)
-    this.#deps.traffic.note(this.#deps.registry.peerRegistry, peer.slot, request)
-    this.#portrait.noteSources(peer.peerId, songId, { sources: request.sources ?? [], at: this.#deps.clock.now() })
-    this.#announcementCount += chunkIds.length
-    return { songId, chunksHeld }
+    this.#speakingSlot(request.peerId, caller)
+    // The peer may leave, expire or register anew while the metadata service is asked.
+    return this.#acquired(request, caller, { songId, ...(await this.#deps.directory.shapeOf(songId)) })
+  }
+
+  /** The same at once; undefined when the song would have to be looked up first. */
+  acquiredNow(request: ChunkAcquiredRequest, caller: Caller): ChunksReply | undefined {
+    const songId = parseSongId(request.songId)
+    const shape = this.#deps.directory.knownShape(songId)
+    return shape === undefined ? undefined : this.#acquired(request, caller, { songId, ...shape })
   }
 
   released(request: ChunkReleasedRequest, caller: Caller): ChunksReply {
@@ -139,10 +142,15 @@ export class TrackerDesk {
   /** @throws EvaError as `acquired` does, without a limit. */
   async originLease(request: OriginLeaseRequest, caller: Caller): Promise<OriginLeaseReply> {
     const songId = parseSongId(request.songId)
-    this.#speaker(request.peerId, caller)
-    const shape = await this.#deps.directory.shapeOf(songId)
-    const peer = this.#speaker(request.peerId, caller)
-    return this.#leaseDesk.ask(peer, { songId, ...shape }, { request, at: this.#deps.clock.now() })
+    this.#speakingSlot(request.peerId, caller)
+    return this.#originLease(request, caller, { songId, ...(await this.#deps.directory.shapeOf(songId)) })
+  }
+
+  /** The same at once; undefined when the song would have to be looked up first. */
+  originLeaseNow(request: OriginLeaseRequest, caller: Caller): OriginLeaseReply | undefined {
+    const songId = parseSongId(request.songId)
+    const shape = this.#deps.directory.knownShape(songId)
+    return shape === undefined ? undefined : this.#originLease(request, caller, { songId, ...shape })
   }
 
   returnLeases(request: OriginLeaseReturn, caller: Caller): OriginLeaseReturned {
@@ -186,6 +194,30 @@ export class TrackerDesk {
 
   swarms(limit = LISTED_SWARMS_DEFAULT): SwarmsReply {
     return { swarms: this.#portrait.largest(limit, this.#deps.clock.now()) }
+  }
+
+  #acquired(request: ChunkAcquiredRequest, caller: Caller, song: LeasedSong): ChunksReply {
+    const chunkIds = announcedChunks(request)
+    return { songId: song.songId, chunksHeld: this.#noteAcquired(this.#speaker(request.peerId, caller), song, { ...request, chunkIds }) }
+  }
+
+  #originLease(request: OriginLeaseRequest, caller: Caller, song: LeasedSong): OriginLeaseReply {
+    const chunkIds = this.#leaseDesk.chunksOf(request, song)
+    const peer = this.#speaker(request.peerId, caller)
+    if (request.acquired !== undefined) this.#noteAcquired(peer, song, request.acquired)
+    return this.#leaseDesk.ask(peer, song, { request, chunkIds, at: this.#deps.clock.now() })
+  }
+
+  /** @returns chunks now held of the song */
+  #noteAcquired(peer: PeerRecord, { songId, chunkCount }: LeasedSong, told: Announcement): number {
+    const { registry, leases, traffic, clock } = this.#deps
+    const { chunkIds, sources } = told
+    const chunksHeld = registry.acquire(peer, { songId, chunkCount }, chunkIds)
+    leases.completed(peer.peerId, songId, chunkIds)
+    traffic.note(registry.peerRegistry, peer.slot, told)
+    if (sources !== undefined) this.#portrait.noteSources(peer.peerId, songId, { sources, at: clock.now() })
+    this.#announcementCount += chunkIds.length
+    return chunksHeld
   }
 
   /** The tracker sees for itself; nobody waits for it. */

@@ -1,4 +1,4 @@
-// One signal for one call: it ends when the caller says so, or when the call has taken too long.
+// When one call is over: when its caller says so, or when it has taken too long.
 // Not AbortSignal.any: on Node 20 that keeps a trace of every call for as long as the caller's signal lives.
 // Invariant: after `release` nothing of the call hangs on the caller's signal, and no timer of it runs on.
 
@@ -16,18 +16,28 @@ export function callDeadline(
   callerSignal: AbortSignal | undefined,
   timers: Pick<Timers, 'after'> = systemTimers,
 ): CallDeadline {
-  if (callerSignal?.aborted) throw cancelled(callerSignal.reason)
   const controller = new AbortController()
-  const expire = () => controller.abort(new DOMException(`The call took longer than ${timeoutMs} ms.`, 'TimeoutError'))
-  const cancel = () => controller.abort(cancelled(callerSignal?.reason))
+  const release = boundCall({ timeoutMs, signal: callerSignal }, reason => controller.abort(reason), timers)
+  return { signal: controller.signal, release }
+}
+
+/**
+ * The same for a call that wants no signal: `end` is told why it is over, unless it is released before.
+ * @returns its release. @throws EvaError as `callDeadline` does.
+ */
+export function boundCall(
+  { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal: AbortSignal | undefined },
+  end: (reason: Error) => void,
+  timers: Pick<Timers, 'after'> = systemTimers,
+): () => void {
+  if (signal?.aborted) throw cancelled(signal.reason)
+  const expire = () => end(new DOMException(`The call took longer than ${timeoutMs} ms.`, 'TimeoutError'))
+  const cancel = () => end(cancelled(signal?.reason))
   const stopTimer = timers.after(timeoutMs, expire)
-  callerSignal?.addEventListener('abort', cancel, { once: true })
-  return {
-    signal: controller.signal,
-    release() {
-      stopTimer()
-      callerSignal?.removeEventListener('abort', cancel)
-    },
+  signal?.addEventListener('abort', cancel, { once: true })
+  return () => {
+    stopTimer()
+    signal?.removeEventListener('abort', cancel)
   }
 }
 

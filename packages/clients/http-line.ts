@@ -3,6 +3,7 @@
 // Invariant: after `close` no request of it runs, and whatever goes wrong on the wire is told as one of three kinds.
 
 import { Agent, type ClientRequest, type RequestOptions, request as sendHttp } from 'node:http'
+import { urlToHttpOptions } from 'node:url'
 import { EvaError } from '@evastream/core/errors'
 import { SECOND_MS } from '@evastream/core/units'
 import { systemTimers, type Timers } from '@evastream/service-kit/system-clock'
@@ -13,18 +14,18 @@ export interface LineRequest {
   /** Begins with a slash; the service's own prefix is put before it. */
   readonly path: string
   readonly headers: Readonly<Record<string, string>>
-  readonly signal?: AbortSignal
   /** The longest that the service may keep silent, before its answer and within it. */
   readonly silenceTimeoutMs?: number
 }
 
-const CONNECT_TIMEOUT_MS = 2 * SECOND_MS
+export const CONNECT_TIMEOUT_MS = 2 * SECOND_MS
 /** Less than any server keeps an idle connection that has not said so, and more than the pause between two heartbeats. */
 const IDLE_TIMEOUT_MS = 20 * SECOND_MS
 
 export class HttpLine {
-  readonly #address: ServiceAddress
-  readonly #url: URL
+  /** What every request of the line has in common. */
+  readonly #target: RequestOptions
+  readonly #pathPrefix: string
   readonly #agent: Agent
   readonly #send: typeof sendHttp
   readonly #timers: Pick<Timers, 'after'>
@@ -33,13 +34,14 @@ export class HttpLine {
 
   constructor(address: ServiceAddress, options: { readonly connectionsMax: number }, timers: Pick<Timers, 'after'> = systemTimers) {
     const settings = { keepAlive: true, maxSockets: options.connectionsMax, timeout: IDLE_TIMEOUT_MS }
-    this.#address = address
+    this.#pathPrefix = address.path
     this.#timers = timers
-    this.#url = new URL(address.origin)
+    const { protocol, hostname, port } = urlToHttpOptions(new URL(address.origin))
     // TLS is loaded by those who need it.
-    const https = this.#url.protocol === 'https:' ? process.getBuiltinModule('node:https') : undefined
+    const https = protocol === 'https:' ? process.getBuiltinModule('node:https') : undefined
     this.#agent = https === undefined ? new Agent(settings) : new https.Agent(settings)
     this.#send = https === undefined ? sendHttp : https.request
+    this.#target = { protocol, hostname, port, agent: this.#agent }
   }
 
   get isClosed(): boolean {
@@ -47,14 +49,13 @@ export class HttpLine {
   }
 
   /** To be ended by the caller, who listens to its `response` and its `error`. @throws EvaError `EVA_CANCELLED` after `close` */
-  request({ method, path, headers, signal, silenceTimeoutMs }: LineRequest): ClientRequest {
+  request({ method, path, headers, silenceTimeoutMs }: LineRequest): ClientRequest {
     if (this.#isClosed) throw new EvaError('EVA_CANCELLED')
-    const limits = { ...(signal && { signal }), ...(silenceTimeoutMs !== undefined && { timeout: silenceTimeoutMs }) }
-    const options: RequestOptions = { agent: this.#agent, method, path: `${this.#address.path}${path}`, headers, ...limits }
-    const request = this.#send(this.#url, options)
+    const limit = silenceTimeoutMs === undefined ? undefined : { timeout: silenceTimeoutMs }
+    const request = this.#send({ ...this.#target, method, path: `${this.#pathPrefix}${path}`, headers, ...limit })
     this.#running.add(request)
     request.once('close', () => this.#running.delete(request))
-    if (silenceTimeoutMs !== undefined) request.once('timeout', () => request.destroy(new DOMException('It keeps silent.', 'TimeoutError')))
+    if (silenceTimeoutMs !== undefined) request.once('timeout', () => request.destroy(keptSilent()))
     request.once('socket', socket => {
       if (!socket.connecting) return
       const stop = this.#timers.after(CONNECT_TIMEOUT_MS, () => request.destroy(connectTimeout()))
@@ -83,6 +84,12 @@ export function lineFailureOf(thrown: unknown): LineFailure {
   return { kind: 'unreachable', reason }
 }
 
-function connectTimeout(): Error {
+/** No connection came about. */
+export function connectTimeout(): Error {
   return Object.assign(new Error(`No connection within ${CONNECT_TIMEOUT_MS} ms.`), { code: 'ETIMEDOUT' })
+}
+
+/** A connection was there, and nothing came over it. */
+export function keptSilent(): Error {
+  return new DOMException('It keeps silent.', 'TimeoutError')
 }

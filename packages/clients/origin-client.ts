@@ -3,12 +3,13 @@
 // for what it is needed for; here only silence ends a run, for a slow line that goes on delivering is not at fault.
 // Invariant: nothing is ever written outside `target`, and a resolved fetch has filled all of it.
 
-import { EvaError } from '@evastream/core/errors'
+import { EvaError, toEvaError } from '@evastream/core/errors'
 import type { ChunkId, SongId } from '@evastream/core/ids'
 import { blockRunLengthBytes, chunkLengthBytes, type SongShape } from '@evastream/core/manifest'
 import { BLOCK_SIZE_BYTES, SECOND_MS } from '@evastream/core/units'
 import { chunkPathOf } from '@evastream/protocol/origin-http'
 import { HttpLine, lineFailureOf } from './http-line.ts'
+import { OriginLine } from './origin-line.ts'
 import { OriginReply } from './origin-reply.ts'
 import { parseServiceAddress } from './service-address.ts'
 
@@ -35,12 +36,18 @@ const CONNECTIONS_DEFAULT = 8
 
 export class OriginClient {
   readonly #line: HttpLine
+  /** For plain HTTP. */
+  readonly #shortLine: OriginLine | undefined
+  #isOdd = false
   readonly #silenceTimeoutMs: number
 
   constructor(options: OriginClientOptions) {
     const address = parseServiceAddress('origin', options.baseUrl)
-    this.#line = new HttpLine(address, { connectionsMax: options.maxConnections ?? CONNECTIONS_DEFAULT })
+    const connectionsMax = options.maxConnections ?? CONNECTIONS_DEFAULT
     this.#silenceTimeoutMs = options.silenceTimeoutMs ?? SILENCE_TIMEOUT_DEFAULT_MS
+    this.#line = new HttpLine(address, { connectionsMax })
+    if (address.origin.startsWith('http:'))
+      this.#shortLine = new OriginLine(address, { connectionsMax, silenceTimeoutMs: this.#silenceTimeoutMs })
   }
 
   /**
@@ -69,9 +76,26 @@ export class OriginClient {
 
   async close(): Promise<void> {
     this.#line.close()
+    this.#shortLine?.close()
   }
 
   #send(path: string, reply: OriginReply): void {
+    if (this.#line.isClosed) throw new EvaError('EVA_CANCELLED')
+    if (this.#shortLine === undefined || this.#isOdd) this.#sendByNode(path, reply)
+    else this.#shortLine.fetch(path, reply, () => this.#sendAgain(path, reply))
+  }
+
+  /** An origin whose answers do not tell their length, or tell it strangely, will do so again. */
+  #sendAgain(path: string, reply: OriginReply): void {
+    this.#isOdd = true
+    try {
+      this.#sendByNode(path, reply)
+    } catch (thrown) {
+      reply.abort(toEvaError(thrown))
+    }
+  }
+
+  #sendByNode(path: string, reply: OriginReply): void {
     const headers = { accept: 'application/octet-stream', ...reply.rangeHeader }
     const request = this.#line.request({ method: 'GET', path, headers, silenceTimeoutMs: this.#silenceTimeoutMs })
     const failed = (error: Error): void => reply.failed(error)

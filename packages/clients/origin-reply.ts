@@ -82,6 +82,13 @@ export class OriginReply {
     this.#state = 'filling'
   }
 
+  /** Where the next bytes may be written at once, `lengthMaxBytes` at most; `bytesCame` is then given this very place. */
+  room(lengthMaxBytes: number): Uint8Array | undefined {
+    if (this.#state !== 'filling' || this.#skipBytes > 0) return undefined
+    const free = this.#run.target.subarray(this.#filledBytes, this.#filledBytes + lengthMaxBytes)
+    return free.length > 0 ? free : undefined
+  }
+
   bytesCame(received: Uint8Array): void {
     if (this.#state === 'filling') this.#take(received)
     else this.#drainedBytes += received.length
@@ -109,7 +116,8 @@ export class OriginReply {
       this.abort(this.#truncated(this.#filledBytes + wanted.length + surplusBytes))
       return
     }
-    target.set(wanted, this.#filledBytes)
+    const isInPlace = wanted.buffer === target.buffer && wanted.byteOffset === target.byteOffset + this.#filledBytes
+    if (!isInPlace) target.set(wanted, this.#filledBytes)
     this.#filledBytes += wanted.length
     if (wanted.length > 0) this.#onBytes(this.#filledBytes)
     if (this.#isSliced && this.#filledBytes === target.length) this.#cutOff()

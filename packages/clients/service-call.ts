@@ -7,7 +7,7 @@ import { ERROR_TABLE } from '@evastream/core/error-table'
 import { type ErrorDetails, EvaError, isErrorCode } from '@evastream/core/errors'
 import { MIB, SECOND_MS } from '@evastream/core/units'
 import type { SchemaCheck } from '@evastream/service-kit/schema-check'
-import { callDeadline } from './call-deadline.ts'
+import { boundCall } from './call-deadline.ts'
 import { HttpLine, lineFailureOf } from './http-line.ts'
 import { onlyValue, type ReplyHeaders, retryAfterMsOf } from './retry-after.ts'
 import { parseServiceAddress, type ServiceAddress } from './service-address.ts'
@@ -38,6 +38,20 @@ const TIMEOUT_DEFAULT_MS = 10 * SECOND_MS
 const REPLY_MAX_BYTES = 64 * MIB
 const CONNECTIONS_MAX = 16
 const QUOTE_LENGTH_MAX = 200
+const utf8 = new TextDecoder()
+
+/** A call on its way: which request it is just now, and how to end it. */
+interface Attempt {
+  overReason: Error | undefined
+  call: ClientRequest | undefined
+  reject: (reason: unknown) => void
+}
+
+interface ReplyReader {
+  readonly call: ClientRequest
+  readonly resolve: (reply: ServiceReply) => void
+  readonly reject: (reason: unknown) => void
+}
 
 export class ServiceCaller {
   readonly #service: string
@@ -79,50 +93,53 @@ export class ServiceCaller {
     this.#line.close()
   }
 
-  async #send(request: ServiceRequest): Promise<ServiceReply> {
-    const deadline = callDeadline(this.#timeoutMs, request.signal)
-    try {
-      return await this.#exchange(request, deadline.signal)
-    } catch (thrown) {
-      throw this.#failure(deadline.signal.aborted ? deadline.signal.reason : thrown)
-    } finally {
-      deadline.release()
-    }
-  }
-
   /** A kept connection may have ended with the service's last life: then the call, which may be made twice, is made over another. */
-  async #exchange(request: ServiceRequest, signal: AbortSignal): Promise<ServiceReply> {
-    for (;;) {
-      const call = this.#call(request, signal)
-      try {
-        return await this.#answerOf(call, request)
-      } catch (thrown) {
-        if (!call.reusedSocket || signal.aborted || (thrown as NodeJS.ErrnoException).code !== 'ECONNRESET') throw thrown
+  async #send(request: ServiceRequest): Promise<ServiceReply> {
+    const attempt: Attempt = { overReason: undefined, call: undefined, reject: () => undefined }
+    const release = boundCall({ timeoutMs: this.#timeoutMs, signal: request.signal }, reason => {
+      attempt.overReason = reason
+      attempt.reject(reason)
+      attempt.call?.destroy()
+    })
+    try {
+      for (;;) {
+        try {
+          return await this.#try(request, attempt)
+        } catch (thrown) {
+          if (attempt.overReason !== undefined) throw attempt.overReason
+          if (attempt.call?.reusedSocket !== true || (thrown as NodeJS.ErrnoException).code !== 'ECONNRESET') throw thrown
+        }
       }
+    } catch (thrown) {
+      throw this.#failure(thrown)
+    } finally {
+      release()
     }
   }
 
-  #call({ method, path, body, ...request }: ServiceRequest, signal: AbortSignal): ClientRequest {
-    return this.#line.request({ method, path, headers: headersOf({ body, ...request }), signal })
+  #try({ method, path, body, ...request }: ServiceRequest, attempt: Attempt): Promise<ServiceReply> {
+    return new Promise((resolve, reject) => {
+      const call = this.#line.request({ method, path, headers: headersOf({ body, ...request }) })
+      attempt.call = call
+      attempt.reject = reject
+      call.on('error', reject).once('response', reply => this.#read(reply, { call, resolve, reject }))
+      call.end(body === undefined ? undefined : JSON.stringify(body))
+    })
   }
 
-  async #answerOf(call: ClientRequest, { body }: ServiceRequest): Promise<ServiceReply> {
-    const head = new Promise<IncomingMessage>((resolve, reject) => call.once('response', resolve).on('error', reject))
-    call.end(body === undefined ? undefined : JSON.stringify(body))
-    const reply = await head
-    return { status: reply.statusCode ?? 0, headers: reply.headers, bytes: await this.#bytesOf(reply) }
-  }
-
-  async #bytesOf(reply: IncomingMessage): Promise<Uint8Array> {
+  #read(reply: IncomingMessage, { call, resolve, reject }: ReplyReader): void {
     const parts: Buffer[] = []
     let lengthBytes = 0
-    for await (const part of reply as AsyncIterable<Buffer>) {
-      lengthBytes += part.length
-      if (lengthBytes > REPLY_MAX_BYTES) throw this.invalidReply('it is too large')
-      parts.push(part)
-    }
-    const { buffer, byteOffset, length } = parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts)
-    return new Uint8Array(buffer, byteOffset, length)
+    reply
+      .on('data', (part: Buffer) => {
+        lengthBytes += part.length
+        parts.push(part)
+        if (lengthBytes <= REPLY_MAX_BYTES) return
+        reject(this.invalidReply('it is too large'))
+        call.destroy()
+      })
+      .once('end', () => resolve({ status: reply.statusCode ?? 0, headers: reply.headers, bytes: joined(parts) }))
+      .on('error', reject)
   }
 
   #failure(thrown: unknown): EvaError {
@@ -147,6 +164,11 @@ export class ServiceCaller {
   }
 }
 
+function joined(parts: readonly Buffer[]): Uint8Array {
+  const { buffer, byteOffset, length } = parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts)
+  return new Uint8Array(buffer, byteOffset, length)
+}
+
 function headersOf(request: Pick<ServiceRequest, 'body' | 'token' | 'headers'>): Record<string, string> {
   return {
     accept: 'application/json',
@@ -158,7 +180,7 @@ function headersOf(request: Pick<ServiceRequest, 'body' | 'token' | 'headers'>):
 
 function parseJson(bytes: Uint8Array): unknown {
   try {
-    return JSON.parse(new TextDecoder().decode(bytes))
+    return JSON.parse(utf8.decode(bytes))
   } catch {
     return undefined // JSON has no undefined, so the caller can tell; what the parser disliked of a stranger's bytes helps nobody.
   }

@@ -149,10 +149,13 @@ export class TrackerClient {
     await this.#announce('/chunk-released', songId, { chunkIds, signal })
   }
 
-  /** Asks for leases of chunks to fetch from the origin, 64 in a call at the most. @throws EvaError as `notifyChunkAcquired`. */
+  /**
+   * Asks for leases of chunks to fetch from the origin, 64 in a call at the most. Who has something to announce says it in `acquired`, and
+   * needs no call for it; a tracker older than that refuses the call (`EVA_REQUEST_INVALID`). @throws EvaError as `notifyChunkAcquired`.
+   */
   async requestOriginLeases(
     songId: SongId,
-    wanted: OriginLeasePace & { readonly chunkIds: readonly ChunkId[] },
+    wanted: OriginLeasePace & { readonly chunkIds: readonly ChunkId[]; readonly acquired?: OriginLeaseRequest['acquired'] },
     signal?: AbortSignal,
   ): Promise<OriginLeases> {
     const { peerId, token } = this.#speaker()

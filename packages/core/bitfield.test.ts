@@ -45,6 +45,24 @@ describe('Bitfield', () => {
     expect(() => Bitfield.fromBytes(Uint8Array.of(0, 0x20), 10)).toThrow(/past the end/)
   })
 
+  test('union and without: as of Sets', () => {
+    const members = fc.array(fc.nat(299))
+    fc.assert(
+      fc.property(lengths, fc.array(members), members, (length, lists, others) => {
+        const inside = (list: readonly number[]) => list.filter(index => index < length)
+        const union = Bitfield.union(
+          length,
+          lists.map(list => Bitfield.of(length, list)),
+        )
+        const model = new Set(lists.flatMap(inside))
+        expect([...union.members()]).toEqual([...model].sort((a, b) => a - b))
+        expect(union.count).toBe(model.size)
+        const without = [...model].filter(index => !others.includes(index)).sort((a, b) => a - b)
+        expect(union.without(Bitfield.of(length, others))).toEqual(without)
+      }),
+    )
+  })
+
   test('clone: a change to the copy leaves the original', () => {
     const original = Bitfield.full(3)
     original.clone().delete(1)

@@ -39,6 +39,15 @@ export class Bitfield {
     return field
   }
 
+  /** The members of any of these. */
+  static union(length: number, fields: readonly Bitfield[]): Bitfield {
+    const union = new Bitfield(length)
+    const bytes = union.#bytes
+    for (const field of fields) for (let at = 0; at < bytes.length; at++) bytes[at] = (bytes[at] as number) | (field.#bytes[at] ?? 0)
+    for (let at = 0; at < bytes.length; at++) if (bytes[at] !== 0) union.#count += bitCount(bytes[at] as number)
+    return union
+  }
+
   get count(): number {
     return this.#count
   }
@@ -73,6 +82,16 @@ export class Bitfield {
 
   *missing(): Generator<number> {
     for (let index = 0; index < this.length; index++) if (!this.has(index)) yield index
+  }
+
+  /** The members that the other lacks, in ascending order: eight at a time, where there are many and few of them are. */
+  without(other: Bitfield): number[] {
+    const members: number[] = []
+    for (let at = 0; at < this.#bytes.length; at++) {
+      const bits = (this.#bytes[at] as number) & ~(other.#bytes[at] ?? 0)
+      for (let bit = 0; ((bits << bit) & 0xff) !== 0; bit++) if ((bits & (0x80 >> bit)) !== 0) members.push(at * 8 + bit)
+    }
+    return members
   }
 
   /** A copy of the bytes, most significant bit first. */

@@ -47,7 +47,7 @@ export interface EngineConfig {
   readonly startBudgetMs: number
   /**
    * Bytes from where a reader began that are its first sound: until they are here, but no longer than this (ms), nothing else is asked for,
-   * save what a crowd waits for us to bring.
+   * save what a crowd waits for us to bring. While others bring the song from the origin, no longer than `firstSoundAloneMs`.
    */
   readonly firstSoundBytes: number
   readonly firstSoundPatienceMs: number

@@ -213,6 +213,34 @@ describe('scheduler: origin leases', () => {
     expect(node.take('return-origin-leases')).toEqual([])
   })
 
+  test('the only place is taken: what a crowd waits for gets it next, before what is urgent', () => {
+    const node = new Node('seed', { hasLeases: true, downloadsInFlightMax: 1 })
+    node.tell({ kind: 'peer-listed', songId, peerId: ANNA, chunkIds: [0, 1, 2, 3], told: 'peer' })
+    node.now += 100
+    node.press()
+    node.answer([lease(7, 9000)], [elsewhere(6)])
+    node.passTo(3000)
+    const [last] = node.take('request-blocks').slice(-1)
+    expect(last?.source).toEqual({ kind: 'peer', peerId: ANNA })
+    node.tell({ kind: 'request-finished', requestId: last?.requestId as number })
+    expect(node.take('request-blocks')).toMatchObject([{ chunkId: 7, source: { kind: 'origin' }, permit: 'leased' }])
+  })
+
+  test('nobody else is there for a while: leases are asked for in the order of the song', () => {
+    const node = new Node('seed', { hasLeases: true, leaseChunksPerCall: CHUNKS })
+    node.findNobody()
+    node.press()
+    const asked = (): readonly number[] => {
+      node.answer([])
+      node.now += 200
+      node.tell({ kind: 'woke' })
+      return node.take('request-origin-leases').at(-1)?.chunkIds ?? []
+    }
+    asked()
+    asked()
+    expect(asked()).toEqual(allChunks)
+  })
+
   test('the song is not wanted any more: all leases are given back', () => {
     const node = new Node()
     node.findNobody()
@@ -314,12 +342,12 @@ describe('scheduler: leases in a crowd, while our own first sound is awaited', (
     expect(requests.reduce((sum, { blockCount }) => sum + blockCount, 0)).toBe(16)
   })
 
-  test('what was not leased to us: waits for the first sound, though a peer has it', () => {
+  test('what was not leased to us: waits for the first sound for a moment, though a peer has it', () => {
     const node = pressedWith(crowd)
     node.tell({ kind: 'peer-listed', songId, peerId: ANNA, chunkIds: [6], told: 'peer' })
-    node.passTo(1900)
+    node.passTo(1240)
     expect(node.take('request-blocks').every(({ chunkId }) => chunkId === 5)).toBe(true)
-    node.passTo(2100)
+    node.passTo(1260)
     expect(node.take('request-blocks').some(({ chunkId }) => chunkId === 6)).toBe(true)
   })
 

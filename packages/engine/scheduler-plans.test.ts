@@ -100,19 +100,36 @@ describe('scheduler plans: what others tell', () => {
 })
 
 describe('scheduler plans: a chunk is stored', () => {
-  const isPlannedFor = (requestCount: number, config: Partial<EngineConfig> = {}) => {
+  const isPlannedFor = (requestCount: number, { evaHolds, ...config }: Partial<EngineConfig> & { readonly evaHolds: boolean }) => {
     const driver = busy(requestCount, config)
+    if (evaHolds) driver.tell(listed('eva', all))
+    driver.tell(nothing)
     driver.now = 5
     driver.tell({ kind: 'chunk-stored', songId: aSongId, chunkId: CHUNKS - 1 })
     return driver.scheduler.nextWakeAt() === 20
   }
 
-  test('as many were in progress as may be: planned for, and that may wait', () => {
-    expect(isPlannedFor(8, { chunksInProgressMax: 4 })).toBe(true)
+  test('as many were in progress as may be, and somebody was free for more: planned for, and that may wait', () => {
+    expect(isPlannedFor(8, { chunksInProgressMax: 4, evaHolds: true })).toBe(true)
+  })
+
+  test('as many were in progress as may be, and nobody was free for more: nothing is planned', () => {
+    expect(isPlannedFor(8, { chunksInProgressMax: 4, evaHolds: false })).toBe(false)
   })
 
   test('there was room for more: nothing is planned', () => {
-    expect(isPlannedFor(8)).toBe(false)
+    expect(isPlannedFor(8, { evaHolds: false })).toBe(false)
+  })
+
+  test('few requests are under way, and there was room for more: nothing is planned', () => {
+    const driver = busy(2)
+    const chunkId = untouched(driver)
+    // A plan would ask eva for it, but while the tracker is asked its news causes none.
+    driver.tell({ kind: 'peer-listed', songId: aSongId, peerId: EVA, chunkIds: [chunkId], told: 'tracker' })
+    driver.tell({ kind: 'chunk-stored', songId: aSongId, chunkId: CHUNKS - 1 })
+    expect(askedOfEva(driver)).toEqual([])
+    driver.tell(nothing)
+    expect(askedOfEva(driver)).toMatchObject([{ chunkId }])
   })
 })
 

@@ -122,7 +122,10 @@ export type ChunksReply = Static<typeof ChunksReply>
 
 const LeasedChunks = { minItems: 1, maxItems: LEASED_CHUNKS_MAX }
 
-/** `POST /origin-lease`; exactly one of `chunkId` and `chunkIds`, which the tracker checks. */
+/** The most chunks that a call for leases announces on the way; more have calls of their own. */
+export const ACQUIRED_ALONG_MAX = 64
+
+/** `POST /origin-lease`; exactly one of `chunkId` and `chunkIds`, which the tracker checks. `acquired` counts before the leases are judged. */
 export const OriginLeaseRequest = Type.Object(
   {
     peerId: Id,
@@ -139,6 +142,19 @@ export const OriginLeaseRequest = Type.Object(
     uplinkBytesPerSecond: Type.Optional(ByteCount),
     backlogMs: Type.Optional(
       Type.Number({ minimum: 0, maximum: 3_600_000, description: "How long the peer's uplink is busy with what it owes." }),
+    ),
+    acquired: Type.Optional(
+      Type.Object(
+        {
+          chunkIds: Type.Array(ChunkNumber, { minItems: 1, maxItems: ACQUIRED_ALONG_MAX }),
+          sources: Type.Optional(Type.Array(ChunkSourceTold, { maxItems: TOLD_SOURCES_MAX })),
+          ...PeerTraffic,
+        },
+        {
+          ...strict,
+          description: 'Chunks of the song that the peer has by now: an announcement as in `POST /chunk-acquired`, without a call.',
+        },
+      ),
     ),
   },
   strict,

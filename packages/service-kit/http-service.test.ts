@@ -4,12 +4,13 @@ import { connect } from 'node:net'
 import { EvaError } from '@evastream/core/errors'
 import { fakeClock } from '@evastream/testkit/fake-clock'
 import { Counter, Registry } from 'prom-client'
-import { Type } from 'typebox'
+import { type TSchema, Type } from 'typebox'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { HttpApp } from './http-app.ts'
 import { createHttpService } from './http-service.ts'
 import { listen } from './listen.ts'
 import { createLogger } from './logger.ts'
+import { schemaCheck } from './schema-check.ts'
 
 const silent = { write: () => undefined }
 const logger = createLogger({ name: 'test', level: 'silent' }, { stdout: silent, stderr: silent })
@@ -209,6 +210,13 @@ describe('http service', () => {
         return 'object'
       }
       const body = Object.defineProperty({}, 'type', { enumerable: true, get: noted })
+      let isCheckCompiled = false
+      const notedCheck = () => {
+        isCheckCompiled = true
+        return 'object'
+      }
+      const checked = Object.defineProperty({}, 'type', { enumerable: true, get: notedCheck })
+      schemaCheck(checked as TSchema)
       const deps = { logger, registry: new Registry(), isReady: () => undefined }
       const service = await createHttpService(deps, { service: 'test', title: 'Test', version: '1', preparesRequests })
       service.post('/watched', { schema: { body } }, async () => ({}))
@@ -216,7 +224,7 @@ describe('http service', () => {
       isCompiled = false
       await listen(service, { host: '127.0.0.1', port: 0, portFlag: '--port' })
       for (let turn = 0; turn < 20; turn++) await new Promise(resolve => setImmediate(resolve))
-      expect(isCompiled).toBe(preparesRequests)
+      expect([isCompiled, isCheckCompiled]).toEqual([preparesRequests, preparesRequests])
       await service.close()
     }
   })

@@ -15,6 +15,7 @@ import { addStandardRoutes } from './http-standard-routes.ts'
 import { strictValidation } from './http-validation.ts'
 import type { Logger } from './logger.ts'
 import { RouteCatalog } from './route-catalog.ts'
+import { prepareSchemaChecks } from './schema-check.ts'
 import { systemTimers, type Timers } from './system-clock.ts'
 
 export interface HttpServiceDeps {
@@ -34,8 +35,8 @@ export interface HttpServiceOptions {
   /** Default 1 MiB; a route may say otherwise for itself. */
   readonly bodyLimitBytes?: number
   /**
-   * What requests must look like is compiled once it listens, not while the first of a kind waits (about 200 ms on a busy machine). It
-   * costs memory, which a listener's machine has less of.
+   * What requests, and replies of other services, must look like is compiled once it listens, not while the first of a kind waits (about
+   * 200 ms on a busy machine). It costs memory, which a listener's machine has less of.
    */
   readonly preparesRequests?: boolean
   /** Believe X-Forwarded-For; only behind a proxy of the operator's own. */
@@ -60,7 +61,8 @@ const OWN_COMPILERS = {
   buildSerializer: () => () => (value: unknown) => JSON.stringify(value),
 }
 
-const SECURITY_HEADERS = Object.freeze({
+/** With every answer of a service. */
+export const SECURITY_HEADERS = Object.freeze({
   'x-content-type-options': 'nosniff',
   'x-frame-options': 'DENY',
   'referrer-policy': 'no-referrer',
@@ -91,7 +93,11 @@ export async function createHttpService(deps: HttpServiceDeps, options: HttpServ
   app.removeContentTypeParser('text/plain')
   const validation = strictValidation()
   app.setValidatorCompiler(validation.compiler)
-  if (options.preparesRequests === true) app.addHook('onListen', async () => validation.prepare())
+  if (options.preparesRequests === true)
+    app.addHook('onListen', async () => {
+      prepareSchemaChecks()
+      validation.prepare()
+    })
   app.setErrorHandler((thrown, request, reply) => sendProblem(thrown, { request, reply, logger }))
   refuseUnknownRoutes(app)
   app.addHook('onRequest', async (_request, reply) => void reply.headers(SECURITY_HEADERS))

@@ -96,6 +96,6 @@ describe('strict validation, prepared', () => {
     validation.prepare()
     await turn()
     expect(new Set(compiled)).toEqual(new Set(['other']))
-    expect(() => isFit({})).toThrow('schema is invalid')
+    expect(() => isFit({})).toThrow('type must be JSONType')
   })
 })

@@ -1,6 +1,8 @@
 // Values against schemas: what fits, and what is said of what does not.
 
+import { readdir } from 'node:fs/promises'
 import { Type } from '@evastream/protocol/json-schema'
+import { Ajv } from 'ajv'
 import { describe, expect, it } from 'vitest'
 import { prepareSchemaChecks, schemaCheck } from './schema-check.ts'
 
@@ -33,5 +35,19 @@ describe('schema check', () => {
     schemaCheck({ type: 'nothing of the kind' } as never)
     expect(prepareSchemaChecks).toThrow(/type must be/)
     expect(prepareSchemaChecks).not.toThrow()
+  })
+})
+
+describe('the schemas of the protocol', () => {
+  const protocol = new URL('../protocol/', import.meta.url)
+  const isSchema = (value: unknown) => typeof value === 'object' && value !== null && ('type' in value || 'anyOf' in value)
+
+  it('each is JSON Schema, which nobody looks at when it is compiled', async () => {
+    const ajv = new Ajv()
+    const files = (await readdir(protocol)).filter(file => file.endsWith('-http.ts'))
+    const modules: object[] = await Promise.all(files.map(file => import(new URL(file, protocol).href)))
+    const schemas = modules.flatMap(module => Object.entries(module)).filter(([, value]) => isSchema(value))
+    expect(schemas.length).toBeGreaterThan(30)
+    for (const [name, schema] of schemas) expect(ajv.validateSchema(schema), `${name}: ${ajv.errorsText()}`).toBe(true)
   })
 })

@@ -21,6 +21,7 @@ interface StubCall {
   readonly chunkIds: readonly number[]
   readonly leaseIds?: readonly string[]
   readonly reportedPeerId?: string
+  readonly acquired?: { readonly chunkIds: readonly number[] }
 }
 
 const LEASE_LIFE_MS = 10_000
@@ -92,26 +93,34 @@ export class StubTracker extends StoppableHttp {
     return { peerId, token, bootId: `life-${this.#life}`, ...times, observedHost: '127.0.0.1' }
   }
 
-  #speak(path: string, { peerId, songId, chunkIds, leaseIds = [], reportedPeerId }: StubCall, token: string | undefined): object | string {
+  #speak(path: string, call: StubCall, token: string | undefined): object | string {
+    const { peerId, songId, chunkIds, leaseIds = [], reportedPeerId, acquired } = call
     const peer = this.#peers.get(peerId)
     if (peer === undefined) return 'EVA_PEER_UNKNOWN'
     if (peer.token !== token) return 'EVA_TOKEN_REJECTED'
     if (path === '/heartbeat') return { bootId: `life-${this.#life}` }
-    if (path === '/origin-lease') return this.#lease(peer, songId, chunkIds)
+    if (path === '/origin-lease') {
+      if (acquired !== undefined) this.#tell(peer, songId, { chunkIds: acquired.chunkIds, isHeld: true })
+      return this.#lease(peer, songId, chunkIds)
+    }
     if (path === '/origin-lease-returned') return this.#takeBack(peer, songId, leaseIds)
     if (path === '/peer-report') return { reportedPeerId }
     if (path === '/deregister') {
       this.#peers.delete(peerId)
       return { peerId }
     }
+    return { songId, chunksHeld: this.#tell(peer, songId, { chunkIds, isHeld: path === '/chunk-acquired' }) }
+  }
+
+  #tell(peer: StubPeer, songId: string, { chunkIds, isHeld }: { readonly chunkIds: readonly number[]; readonly isHeld: boolean }): number {
     const held = peer.songs.get(songId) ?? new Set<number>()
     peer.songs.set(songId, held)
     for (const chunkId of chunkIds) {
-      if (this.leases.get(`${songId}/${chunkId}`) === peerId) this.leases.delete(`${songId}/${chunkId}`)
-      if (path === '/chunk-acquired') held.add(chunkId)
+      if (this.leases.get(`${songId}/${chunkId}`) === peer.peerId) this.leases.delete(`${songId}/${chunkId}`)
+      if (isHeld) held.add(chunkId)
       else held.delete(chunkId)
     }
-    return { songId, chunksHeld: held.size }
+    return held.size
   }
 
   /** One lease for each chunk that nobody else holds or has leased; it lasts until it is given back or the chunk is announced. */

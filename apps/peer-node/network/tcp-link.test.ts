@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import { KIB } from '@evastream/core/units'
+import { eventually } from '@evastream/testkit/eventually'
 import { songFixture } from '@evastream/testkit/song-fixture'
 import { describe, expect, it } from 'vitest'
 import { acceptTcpLink, dialTcpLink } from './tcp-link.ts'
@@ -27,6 +28,25 @@ describe('TcpLink', () => {
     link.listen(deaf)
     link.send(new Uint8Array(20), new Uint8Array(1000))
     expect(writes).toEqual([2])
+  })
+
+  it('link: a dialled one: what is sent in one turn goes out in one write, a goodbye before it is closed included', async () => {
+    const received: Buffer[] = []
+    const sockets: Socket[] = []
+    const { server, port } = await listening(socket => sockets.push(socket.on('data', bytes => received.push(bytes))))
+    const link = dialTcpLink({ host: '127.0.0.1', port })
+    await new Promise<void>(resolve => link.listen({ ...deaf, opened: resolve }))
+    link.send(Buffer.from('ack '))
+    link.send(Buffer.from('request '))
+    expect(link.bufferedBytes).toBe(12)
+    await eventually('both came', () => Promise.resolve(received.length > 0))
+    expect(received.map(String)).toEqual(['ack request '])
+    link.send(Buffer.from('bye'))
+    link.destroy()
+    await eventually('the goodbye came', () => Promise.resolve(received.length > 1))
+    expect(String(received[1])).toBe('bye')
+    for (const socket of sockets) socket.destroy()
+    server.close()
   })
 
   it('link: a dialled one: tells that it opened, all bytes in order, and the end once', async () => {

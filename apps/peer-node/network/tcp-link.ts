@@ -1,6 +1,7 @@
 // TCP sockets as links: one that was accepted, and one that is dialled.
 // Not a policy: timeouts, limits and addresses are judged by whoever holds the link.
-// Invariant: a dialled socket reads into one buffer of its own (`onread`), so receiving allocates nothing per packet.
+// Invariant: a dialled socket reads into one buffer of its own (`onread`), so receiving allocates nothing per packet, and writes once in
+// each turn of the loop: what is acknowledged and what is asked for next is one packet, for both sides.
 
 import { connect, type Socket } from 'node:net'
 import { observedHost } from '@evastream/core/address'
@@ -38,7 +39,7 @@ export function dialTcpLink({ host, port }: LinkAddress): PeerLink {
       },
     },
   })
-  return new TcpLink(listener => {
+  return new DialledLink(listener => {
     read = bytes => listener.received(bytes)
     socket.once('connect', () => listener.opened())
   }, socket)
@@ -46,45 +47,76 @@ export function dialTcpLink({ host, port }: LinkAddress): PeerLink {
 
 class TcpLink implements PeerLink {
   readonly #attach: (listener: PeerLinkListener) => void
-  readonly #socket: Socket
+  protected readonly socket: Socket
 
   constructor(attach: (listener: PeerLinkListener) => void, socket: Socket) {
     this.#attach = attach
-    this.#socket = socket
+    this.socket = socket
   }
 
   get remoteHost(): string {
-    return observedHost(this.#socket.remoteAddress) ?? ''
+    return observedHost(this.socket.remoteAddress) ?? ''
   }
 
   get bufferedBytes(): number {
-    return this.#socket.writableLength
+    return this.socket.writableLength
   }
 
   listen(listener: PeerLinkListener): void {
     let cause: unknown
-    this.#socket.on('error', error => {
+    this.socket.on('error', error => {
       cause = error
     })
-    this.#socket.on('drain', () => listener.drained())
+    this.socket.on('drain', () => listener.drained())
     // Who says no more also hears no more: what waits would otherwise keep the socket for as long as they do not read.
-    this.#socket.once('end', () => this.#socket.destroy())
-    this.#socket.once('close', () => listener.closed(cause))
+    this.socket.once('end', () => this.socket.destroy())
+    this.socket.once('close', () => listener.closed(cause))
     this.#attach(listener)
   }
 
   send(...parts: readonly Uint8Array[]): void {
-    if (!this.#socket.writable) return
-    if (parts.length > 1) this.#socket.cork()
-    for (const part of parts) this.#socket.write(part)
-    if (parts.length > 1) this.#socket.uncork()
+    if (!this.socket.writable) return
+    if (parts.length > 1) this.socket.cork()
+    for (const part of parts) this.socket.write(part)
+    if (parts.length > 1) this.socket.uncork()
   }
 
   end(): void {
-    this.#socket.end()
+    this.socket.end()
   }
 
   destroy(): void {
-    this.#socket.destroy()
+    this.socket.destroy()
+  }
+}
+
+/** What it sends is small, and often followed by more. */
+class DialledLink extends TcpLink {
+  #waiting: Uint8Array[] = []
+
+  override get bufferedBytes(): number {
+    return this.#waiting.reduce((sum, { length }) => sum + length, super.bufferedBytes)
+  }
+
+  override send(...parts: readonly Uint8Array[]): void {
+    if (!this.socket.writable) return
+    if (this.#waiting.length === 0) setImmediate(() => this.#flush())
+    this.#waiting.push(...parts)
+  }
+
+  override end(): void {
+    this.#flush()
+    super.end()
+  }
+
+  override destroy(): void {
+    this.#flush()
+    super.destroy()
+  }
+
+  #flush(): void {
+    const parts = this.#waiting
+    this.#waiting = []
+    if (parts.length > 0) super.send(parts.length === 1 ? (parts[0] as Uint8Array) : Buffer.concat(parts))
   }
 }

@@ -44,13 +44,19 @@ interface Arrived {
   readonly peerIds: readonly PeerId[]
 }
 
+interface FreshSong {
+  readonly chunks: Map<ChunkId, Arrived>
+  /** When the last of them came. */
+  lastAt: Millis
+}
+
 export class PlayLog {
   readonly #deps: PlayLogDeps
   readonly #open = new Map<SongId, OpenPlay>()
   /** The newest first. */
   readonly #over: Play[] = []
   /** What came from the network and was not played to the end of a play since. */
-  readonly #fresh = new Map<SongId, Map<ChunkId, Arrived>>()
+  readonly #fresh = new Map<SongId, FreshSong>()
   readonly #startup: Histogram
   readonly #stalls: Counter
 
@@ -110,13 +116,14 @@ export class PlayLog {
 
   chunkVerified({ songId, chunkId, split, peerIds }: VerifiedChunk): void {
     const at = this.#deps.clock.now()
-    const fresh = this.#fresh.get(songId) ?? new Map<ChunkId, Arrived>()
+    const fresh = this.#fresh.get(songId) ?? { chunks: new Map<ChunkId, Arrived>(), lastAt: at }
     // In the order of their last arrival, so that what grew old is found in front.
     this.#fresh.delete(songId)
-    this.#fresh.set(songId, fresh.set(chunkId, { at, ...split, peerIds }))
-    for (const [oldSongId, arrived] of this.#fresh) {
-      const last = [...arrived.values()].at(-1)
-      if (this.#open.has(oldSongId) || last === undefined || at - last.at < FRESH_MS) break
+    this.#fresh.set(songId, fresh)
+    fresh.chunks.set(chunkId, { at, ...split, peerIds })
+    fresh.lastAt = at
+    for (const [oldSongId, { lastAt }] of this.#fresh) {
+      if (this.#open.has(oldSongId) || at - lastAt < FRESH_MS) break
       this.#fresh.delete(oldSongId)
     }
   }
@@ -155,7 +162,7 @@ export class PlayLog {
 
   #describe(play: OpenPlay, isOver: boolean): Play {
     const { song, touched, startedAtMs, startupMs, stallCount, stalledMs } = play
-    const fresh = this.#fresh.get(song.id)
+    const fresh = this.#fresh.get(song.id)?.chunks
     const peerIds = new Set<PeerId>()
     const sum = { originBytes: 0, peerBytes: 0, cacheBytes: 0 }
     for (const [chunkId, from] of touched) {

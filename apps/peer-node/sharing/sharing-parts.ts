@@ -3,7 +3,7 @@
 // Invariant: what `--sharing` forbids is not there to be called by mistake, and both directions share one count of connections.
 
 import type { OriginLeasePace, TrackerClient } from '@evastream/clients/tracker-client'
-import type { ChunkId, SongId } from '@evastream/core/ids'
+import type { SongId } from '@evastream/core/ids'
 import type { Random } from '@evastream/core/random'
 import { MINUTE_MS, type Millis } from '@evastream/core/units'
 import { UplinkMeter } from '@evastream/engine/leases/uplink-meter'
@@ -23,7 +23,6 @@ import { ChunkAnnouncer } from '../tracker/chunk-announcer.ts'
 import { TrackerHoldings } from '../tracker/tracker-holdings.ts'
 import { TrackerScope } from '../tracker/tracker-scope.ts'
 import { TransferNews } from '../tracker/transfer-news.ts'
-import { UntoldLeases } from '../tracker/untold-leases.ts'
 import { UploadCap } from '../upload/upload-cap.ts'
 import { UploadUsageFile } from '../upload/upload-usage-file.ts'
 import { UploadServer } from '../upload-server.ts'
@@ -78,11 +77,9 @@ export async function makeSharingParts(deps: SharingPartsDeps, { config, identit
         arrivalOf: (songId, chunkId) => deps.arrivals().arrivalOf(songId, chunkId),
       },
       bufferMs: () => playback().bufferMs,
-      onBytesSent: sizeBytes => {
-        ledger.sent(sizeBytes)
-        uplink.sent(sizeBytes, deps.clock.now())
-      },
-      onBusy: isBusy => uplink.busy(isBusy),
+      onBytesSent: sizeBytes => ledger.sent(sizeBytes),
+      onBytesDelivered: sizeBytes => uplink.delivered(sizeBytes, deps.clock.now()),
+      onBusy: isBusy => uplink.busy(isBusy, deps.clock.now()),
       uplinkBytesPerSecond: () => uplink.rateBytesPerSecond(deps.clock.now()),
       onUploadingChanged: isUploading => holdings.setUploading(isUploading),
     },
@@ -100,7 +97,7 @@ export async function makeSharingParts(deps: SharingPartsDeps, { config, identit
     scope,
     transfers,
     leasePace,
-    hurry: (songId, chunkIds) => announcer.hurry(songId, chunkIds),
+    along: (songId, call) => announcer.along(songId, call),
   })
   const announcer = new ChunkAnnouncer({ ...deps, tracker, random: deps.random.fork() })
   const heldOf = ({ songId }: { readonly songId: SongId }) => [songId, store.heldChunks(songId)] as const
@@ -114,8 +111,8 @@ interface TrackerPortOptions {
   readonly scope: TrackerScope
   readonly transfers: TransferNews
   readonly leasePace: () => LeasePace
-  /** Tells the tracker at once what is new of a song, if one of these is among it. */
-  readonly hurry: (songId: SongId, chunkIds: ReadonlySet<ChunkId>) => void
+  /** Makes a call that takes what is new of the song along. */
+  readonly along: ChunkAnnouncer['along']
 }
 
 type LeasePace = Pick<OriginLeasePace, 'backlogMs' | 'uplinkBytesPerSecond'>
@@ -141,27 +138,23 @@ function trackerPort(client: TrackerClient, options: TrackerPortOptions): Tracke
   }
 }
 
-function openPort(client: TrackerClient, { choice, limits, scope, transfers, leasePace, hurry }: TrackerPortOptions): TrackerPort {
+function openPort(client: TrackerClient, { choice, limits, scope, transfers, leasePace, along }: TrackerPortOptions): TrackerPort {
   const limit = Math.min(LISTED_PEERS_MAX, limits.dialledMax)
-  const leases = new UntoldLeases()
   return {
     getPeers: async (songId, signal) => {
       // Who registers looks the tracker up again at each registration; who does not, here.
       if (choice.mode === 'receive-only') await scope.refresh()
       return client.getPeers(songId, { limit }, signal)
     },
-    notifyChunkAcquired: async (songId, chunkIds, signal) => {
-      await client.notifyChunkAcquired(songId, chunkIds, signal, transfers.take(songId, chunkIds))
-      leases.told(songId, chunkIds)
-    },
+    notifyChunkAcquired: (songId, chunkIds, signal) =>
+      client.notifyChunkAcquired(songId, chunkIds, signal, transfers.take(songId, chunkIds)),
     notifyChunkReleased: (songId, chunkIds, signal) => client.notifyChunkReleased(songId, chunkIds, signal),
-    requestOriginLeases: async (songId, { chunkIds, expectedMs }, signal) => {
-      hurry(songId, leases.of(songId))
-      const wish = { ...leasePace(), chunkIds, expectedMs: Math.min(EXPECTED_MAX_MS, expectedMs) }
-      const answer = await client.requestOriginLeases(songId, wish, signal)
-      leases.granted(songId, answer.granted)
-      return answer
-    },
+    requestOriginLeases: (songId, { chunkIds, expectedMs }, signal) =>
+      along(songId, news => {
+        const wish = { ...leasePace(), chunkIds, expectedMs: Math.min(EXPECTED_MAX_MS, expectedMs) }
+        const acquired = { chunkIds: [...news], ...transfers.take(songId, news) }
+        return client.requestOriginLeases(songId, news.length === 0 ? wish : { ...wish, acquired }, signal)
+      }),
     reportPeer: (peerId, reason, signal) => client.reportPeer(peerId, reason, signal),
     returnOriginLeases: async (songId, returned, signal) => void (await client.returnOriginLeases(songId, returned, signal)),
   }

@@ -3,7 +3,7 @@
 // Invariant: what the tracker ends up knowing is what the node holds.
 
 import { EvaError } from '@evastream/core/errors'
-import { parseSongId } from '@evastream/core/ids'
+import { type ChunkId, parseSongId, type SongId } from '@evastream/core/ids'
 import { seededRandom } from '@evastream/core/random'
 import { fakeClock } from '@evastream/testkit/fake-clock'
 import { RecordedLog } from '@evastream/testkit/recorded-log'
@@ -31,6 +31,16 @@ class Stage {
     peerUnknown: () => void this.unknownCount++,
   })
 
+  /** @returns the calls that were made, each with what it took along. */
+  async along(songId: SongId, call: (acquired: readonly ChunkId[]) => Promise<void> = async () => undefined): Promise<string[]> {
+    const made: string[] = []
+    await this.announcer.along(songId, async acquired => {
+      made.push(`lease:${acquired.join(',')}`)
+      await call(acquired)
+    })
+    return made
+  }
+
   async pass(durationMs: number): Promise<void> {
     for (let passed = 0; passed < durationMs; passed += 50) {
       this.clock.advance(50)
@@ -55,32 +65,69 @@ class Stage {
 }
 
 describe('chunk announcer', () => {
-  it('hurried: what is new of the song is told at once and once, and nothing when there is nothing, or no registration', async () => {
+  it('another call: takes what is new of the song along, once, and that needs no call of its own', async () => {
     const stage = new Stage()
-    const leased = new Set([2])
     stage.announcer.acquired(songA, [1])
-    stage.announcer.hurry(songA, new Set([1]))
-    expect(stage.calls).toEqual([])
+    expect(await stage.along(songA)).toEqual(['lease:'])
     stage.announcer.announceAgain([[songA, [2, 3]]])
-    stage.announcer.hurry(songB, leased)
-    expect(stage.calls).toEqual([])
-    stage.announcer.hurry(songA, leased)
-    expect(stage.calls).toEqual(['a+2,3'])
-    stage.announcer.hurry(songA, leased)
+    expect(await stage.along(songB)).toEqual(['lease:'])
+    expect(await stage.along(songA)).toEqual(['lease:2,3'])
+    expect(await stage.along(songA)).toEqual(['lease:'])
     await stage.pass(1000)
-    expect(stage.calls).toEqual(['a+2,3'])
+    expect(stage.calls).toEqual([])
   })
 
-  it('hurried, and no lease ends with what is new: that waits for more', async () => {
+  it('another call, and something of the song was lost, or much is new: that is told by itself', async () => {
+    const stage = new Stage()
+    stage.announcer.announceAgain([[songB, Array.from({ length: 65 }, (_, chunkId) => chunkId)]])
+    stage.announcer.released(songA, [2])
+    stage.announcer.acquired(songA, [3])
+    expect(await stage.along(songA)).toEqual(['lease:'])
+    expect(await stage.along(songB)).toEqual(['lease:'])
+    await stage.pass(450)
+    expect([stage.held(songA), stage.held(songB).length]).toEqual([[3], 65])
+  })
+
+  it('another call that fails on its way: its news are told later, and what was lost meanwhile stays lost', async () => {
+    const stage = new Stage()
+    stage.announcer.announceAgain([[songA, [2, 3]]])
+    const call = stage.along(songA, async () => {
+      stage.announcer.released(songA, [3])
+      await stage.pass(1000)
+      throw new EvaError('EVA_SERVICE_TIMEOUT')
+    })
+    await expect(call).rejects.toMatchObject({ code: 'EVA_SERVICE_TIMEOUT' })
+    expect(stage.calls).toEqual([])
+    await stage.pass(450)
+    expect(stage.calls).toEqual(['a-3', 'a+2'])
+  })
+
+  it('a tracker that takes no news along: gets the call without, and the news by themselves until the next registration', async () => {
     const stage = new Stage()
     stage.announcer.announceAgain([[songA, [2]]])
-    stage.announcer.hurry(songA, new Set([1, 3]))
-    stage.announcer.hurry(songA, new Set())
-    await stage.pass(350)
-    expect(stage.calls).toEqual([])
+    const refused = async (acquired: readonly number[]) => {
+      if (acquired.length > 0) throw new EvaError('EVA_REQUEST_INVALID', { details: { reason: '"acquired" is not known' } })
+    }
+    expect(await stage.along(songA, refused)).toEqual(['lease:2', 'lease:'])
+    await stage.pass(450)
+    expect(stage.calls).toEqual(['a+2'])
     stage.announcer.acquired(songA, [4])
-    await stage.pass(50)
-    expect(stage.calls).toEqual(['a+2,4'])
+    expect(await stage.along(songA)).toEqual(['lease:'])
+    stage.announcer.announceAgain([[songA, [5]]])
+    expect(await stage.along(songA)).toEqual(['lease:5'])
+  })
+
+  it('two other calls at once: each chunk goes with one of them', async () => {
+    const stage = new Stage()
+    stage.announcer.announceAgain([[songA, [2]]])
+    const inner: string[][] = []
+    const outer = stage.along(songA, async () => {
+      stage.announcer.acquired(songA, [3])
+      inner.push(await stage.along(songA))
+    })
+    expect([await outer, inner]).toEqual([['lease:2'], [['lease:']]])
+    await stage.pass(450)
+    expect(stage.calls).toEqual(['a+3'])
   })
 
   it('chunks stored in quick succession: are told in one call a song', async () => {

@@ -7,6 +7,7 @@ import { toEvaError } from '@evastream/core/errors'
 import type { ChunkId, SongId } from '@evastream/core/ids'
 import type { Random } from '@evastream/core/random'
 import { MINUTE_MS } from '@evastream/core/units'
+import { ACQUIRED_ALONG_MAX } from '@evastream/protocol/tracker-http'
 import type { Timers } from '@evastream/service-kit/system-clock'
 import { forEachBounded } from '../bounded-work.ts'
 import type { NodeLog, TrackerPort } from '../ports.ts'
@@ -23,7 +24,7 @@ export interface ChunkAnnouncerDeps {
 
 type News = 'acquired' | 'released'
 
-/** News are gathered this long: connected peers hear of chunks from this node itself, and a lease that ends need not wait (`hurry`). */
+/** News are gathered this long: connected peers hear of chunks from this node itself, and a lease that ends goes with the next call (`along`). */
 const GATHER_MS = 400
 /** Calls at once, one a song: a node that comes back with many songs is known with all of them soon. */
 const CALLS_AT_ONCE_MAX = 8
@@ -36,7 +37,11 @@ export class ChunkAnnouncer {
   readonly #news = new Map<SongId, Map<ChunkId, News>>()
   readonly #refused = new Map<SongId, ReadonlyMap<ChunkId, News>>()
   readonly #abort = new AbortController()
+  /** Songs whose news are under way with another call: what is new meanwhile is told after it. */
+  readonly #underWay = new Set<SongId>()
   #isSending = false
+  /** The tracker does not take news along with other calls. */
+  #isByItself = false
   #isRegistered = false
   #cancelTimer: (() => void) | undefined
   #cancelRefusedTimer: (() => void) | undefined
@@ -57,6 +62,7 @@ export class ChunkAnnouncer {
   /** After each registration: the tracker may have forgotten everything, so all that is held is news. */
   announceAgain(held: Iterable<readonly [SongId, readonly ChunkId[]]>): void {
     this.#isRegistered = true
+    this.#isByItself = false
     this.#news.clear()
     this.#refused.clear()
     for (const [songId, chunkIds] of held) this.acquired(songId, chunkIds)
@@ -67,13 +73,27 @@ export class ChunkAnnouncer {
     this.#isRegistered = false
   }
 
-  /** Sends what is new of a song now if one of these is: their leases end with it, and more are about to be asked for. */
-  hurry(songId: SongId, leased: ReadonlySet<ChunkId>): void {
-    const news = this.#news.get(songId)
-    if (news === undefined || this.#cancelTimer === undefined || ![...leased].some(chunkId => news.has(chunkId))) return
-    this.#cancelTimer()
-    this.#cancelTimer = undefined
-    void this.#send()
+  /**
+   * Makes a call about a song that can announce chunks as well, with what is new of it. A tracker that refuses the call with them gets it
+   * again without, and from then on news go by themselves, until the next registration.
+   */
+  async along<T>(songId: SongId, call: (acquired: readonly ChunkId[]) => Promise<T>): Promise<T> {
+    const told = this.#takeAlong(songId)
+    if (told === undefined) return call([])
+    this.#underWay.add(songId)
+    try {
+      return await call([...told.keys()])
+    } catch (thrown) {
+      this.#putBack(songId, told)
+      const error = toEvaError(thrown)
+      if (error.blames !== 'caller' || isForgotten(error.code)) throw error
+      const answer = await call([])
+      this.#isByItself = error.code === 'EVA_REQUEST_INVALID'
+      return answer
+    } finally {
+      this.#underWay.delete(songId)
+      if (this.#news.size > 0) this.#sendLater(GATHER_MS)
+    }
   }
 
   /** Nothing is sent any more. */
@@ -99,11 +119,25 @@ export class ChunkAnnouncer {
     })
   }
 
+  /** Undefined when there is nothing that can go with another call. */
+  #takeAlong(songId: SongId): ReadonlyMap<ChunkId, News> | undefined {
+    const news = this.#news.get(songId)
+    const isReady = this.#isRegistered && !this.#isSending && !this.#isByItself && !this.#underWay.has(songId)
+    if (news === undefined || !isReady || news.size > ACQUIRED_ALONG_MAX) return undefined
+    for (const what of news.values()) if (what === 'released') return undefined
+    this.#news.delete(songId)
+    if (this.#news.size > 0) return news
+    this.#cancelTimer?.()
+    this.#cancelTimer = undefined
+    return news
+  }
+
   async #send(): Promise<void> {
     this.#isSending = true
     let delayMs = GATHER_MS
     try {
-      await forEachBounded(this.#news.keys(), CALLS_AT_ONCE_MAX, songId => this.#sendSong(songId))
+      const songIds = [...this.#news.keys()].filter(songId => !this.#underWay.has(songId))
+      await forEachBounded(songIds, CALLS_AT_ONCE_MAX, songId => this.#sendSong(songId))
       this.#pace.succeeded()
     } catch (thrown) {
       delayMs = this.#failed(toEvaError(thrown))

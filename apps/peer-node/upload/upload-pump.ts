@@ -21,6 +21,8 @@ export interface UploadPumpDeps {
   /** What all connections together may send. */
   readonly gate: UploadGate
   readonly onBytesSent: (sizeBytes: number) => void
+  /** Audio that the other side acknowledged. */
+  readonly onBytesDelivered: (sizeBytes: number) => void
   /** All that is here of a request in service has been sent, and more is to come. */
   readonly onShort: (request: UploadRequest) => void
 }
@@ -86,7 +88,10 @@ export class UploadPump implements GateUser {
     if (arrived === undefined) return false
     const now = this.#deps.clock.now()
     this.#meter.acknowledged(arrived.sizeBytes, arrived.frames, now)
-    if (arrived.sizeBytes > 0) this.#heardAt = now
+    if (arrived.sizeBytes > 0) {
+      this.#heardAt = now
+      this.#deps.onBytesDelivered(arrived.sizeBytes)
+    }
     return true
   }
 

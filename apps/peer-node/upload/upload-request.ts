@@ -70,6 +70,10 @@ export class UploadRequest {
     return this.#sentBlocks === this.wish.blockCount
   }
 
+  get owedBlocks(): number {
+    return this.wish.blockCount - this.#sentBlocks
+  }
+
   get isAcknowledged(): boolean {
     return this.#ackedBlocks === this.wish.blockCount
   }

@@ -55,7 +55,7 @@ async function subscribed() {
   const store = new ChunkLoans({ store: await filledStore(song), buffers: new ChunkBuffers() })
   const slots = new UploadSlots<UploadRequest>({ granted: nothing, displaced: nothing }, { slotsMax: 1 })
   const gate = new UploadGate({ clock, timers: clock, budget: new ByteBudget(0) })
-  const told = { refusalMs: nothing, onBytesSent: nothing, onChunkLost: nothing, onClosed: nothing }
+  const told = { refusalMs: nothing, onBytesSent: nothing, onBytesDelivered: nothing, onChunkLost: nothing, onClosed: nothing }
   const bounds = { requestsMax: 1, relaysMax: 1, subscriptionsMax: 2, backlogMaxBytes: 1 }
   const waits = { busyRetryAfterMs: 1, relayRetryAfterMs: 1, blockWaitMaxMs: 1, silenceMaxMs: 1, helloTimeoutMs: 1, farewellMs: 1 }
   const session = new UploadSession(

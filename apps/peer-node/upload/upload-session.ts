@@ -27,7 +27,7 @@ import { bitfieldParts } from './bitfield-parts.ts'
 import { haveFrames, NewsFrames } from './news-frames.ts'
 import { UploadDesk, type UploadDeskDeps, type UploadDeskOptions } from './upload-desk.ts'
 import type { UploadGate } from './upload-gate.ts'
-import { UploadPump } from './upload-pump.ts'
+import { UploadPump, type UploadPumpDeps } from './upload-pump.ts'
 import type { UploadRequest } from './upload-request.ts'
 
 export interface UploadSessionDeps {
@@ -39,7 +39,8 @@ export interface UploadSessionDeps {
   readonly clock: Clock
   readonly log: NodeLog
   readonly refusalMs: UploadDeskDeps['refusalMs']
-  readonly onBytesSent: (sizeBytes: number) => void
+  readonly onBytesSent: UploadPumpDeps['onBytesSent']
+  readonly onBytesDelivered: UploadPumpDeps['onBytesDelivered']
   readonly onChunkLost: (songId: SongId, chunkId: ChunkId) => void
   readonly onClosed: (session: UploadSession) => void
 }
@@ -180,10 +181,10 @@ export class UploadSession implements PeerLinkListener {
   }
 
   #welcome({ dataBytesMax, peerId }: Hello): void {
-    const { link, clock, gate, onBytesSent, log, onChunkLost, refusalMs, store, arrivals, slots } = this.#deps
+    const { link, clock, gate, onBytesSent, onBytesDelivered, log, onChunkLost, refusalMs, store, arrivals, slots } = this.#deps
     const { requestsMax, subscriptionsMax } = this.#options
     const onShort = (request: UploadRequest) => this.#desk?.ranShort(request)
-    const pump = new UploadPump({ link, clock, gate, onBytesSent, onShort }, { dataBytesMax })
+    const pump = new UploadPump({ link, clock, gate, onBytesSent, onBytesDelivered, onShort }, { dataBytesMax })
     const closedForMs = () => gate.closedForMs
     const reject = (requestId: number, code: RejectCode, retryAfterMs?: number) => this.#reject({ requestId }, code, retryAfterMs)
     const onBroken = (reason: string) => this.#destroyFor(reason)

@@ -113,8 +113,14 @@ export class ChunkProgress {
     if (owner !== NOBODY) this.#ownedCount--
     this.#owners[block] = HERE
     this.#hereCount++
-    if (!this.#senders.some(known => isSameSource(known, sender))) this.#senders.push(sender)
+    this.#noteSender(sender)
     return true
+  }
+
+  /** Most chunks have one, and are noted block by block. */
+  #noteSender(sender: Source): void {
+    if (this.#senders.at(-1) === sender || this.#senders.some(known => isSameSource(known, sender))) return
+    this.#senders.push(sender)
   }
 
   #firstRun(within: BlockRun, owner: number): BlockRun | undefined {

@@ -17,17 +17,6 @@ export interface ChunkFacts {
   deadlineOf(chunkId: ChunkId): Millis | undefined
 }
 
-/**
- * So many of them, neighbours from a random place on, where there are more: of a long song not every chunk is weighed for each request.
- * What is left out has its chance at the next.
- */
-export function stretchOf(chunkIds: readonly ChunkId[], countMax: number, random: Random): readonly ChunkId[] {
-  if (chunkIds.length <= countMax) return chunkIds
-  const first = random.below(chunkIds.length)
-  const stretch = chunkIds.slice(first, first + countMax)
-  return first + countMax <= chunkIds.length ? stretch : stretch.concat(chunkIds.slice(0, first + countMax - chunkIds.length))
-}
-
 export interface ChunkSelection {
   readonly name: string
   /** The first `countMax` chunks in the order in which to try them. */

@@ -2,13 +2,14 @@
 // Not their order (chunk-selection) and not the final word on the source (source-selection): a sieve, so that those see few.
 // Invariant: a chunk that the source policy would ask a free source for is not left out, unless STARTABLE_MAX others are there.
 
+import { Bitfield } from '@evastream/core/bitfield'
 import type { ChunkId } from '@evastream/core/ids'
 import type { Millis } from '@evastream/core/units'
 import type { EngineState } from '../engine-state.ts'
 import { rendezvousRank } from '../leases/rendezvous-rank.ts'
 import { offerOf, WAIT_FACTOR } from '../requests/relay-order.ts'
 import type { SongState } from '../songs/song-state.ts'
-import { type FreeNeighbours, someoneHas } from '../sources/free-neighbours.ts'
+import { type FreeNeighbours, type Neighbours, someoneHas } from '../sources/free-neighbours.ts'
 import type { SourceSurvey } from '../sources/source-survey.ts'
 
 /** More are not weighed against one another for one request: a song of an hour has thousands. */
@@ -49,20 +50,32 @@ export class StartableChunks {
     const chunkIds: ChunkId[] = []
     // Whoever becomes free is told of by an event, or by a moment that is known already: until then no chunk need be looked at.
     if (neighbours.free.length === 0 && !isOriginFree) return { chunkIds, wakeAt }
-    const unstarted = song.unstarted()
+    const unstarted = song.unstarted(this.#offered(song, neighbours, isOriginFree))
     const first = isInOrder || unstarted.length <= STARTABLE_MAX ? 0 : random.below(unstarted.length)
     for (let count = 0; count < unstarted.length && chunkIds.length < STARTABLE_MAX; count++) {
       const chunkId = unstarted[(first + count) % unstarted.length] as ChunkId
       const pausedUntil = song.chunkPauseOf(chunkId)
       if (pausedUntil > now) wakeAt = Math.min(wakeAt, pausedUntil)
       else if (someoneHas(neighbours.free, song, chunkId, now)) chunkIds.push(chunkId)
-      else if (!isOriginFree || !this.#survey.mayHavePermit(song, chunkId)) continue
-      else if (this.#survey.permitOf(song, chunkId).permit === 'none') continue
+      else if (!isOriginFree || this.#survey.permitOf(song, chunkId).permit === 'none') continue
       else if (song.originPauseOf(chunkId) > now) wakeAt = Math.min(wakeAt, song.originPauseOf(chunkId))
       else if (peers.copiesToComeOf(song.songId, chunkId) === 0 || !someoneHas(neighbours.awaited, song, chunkId, now))
         chunkIds.push(chunkId)
     }
     return { chunkIds, wakeAt }
+  }
+
+  /** What one that is free has something of, or the origin may be asked for: not all of a song of an hour is looked at; undefined: all. */
+  #offered(song: SongState, { free }: Neighbours, isOriginFree: boolean): Bitfield | undefined {
+    const permitted = isOriginFree ? this.#survey.permittedAmong(song) : []
+    if (permitted === undefined) return undefined
+    const offered = Bitfield.union(
+      song.shape.chunkCount,
+      free.map(({ chunks }) => chunks),
+    )
+    for (const { arriving } of free) for (const chunkId of arriving.keys()) offered.add(chunkId)
+    for (const chunkId of permitted) offered.add(chunkId)
+    return offered
   }
 
   /**

@@ -2,7 +2,7 @@ import { EngineParts } from '@evastream/testkit/engine-fixtures'
 import { expect, test } from 'vitest'
 import { isCrowdWaiting } from './crowd-duty.ts'
 
-const WAITED_FOR = { holder: undefined, isElsewhere: true, isLeased: true, since: 0, askAgainAt: 1000, isInVain: false }
+const WAITED_FOR = { holder: undefined, isLeased: true, since: 0, askAgainAt: 1000, isInVain: false }
 
 function aListenerInACrowd() {
   const parts = new EngineParts()

@@ -198,14 +198,14 @@ describe('LeaseBook: alone and in a crowd', () => {
     expect(idsOf(ask(1, [3], 0, { backlogMs: 60_000, uplinkBytesPerSecond: 1000 }))).toEqual([3])
   })
 
-  it('uplinks of 2 to 50 Mbit/s: only the fast ones get leases, and the fastest again only when it is nearly idle', () => {
+  it('uplinks of 2 to 50 Mbit/s: the slow ones get no leases, and the fastest again only when it is nearly idle', () => {
     const { ask } = aSong()
     const rates = [50, 2, 5, 10, 20, 40]
     for (const [number, rate] of rates.entries()) ask(number, [0], 0, { uplinkBytesPerSecond: rate * MBIT_S })
     const gets = (number: number, chunkId: number, backlogMs: number) =>
       idsOf(ask(number, [chunkId], 300, { uplinkBytesPerSecond: (rates[number] ?? 0) * MBIT_S, backlogMs })).length
-    expect(rates.map((_, number) => gets(number, 10 + number, 0))).toEqual([1, 0, 0, 0, 1, 1])
-    expect([gets(0, 20, 60), gets(0, 20, 40)]).toEqual([0, 1])
+    expect(rates.map((_, number) => gets(number, 10 + number, 0))).toEqual([1, 0, 0, 1, 1, 1])
+    expect([gets(0, 20, 110), gets(0, 20, 90)]).toEqual([0, 1])
   })
 
   it('an uplink that was not measured: counts as the median', () => {

@@ -200,7 +200,9 @@ export class LeaseBook {
 
   /** The peer left, died, began anew or is believed dead. */
   peerFailed(peerId: PeerId): void {
-    for (const lease of [...(this.#leasesOfPeer.get(peerId) ?? [])]) {
+    const own = this.#leasesOfPeer.get(peerId)
+    if (own === undefined) return
+    for (const lease of [...own]) {
       this.#songs.get(lease.songId)?.askers.forget(peerId)
       this.#end(lease, 'failed')
     }

@@ -5,7 +5,7 @@
 import type { ChunkId } from '@evastream/core/ids'
 import { blockCountOf, blockRunLengthBytes } from '@evastream/core/manifest'
 import type { Millis } from '@evastream/core/units'
-import { type ChunkSelection, stretchOf } from '../chunks/chunk-selection.ts'
+import type { ChunkSelection } from '../chunks/chunk-selection.ts'
 import type { EngineState } from '../engine-state.ts'
 import type { LeasesAnswered } from '../events.ts'
 import type { SongState } from '../songs/song-state.ts'
@@ -24,6 +24,8 @@ const RENEW_BEFORE_MS = 1000
 const LIMITED_AHEAD_MS = 2000
 /** Who has leases enough looks again when that should be over, though not at every moment (ms). */
 const FULL_LOOK_MIN_MS = 20
+/** Who has been alone for so long (ms) fetches in the order of the song: there is nobody for whom another order would be better. */
+const ALONE_MS = 300
 const NEVER = Number.POSITIVE_INFINITY
 /** Chunks that are weighed against one another for one call: those without holders, and as many with some. */
 const CONSIDERED_MAX = 64
@@ -63,17 +65,23 @@ export class LeaseDesk {
     for (const { chunkId, leaseId, expiresInMs, firstBlocks } of granted) {
       leases.grants.set(chunkId, { chunkId, leaseId, expiresAt: now + expiresInMs, firstBlocks })
       leases.waits.delete(chunkId)
+      leases.refused.delete(chunkId)
     }
     if (waiting.some(({ reason }) => reason === 'leased')) this.#meetTheCrowd(song)
+    const isAlone =
+      peers.holdingsOf(song.songId).size === 0 && waiting.every(({ holder, reason }) => holder === undefined && reason !== 'leased')
+    leases.aloneSince = isAlone ? (leases.aloneSince ?? now) : undefined
     for (const { chunkId, reason, holder, retryAfterMs } of waiting) {
-      const isElsewhere = reason === 'held' || reason === 'leased'
-      const known = leases.waits.get(chunkId)
-      const isSame = known?.isElsewhere === isElsewhere
-      const since = isSame ? known.since : now
-      const [isLeased, isInVain] = [reason === 'leased', isSame && known.isInVain]
-      leases.waits.set(chunkId, { holder, isElsewhere, isLeased, since, askAgainAt: now + retryAfterMs, isInVain })
       // Who may have no more just now is told so for every chunk.
-      if (!isElsewhere) leases.askAgainAt = Math.max(leases.askAgainAt, now + retryAfterMs)
+      if (reason !== 'held' && reason !== 'leased') {
+        leases.waits.delete(chunkId)
+        leases.refused.add(chunkId)
+        leases.askAgainAt = Math.max(leases.askAgainAt, now + retryAfterMs)
+        continue
+      }
+      const { since, isInVain } = leases.waits.get(chunkId) ?? { since: now, isInVain: false }
+      leases.refused.delete(chunkId)
+      leases.waits.set(chunkId, { holder, isLeased: reason === 'leased', since, askAgainAt: now + retryAfterMs, isInVain })
       // What a peer said itself on an open connection is newer than what the tracker knows of it.
       const isKnownBetter = holder !== undefined && peers.holdingsOf(song.songId).get(holder)?.isToldByPeer === true
       if (reason === 'held' && holder !== undefined && !isKnownBetter && !health.isBanned(holder, now))
@@ -139,7 +147,7 @@ export class LeaseDesk {
     }
     this.#giveBack(song, unused, 'unwanted')
     if (origin.retryAt > now + RENEW_BEFORE_MS) this.#giveBack(song, [...song.leases.grants.values()], 'origin-failed')
-    for (const chunkId of [...song.leases.waits.keys()]) if (!song.isWanted(chunkId)) song.leases.waits.delete(chunkId)
+    for (const chunkId of song.leases.waits.keys()) if (!song.isWanted(chunkId)) song.leases.waits.delete(chunkId)
     return nextAt
   }
 
@@ -179,6 +187,11 @@ export class LeaseDesk {
     for (const { chunkId } of song.leases.grants.values()) wish(chunkId)
     if (isFull) return { chunkIds, againAt: Math.min(againAt, state.now + Math.max(FULL_LOOK_MIN_MS, remainingMs - config.leaseAheadMs)) }
     for (const chunkId of song.progress.keys()) if (song.isWanted(chunkId)) wish(chunkId)
+    const { aloneSince = NEVER } = song.leases
+    if (song.hasReaders && state.now >= aloneSince + ALONE_MS && state.peers.holdingsOf(song.songId).size === 0) {
+      for (const chunkId of song.unstarted().slice(0, CONSIDERED_MAX)) wish(chunkId)
+      return { chunkIds, againAt }
+    }
     const copies = state.peers.copiesOf(song.songId)
     const facts = {
       chunkIds: this.#rareOnes(song, copies),
@@ -190,13 +203,20 @@ export class LeaseDesk {
     return { chunkIds, againAt }
   }
 
-  /** Some of those that nobody is known to hold, then of the others; of a song of few chunks, all. */
+  /** Some of those that nobody is known to hold, neighbours from a random place on, then of the others; of a song of few chunks, all. */
   #rareOnes(song: SongState, copies: Readonly<ArrayLike<number>>): readonly ChunkId[] {
     const { random } = this.#deps.state
     const unheld: ChunkId[] = []
     const held: ChunkId[] = []
-    for (const chunkId of song.unstarted()) if (!song.leases.grants.has(chunkId)) (copies[chunkId] === 0 ? unheld : held).push(chunkId)
-    return [...stretchOf(unheld, CONSIDERED_MAX, random), ...stretchOf(held, CONSIDERED_MAX, random)]
+    const unstarted = song.unstarted()
+    const first = unstarted.length > CONSIDERED_MAX ? random.below(unstarted.length) : 0
+    for (let count = 0; count < unstarted.length && unheld.length < CONSIDERED_MAX; count++) {
+      const chunkId = unstarted[(first + count) % unstarted.length] as ChunkId
+      if (song.leases.grants.has(chunkId)) continue
+      if (copies[chunkId] === 0) unheld.push(chunkId)
+      else if (held.length < CONSIDERED_MAX) held.push(chunkId)
+    }
+    return unheld.concat(held)
   }
 
   #chunksPerCall({ shape }: SongState): number {

@@ -10,32 +10,33 @@ const BEGAN_AT = 1000
 const BUDGET_MS = 1000
 
 /** A reader begins a song whose first chunk we may not have, and the tracker has said this. */
-function overrideFrom(said: { readonly first: Partial<LeaseWait>; readonly other?: Partial<LeaseWait> }): number {
+function overrideFrom(said: { readonly first: Partial<LeaseWait> | 'refused'; readonly other?: Partial<LeaseWait> }): number {
   const parts = new EngineParts({ hasLeases: true, startBudgetMs: BUDGET_MS })
   parts.state.now = BEGAN_AT
   const song = parts.addSong()
   song.window.moved('reader', 0, { at: BEGAN_AT, isHere: () => false })
   song.leases.askedAt = BEGAN_AT
-  const wait = { holder: undefined, isElsewhere: false, isLeased: false, since: BEGAN_AT, askAgainAt: BEGAN_AT + 50, isInVain: false }
-  song.leases.waits.set(0, { ...wait, ...said.first })
+  const wait = { holder: undefined, isLeased: false, since: BEGAN_AT, askAgainAt: BEGAN_AT + 50, isInVain: false }
+  if (said.first === 'refused') song.leases.refused.add(0)
+  else song.leases.waits.set(0, { ...wait, ...said.first })
   if (said.other !== undefined) song.leases.waits.set(1, { ...wait, ...said.other })
   return new OriginPermits(parts.state, { areAllUseless: () => false }).overrideFrom(song, 0)
 }
 
 describe('origin permits: a first sound without a lease', () => {
   test('somebody brings the chunk: the swarm has its budget', () => {
-    expect(overrideFrom({ first: { isElsewhere: true, isLeased: true } })).toBe(BEGAN_AT + BUDGET_MS)
+    expect(overrideFrom({ first: { isLeased: true } })).toBe(BEGAN_AT + BUDGET_MS)
   })
 
   test('we may have no more just now, and others bring other chunks: the swarm has its budget', () => {
-    expect(overrideFrom({ first: {}, other: { isElsewhere: true, isLeased: true } })).toBe(BEGAN_AT + BUDGET_MS)
+    expect(overrideFrom({ first: 'refused', other: { isLeased: true } })).toBe(BEGAN_AT + BUDGET_MS)
   })
 
   test('we may have no more just now, and nobody else brings anything: at once, for there is no swarm to wait for', () => {
-    expect(overrideFrom({ first: {} })).toBe(0)
+    expect(overrideFrom({ first: 'refused' })).toBe(0)
   })
 
   test('others have the chunk: at once, for they could have sent it', () => {
-    expect(overrideFrom({ first: { isElsewhere: true } })).toBe(0)
+    expect(overrideFrom({ first: {} })).toBe(0)
   })
 })

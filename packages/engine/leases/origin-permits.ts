@@ -56,12 +56,12 @@ export class OriginPermits {
     return { permit: opensAt <= now ? 'open' : 'none', blocksMax: ALL, opensAt }
   }
 
-  /** False only where `permitOf` says `none`: while the tracker answers, only what it spoke of can have a permit. */
-  mayHave({ leases }: SongState, chunkId: ChunkId): boolean {
+  /** For all others `permitOf` says `none`: while the tracker answers, only what it spoke of can have a permit. Undefined: there are none. */
+  permittedAmong({ leases }: SongState): readonly ChunkId[] | undefined {
     const { config, hasLeases, now } = this.#state
-    if (!hasLeases || leases.awaySince !== undefined) return true
-    if (leases.isPending && now >= leases.askedAt + config.leaseWaitMs) return true
-    return leases.grants.has(chunkId) || leases.waits.has(chunkId)
+    if (!hasLeases || leases.awaySince !== undefined) return undefined
+    if (leases.isPending && now >= leases.askedAt + config.leaseWaitMs) return undefined
+    return [...leases.grants.keys(), ...leases.waits.keys()]
   }
 
   /**
@@ -74,7 +74,7 @@ export class OriginPermits {
     const isUnknown = peers.copiesOf(song.songId)[chunkId] === 0 && (leases.isPending || leases.askedAt < song.window.lastBeganAt)
     const wait = leases.waits.get(chunkId)
     // Somebody brings it, or others bring so much that we may not bring more. Who is alone and has all it may have is not kept waiting.
-    const isUnderWay = wait !== undefined && (wait.isLeased || (!wait.isElsewhere && leases.isBeingBrought(now)))
+    const isUnderWay = wait?.isLeased === true || (leases.refused.has(chunkId) && leases.isBeingBrought(now))
     let from = 0
     if (hasLeases && (isUnknown || isUnderWay))
       for (const { beganAt } of song.window.beginnersSince(now - config.startBudgetMs))
@@ -98,7 +98,7 @@ export class OriginPermits {
     if (leases.awaySince !== undefined) return this.#turnAt(song, chunkId, Math.max(leases.awaySince, leases.newsAt))
     if (leases.isPending && now >= leases.askedAt + config.leaseWaitMs)
       return this.#turnAt(song, chunkId, Math.max(leases.askedAt + config.leaseWaitMs, leases.newsAt))
-    if (wait?.isElsewhere !== true) return NEVER
+    if (wait === undefined) return NEVER
     if (wait.isInVain) return now
     const patientUntil = Math.max(wait.since, song.progress.get(chunkId)?.activeAt ?? 0) + config.leasePatienceMs
     if (!this.#isUseless(song, chunkId, wait)) return patientUntil

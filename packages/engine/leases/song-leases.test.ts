@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { type LeaseWait, SongLeases } from './song-leases.ts'
 
 function aWait(changes: Partial<LeaseWait> = {}): LeaseWait {
-  return { holder: undefined, isElsewhere: true, isLeased: true, since: 900, askAgainAt: 2000, isInVain: false, ...changes }
+  return { holder: undefined, isLeased: true, since: 900, askAgainAt: 2000, isInVain: false, ...changes }
 }
 
 function leasesWith(...waits: LeaseWait[]): SongLeases {
@@ -26,7 +26,8 @@ describe('song leases: whether the song is being brought', () => {
   })
 
   test('others have it, or we may not have one more: nobody is said to fetch it', () => {
-    const leases = leasesWith(aWait({ isLeased: false }), aWait({ isLeased: false, isElsewhere: false, askAgainAt: 9000 }))
+    const leases = leasesWith(aWait({ isLeased: false }))
+    leases.refused.add(1)
     expect(leases.isBeingBrought(1000)).toBe(false)
   })
 
@@ -46,7 +47,9 @@ describe('song leases: whether the song is being brought', () => {
 describe('song leases: a crowd', () => {
   test('others have, or bring, a chunk that we want: we are in one; told to wait for our own turn: not', () => {
     expect(leasesWith(aWait({ isLeased: false })).isInCrowd).toBe(true)
-    expect(leasesWith(aWait({ isElsewhere: false, isLeased: false })).isInCrowd).toBe(false)
-    expect(leasesWith().isInCrowd).toBe(false)
+    const leases = leasesWith()
+    expect(leases.isInCrowd).toBe(false)
+    leases.refused.add(0)
+    expect(leases.isInCrowd).toBe(false)
   })
 })

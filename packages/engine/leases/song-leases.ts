@@ -14,12 +14,10 @@ export interface LeaseGrant {
   readonly firstBlocks: number | undefined
 }
 
-/** Not ours to fetch: somebody else does, or has. */
+/** Not ours to fetch: somebody else has it, or is about to. */
 export interface LeaseWait {
   /** Who that is; undefined when the tracker knows of nobody, or of nobody who may be dialled. */
   readonly holder: PeerId | undefined
-  /** Somebody else has it, or is about to: not that we may not have one more. */
-  readonly isElsewhere: boolean
   /** Somebody brings it from the origin just now. */
   readonly isLeased: boolean
   /** Since when it is waited for, however often it was asked for. */
@@ -36,6 +34,8 @@ const LONG_AGO = Number.NEGATIVE_INFINITY
 export class SongLeases {
   readonly grants = new Map<ChunkId, LeaseGrant>()
   readonly waits = new Map<ChunkId, LeaseWait>()
+  /** Nobody else has these, but we may have no more just now. There may be hundreds: nobody walks them. */
+  readonly refused = new Set<ChunkId>()
   /** So many copies of a chunk the origin may send. */
   originCopies = 1
   /** When the tracker was last asked, and whether its answer is still to come. */
@@ -47,6 +47,8 @@ export class SongLeases {
   awaySince: Millis | undefined
   /** When somebody last told of a chunk that is new to him: while others get on, nobody but the first in turn asks the origin. */
   newsAt: Millis = LONG_AGO
+  /** Since when no answer spoke of anybody else, and nobody else is known; undefined: others are there, or nobody has been asked. */
+  aloneSince: Millis | undefined
   /** Since when anything of it is wanted of the origin; undefined: not yet. */
   #soughtAt: Millis | undefined
 
@@ -58,8 +60,7 @@ export class SongLeases {
 
   /** Others have, or bring, what we want as well. */
   get isInCrowd(): boolean {
-    for (const { isElsewhere } of this.waits.values()) if (isElsewhere) return true
-    return false
+    return this.waits.size > 0
   }
 
   /** Some chunk of it was on its way from the origin to somebody a moment ago: each peer that gets one hands it on. */
@@ -72,9 +73,11 @@ export class SongLeases {
   forget(): void {
     this.grants.clear()
     this.waits.clear()
+    this.refused.clear()
     this.isPending = false
     this.askedAt = LONG_AGO
     this.askAgainAt = LONG_AGO
     this.awaySince = undefined
+    this.aloneSince = undefined
   }
 }

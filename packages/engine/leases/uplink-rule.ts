@@ -10,7 +10,7 @@ import type { Millis } from '@evastream/core/units'
 import { UPLINK_ASSUMED_BYTES_PER_SECOND, type UplinkRates } from './song-askers.ts'
 
 const FASTEST_CHUNKS = 3
-const GRACE_MS = 50
+const GRACE_MS = 100
 
 export interface UplinkFacts {
   readonly backlogMs: number

@@ -30,6 +30,14 @@ describe('first sound', () => {
     expect(sound.awaited().until).toBe(0)
   })
 
+  test('others bring the song from the origin: waited for a quarter second', () => {
+    const { parts, song, sound } = listening(0)
+    song.leases.waits.set(1, { holder: undefined, isLeased: true, since: 0, askAgainAt: 0, isInVain: false })
+    expect(sound.awaited()).toMatchObject({ until: 250, aloneUntil: 250 })
+    parts.state.now = 250
+    expect(sound.awaited().until).toBe(0)
+  })
+
   test('the first blocks from there on are here: over', () => {
     const { parts, song, sound } = listening(3 * BLOCK + 5)
     const request = parts.ask(song, fromPeer('anna'))

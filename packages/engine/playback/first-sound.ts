@@ -26,11 +26,13 @@ export class FirstSound {
     const { now, config, songs } = this.#state
     const awaited = { until: 0, aloneUntil: 0, startUntil: 0 }
     for (const song of songs.listened()) {
+      // A crowd waits for uplinks, which serve a first sound before all else, and not for our downlink.
+      const patienceMs = song.leases.isBeingBrought(now) ? config.firstSoundAloneMs : config.firstSoundPatienceMs
       for (const { beganBytes, beganAt, isHeard } of song.window.beginnersSince(now - config.startPatienceMs)) {
         if (!isHeard || song.hasBytes(beganBytes, config.startBytes)) continue
         awaited.startUntil = Math.max(awaited.startUntil, beganAt + config.startPatienceMs)
-        if (beganAt + config.firstSoundPatienceMs <= now || song.hasBytes(beganBytes, config.firstSoundBytes)) continue
-        awaited.until = Math.max(awaited.until, beganAt + config.firstSoundPatienceMs)
+        if (beganAt + patienceMs <= now || song.hasBytes(beganBytes, config.firstSoundBytes)) continue
+        awaited.until = Math.max(awaited.until, beganAt + patienceMs)
         awaited.aloneUntil = Math.max(awaited.aloneUntil, beganAt + config.firstSoundAloneMs)
       }
     }

@@ -1,13 +1,12 @@
 // Fills the free places: which chunk is asked for next, and of whom, as the two policies say.
 // Not the policies themselves, and not what happens to a request once it is out.
-// Invariant: never more requests or chunks at once than the config allows; a block is asked for once.
+// Invariant: a block is asked for once; what is asked for has a place (download-places).
 
 import type { ChunkId } from '@evastream/core/ids'
 import { BLOCK_SIZE_BYTES, type Millis } from '@evastream/core/units'
 import type { BlockRun } from '../chunks/chunk-progress.ts'
 import type { ChunkSelection } from '../chunks/chunk-selection.ts'
 import type { StartableChunks } from '../chunks/startable-chunks.ts'
-import type { PriorityClass } from '../commands.ts'
 import type { EngineState } from '../engine-state.ts'
 import { isCrowdWaiting } from '../leases/crowd-duty.ts'
 import type { LeaseDesk } from '../leases/lease-desk.ts'
@@ -19,12 +18,11 @@ import type { FreeNeighbours } from '../sources/free-neighbours.ts'
 import type { PeerLookup } from '../sources/peer-lookup.ts'
 import type { SourceSelection } from '../sources/source-selection.ts'
 import type { SourceSurvey } from '../sources/source-survey.ts'
-import { deadWeight } from './dead-weight.ts'
+import { DownloadPlaces, type Need } from './download-places.ts'
 import { nextRunOf } from './next-run.ts'
 import type { ParkingDesk } from './parking-desk.ts'
 import type { RelayMoves } from './relay-moves.ts'
 import type { RequestDesk } from './request-desk.ts'
-import { spareChunk } from './spare-chunk.ts'
 
 export interface DownloadPlannerDeps {
   readonly state: EngineState
@@ -52,17 +50,16 @@ const SONG_TRIES_PAUSE_MS = 250
 
 export class DownloadPlanner {
   readonly #deps: DownloadPlannerDeps
+  readonly #places: DownloadPlaces
   #wakeAt: Millis = Number.POSITIVE_INFINITY
   #isListenedTo = false
-  #chunksInProgress = 0
   #isHeldBack = false
-  #isShortOfRoom = false
-  #waitingCount = 0
   readonly #urgentChunks = new Map<SongState, Set<ChunkId>>()
   #sound: AwaitedSound = { until: 0, aloneUntil: 0, startUntil: 0 }
 
   constructor(deps: DownloadPlannerDeps) {
     this.#deps = deps
+    this.#places = new DownloadPlaces({ ...deps, noteWake: at => this.#noteWake(at) })
   }
 
   /** What is not urgent waited for somebody's first sound when it was last planned. */
@@ -75,24 +72,22 @@ export class DownloadPlanner {
     return this.#sound.startUntil > 0
   }
 
-  /** When it was last planned there were as many chunks in progress as there may be. */
+  /** When it was last planned another chunk could have been begun, had there not been as many in progress as there may be. */
   get isShortOfRoom(): boolean {
-    return this.#isShortOfRoom
+    return this.#places.isShortOfRoom
   }
 
   /** Asks for all that may be asked for now. @returns when to plan again though nothing happened by then. */
   plan(): Millis {
     const { state, lookup, neighbours, parking, queue, firstSound } = this.#deps
     neighbours.forget()
-    this.#isShortOfRoom = false
     this.#wakeAt = Number.POSITIVE_INFINITY
     const queued = queue.look()
     this.#noteWake(queued.changesAt)
     this.#noteWake(parking.expire([...state.songs.active()]))
     const songs = [...state.songs.active()]
     this.#isListenedTo = songs.some(song => song.hasReaders)
-    this.#chunksInProgress = songs.reduce((sum, song) => sum + song.progress.size, 0)
-    this.#waitingCount = this.#countWaiting()
+    this.#places.count(songs, this.#isListenedTo)
     const sound = firstSound.awaited()
     this.#sound = sound
     for (const song of songs) {
@@ -102,12 +97,11 @@ export class DownloadPlanner {
     }
     this.#retryStoring(songs)
     this.#urgentChunks.clear()
-    if (this.#isListenedTo) this.#planUrgent(songs)
     this.#isHeldBack = sound.until > state.now
-    if (this.#isHeldBack) {
-      this.#noteWake(sound.until)
-      this.#planLeased(songs)
-    } else this.#planInOrder(songs, queued)
+    this.#planLeased(songs)
+    if (this.#isListenedTo) this.#planUrgent(songs)
+    if (this.#isHeldBack) this.#noteWake(sound.until)
+    else this.#planInOrder(songs, queued)
     this.#askLeases(songs)
     this.#dropEmpty(songs)
     return this.#wakeAt
@@ -115,19 +109,13 @@ export class DownloadPlanner {
 
   /** Whether another request could be made without ending one: else nobody's news is worth a plan before one ends, or a reader's tick. */
   hasPlaceForMore(): boolean {
-    const { requests, config } = this.#deps.state
-    return requests.size - this.#countWaiting() < config.downloadsInFlightMax
+    return this.#places.hasAnyNow()
   }
 
   /** Something of the song is urgent that was not when it was last planned. */
   hasMoreUrgent(song: SongState): boolean {
     const known = this.#urgentChunks.get(song)
     return song.window.urgentChunks(this.#deps.state.now).some(({ chunkId }) => song.isWanted(chunkId) && known?.has(chunkId) !== true)
-  }
-
-  #countWaiting(): number {
-    const { moves, state } = this.#deps
-    return Math.min(state.config.waitingRequestsMax, moves.quietRelayCount())
   }
 
   #askLeases(songs: readonly SongState[]): void {
@@ -184,11 +172,17 @@ export class DownloadPlanner {
     for (const { song, chunk } of urgent) while (this.#ask(song, chunk.chunkId, { priority: 'play', urgent: chunk }));
   }
 
-  /** What a crowd waits for us to bring does not wait for our own first sound, which others are bringing. */
+  /** What a crowd waits for us to bring waits neither for our own first sound, which others are bringing, nor for a place. */
   #planLeased(songs: readonly SongState[]): void {
-    for (const song of songs)
-      if (isCrowdWaiting(this.#deps.state, song))
-        for (const chunkId of song.leases.grants.keys()) while (this.#ask(song, chunkId, { priority: 'prefetch' }));
+    for (const song of songs) {
+      if (this.#isHeldBack ? !isCrowdWaiting(this.#deps.state, song) : !song.leases.isInCrowd) continue
+      const urgent = new Map(song.window.urgentChunks(this.#deps.state.now).map(chunk => [chunk.chunkId, chunk]))
+      for (const chunkId of song.leases.grants.keys()) {
+        const chunk = urgent.get(chunkId)
+        const need: Need = chunk === undefined ? { priority: 'prefetch', isBrought: true } : { priority: 'play', urgent: chunk }
+        while (this.#ask(song, chunkId, need));
+      }
+    }
   }
 
   /** What is played, what comes next, the beginnings of what comes later when there is nothing else to do, and what is only seeded. */
@@ -208,7 +202,7 @@ export class DownloadPlanner {
     const { state } = this.#deps
     const inTurn = songs.filter(song => song.wantedCount > 0)
     let triesLeft = SONG_TRIES_MAX
-    for (let song = inTurn.shift(); song !== undefined && this.#hasPlace(priority); song = inTurn.shift()) {
+    for (let song = inTurn.shift(); song !== undefined && this.#places.hasFor({ priority }); song = inTurn.shift()) {
       if (this.#askNext(song, priority)) inTurn.push(song)
       else if (--triesLeft === 0 && inTurn.length > 0) {
         this.#noteWake(state.now + SONG_TRIES_PAUSE_MS)
@@ -230,11 +224,12 @@ export class DownloadPlanner {
       if (!mayBeAsked && state.peers.copiesToComeOf(song.songId, chunk.chunkId) === 0) this.#noteWake(lookup.waitUntil(song))
     }
     this.#dropEmpty([song])
-    if (song.hasUnstored || !this.#makeRoom(priority)) return false
+    if (song.hasUnstored) return false
     // What is soon to be played from its beginning is fetched from its beginning.
     const isInOrder = song.ahead !== 'nothing' && !song.hasReaders
     const { chunkIds, wakeAt } = startable.of(song, { isListenedTo: this.#isListenedTo, isInOrder })
     this.#noteWake(wakeAt)
+    if (chunkIds.length === 0 || !this.#places.makeRoomFor({ priority })) return false
     const facts = {
       chunkIds,
       copiesOf: (chunkId: ChunkId) => state.peers.copiesToComeOf(song.songId, chunkId),
@@ -247,11 +242,11 @@ export class DownloadPlanner {
   }
 
   /** Asks for the next run of a chunk if it has one and a source is free for it. */
-  #ask(song: SongState, chunkId: ChunkId, need: { readonly priority: PriorityClass; readonly urgent?: UrgentChunk }): boolean {
+  #ask(song: SongState, chunkId: ChunkId, need: Need): boolean {
     const { state, survey, desk, lookup, neighbours, sourceSelection } = this.#deps
-    if (!song.isWanted(chunkId) || !(this.#hasPlace(need.priority) || this.#makePlace(need.priority))) return false
+    if (!song.isWanted(chunkId) || !this.#places.makeFor(need)) return false
     // What was not asked for as urgent is not asked for as anything less.
-    if (need.urgent === undefined && this.#urgentChunks.get(song)?.has(chunkId) === true) return false
+    if (need.urgent === undefined && need.isBrought !== true && this.#urgentChunks.get(song)?.has(chunkId) === true) return false
     const chunk = song.progress.get(chunkId)
     const run = nextRunOf(song, chunkId, need.urgent)
     if (run === undefined) return false
@@ -273,12 +268,12 @@ export class DownloadPlanner {
     }
     if (choice.source.kind === 'origin' && !this.#isOriginsTurn(song, { chunkId, deadlineAt, isStart })) return false
     if (chunk === undefined) {
-      if (!this.#makeRoom(need.priority)) return false
-      this.#chunksInProgress++
+      if (!this.#places.makeRoomFor(need)) return false
+      this.#places.chunkBegun()
     }
     const batchBlocks = survey.batchBlocks(choice.source, wanted)
     const isSmall = isStart && verify === 'blocks' && choice.source.kind === 'origin'
-    const blockCount = this.#withinLimit(isSmall ? Math.min(batchBlocks, state.config.startRunBlocks) : batchBlocks, verify)
+    const blockCount = this.#places.withinLimit(isSmall ? Math.min(batchBlocks, state.config.startRunBlocks) : batchBlocks, verify)
     const batch = { firstBlock: run.firstBlock, blockCount }
     neighbours.forget()
     desk.open({
@@ -327,71 +322,13 @@ export class DownloadPlanner {
     return Math.max(urgent.chunkId * song.shape.chunkSize + run.firstBlock * BLOCK_SIZE_BYTES, urgent.firstByte)
   }
 
-  #hasPlace(priority: PriorityClass): boolean {
-    const { requests, config } = this.#deps.state
-    // Who waits for a block that its source has not got yet takes nothing of our link.
-    const comingCount = requests.size - this.#waitingCount
-    return comingCount < this.#boundFor(priority, config.downloadsInFlightMax) && this.#hasAllowance(priority)
-  }
-
-  /** What is urgent need not wait for places held by requests of which nothing comes. */
-  #makePlace(priority: PriorityClass): boolean {
-    const { state, desk, neighbours } = this.#deps
-    if (priority !== 'play' || state.requests.size < state.config.downloadsInFlightMax) return false
-    const idle = deadWeight(state)
-    if (idle !== undefined) desk.cancel(idle, 'unwanted')
-    neighbours.forget()
-    return idle !== undefined && this.#hasPlace(priority)
-  }
-
-  /** Whether the download limit leaves enough: for what is urgent a block, for the rest what makes a batch worth asking for. */
-  #hasAllowance(priority: PriorityClass): boolean {
-    const { limit, now, config } = this.#deps.state
-    const batchBytes = Math.min(limit.bucketBytes / 2, config.batchBlocksMax * BLOCK_SIZE_BYTES)
-    const leastBytes = priority === 'play' ? BLOCK_SIZE_BYTES : Math.max(BLOCK_SIZE_BYTES, batchBytes)
-    if (limit.spareBytes(now) >= leastBytes) return true
-    this.#noteWake(limit.readyAt(leastBytes, now))
-    return false
-  }
-
-  /** A batch shrinks to what the download limit leaves; a whole chunk cannot. */
-  #withinLimit(blockCount: number, verify: 'blocks' | 'chunk'): number {
-    const { limit, now } = this.#deps.state
-    return verify === 'chunk' ? blockCount : Math.min(blockCount, Math.max(1, Math.floor(limit.spareBytes(now) / BLOCK_SIZE_BYTES)))
-  }
-
-  #hasRoom(priority: PriorityClass): boolean {
-    return this.#chunksInProgress < this.#boundFor(priority, this.#deps.state.config.chunksInProgressMax)
-  }
-
-  #boundFor(priority: PriorityClass, bound: number): number {
-    if (priority === 'play' || !this.#isListenedTo) return bound
-    return Math.max(1, Math.floor(bound * (1 - this.#deps.state.config.urgentReserveRatio)))
-  }
-
-  /** Room for one more chunk, if need be at the cost of one that can be spared. @returns whether there is room. */
-  #makeRoom(priority: PriorityClass): boolean {
-    if (this.#hasRoom(priority)) return true
-    const { state, desk } = this.#deps
-    const { spare, wakeAt } = spareChunk(state, priority)
-    this.#noteWake(wakeAt)
-    this.#isShortOfRoom ||= spare === undefined
-    if (spare === undefined) return false
-    const { song, chunk } = spare
-    if (chunk.blocksHere > 0) song.chunkEvicted(chunk.chunkId)
-    desk.discard(song, chunk)
-    this.#deps.neighbours.forget()
-    this.#chunksInProgress--
-    return this.#hasRoom(priority)
-  }
-
   /** A chunk of which nothing is here and nothing on its way is not in progress. */
   #dropEmpty(songs: readonly SongState[]): void {
     for (const song of songs) {
-      for (const chunk of [...song.progress.values()]) {
+      for (const chunk of song.progress.values()) {
         if (chunk.phase !== 'fetching' || !chunk.isIdle || chunk.blocksHere > 0) continue
         this.#deps.desk.discard(song, chunk)
-        this.#chunksInProgress--
+        this.#places.chunkDropped()
       }
     }
   }

@@ -29,7 +29,7 @@ export class ParkingDesk {
   expire(songs: Iterable<SongState>): Millis {
     let nextAt = Number.POSITIVE_INFINITY
     for (const song of songs) {
-      for (const chunk of [...song.progress.values()]) {
+      for (const chunk of song.progress.values()) {
         if (chunk.phase !== 'fetching' || song.isWanted(chunk.chunkId)) continue
         const expiresAt = chunk.activeAt + this.#state.config.keptChunkMs
         if (expiresAt > this.#state.now) nextAt = Math.min(nextAt, expiresAt)

@@ -38,9 +38,9 @@ describe('relay moves', () => {
   test('in a swarm that is being brought more, what is about to be heard: leaves a holder too that has not begun to send it', () => {
     const { parts, song } = waiting()
     parts.addPeer('boris', song, [0, 1])
-    const bringing = { holder: undefined, isElsewhere: true, isLeased: true, since: 900, askAgainAt: 1100, isInVain: false }
+    const bringing = { holder: undefined, isLeased: true, since: 900, askAgainAt: 1100, isInVain: false }
     song.leases.waits.set(2, bringing)
-    const played = parts.ask(song, fromPeer('boris'), { chunkId: 1, deadlineAt: 9000 })
+    const played = parts.ask(song, fromPeer('boris'), { chunkId: 1, deadlineAt: 1400 })
     expect(parts.moves.dueAt(played)).toBe(1150)
     song.leases.waits.set(2, { ...bringing, isLeased: false })
     expect(parts.moves.dueAt(played)).toBe(Number.POSITIVE_INFINITY)
@@ -78,6 +78,29 @@ describe('relay moves', () => {
     const record = parts.state.health.recordOf(anna)
     expect(record.failures).toBe(0)
     expect(parts.state.rateOf(fromPeer('anna'))).toBeLessThan(100_000)
+  })
+
+  test('the chunk has become ours to bring: what is waited for is asked of the origin at once, unless its source has it', () => {
+    const { parts, song, anna, request } = waiting()
+    parts.state.hasLeases = true
+    song.leases.grants.set(0, { chunkId: 0, leaseId: 'lease-1', expiresAt: 3000, firstBlocks: undefined })
+    expect(parts.moves.dueAt(request)).toBe(1000)
+    parts.state.peers.arriving(song.songId, anna, { chunks: [{ chunkId: 0, blocks: [0, 9] }], at: 1000 })
+    expect(parts.moves.dueAt(request)).toBe(1450)
+    parts.desk.blocksArrived(request, { firstBlock: 0, blockCount: 1 })
+    expect(parts.moves.consider(request)).toBe(true)
+    expect(parts.commands()).toMatchObject([
+      { kind: 'cancel-request', requestId: request.requestId, reason: 'superseded' },
+      { kind: 'request-blocks', chunkId: 0, firstBlock: 1, blockCount: 7, source: fromOrigin, permit: 'leased' },
+    ])
+  })
+
+  test('the lease of the chunk has expired: the origin is not asked', () => {
+    const { parts, song, request } = waiting()
+    parts.state.hasLeases = true
+    song.leases.grants.set(0, { chunkId: 0, leaseId: 'lease-1', expiresAt: 1000, firstBlocks: undefined })
+    expect(parts.moves.dueAt(request)).toBe(1150)
+    expect(parts.moves.consider(request)).toBe(false)
   })
 
   test('only who has waited for some time counts as waiting', () => {

@@ -1,10 +1,11 @@
 // Requests that wait for blocks which their source is still receiving, or for their turn there though somebody is about to hear them: when
-// they wait too long, they move to one that is free.
+// they wait too long, they move to one that is free; and to the origin, at once, when the chunk has become ours to bring.
 // Not giving up (request-watch): the source has done nothing wrong, and with nobody else to ask the request stays where it is.
 // Why by expectation: a fixed time moves requests away from slow uplinks for ever, and nothing ever comes.
-// Invariant: a move asks for no block twice, and only a peer that is free and offers the chunk takes one over.
+// Invariant: a move asks for no block twice, and only a peer that is free and offers the chunk, or the origin with its lease, takes one over.
 
 import { BLOCK_SIZE_BYTES, type Millis } from '@evastream/core/units'
+import type { Source } from '../commands.ts'
 import type { EngineState } from '../engine-state.ts'
 import type { BlameDesk } from '../sources/blame-desk.ts'
 import type { SourceSurvey } from '../sources/source-survey.ts'
@@ -31,6 +32,7 @@ export class RelayMoves {
 
   /** When to consider it (again); never, if its source holds the chunk and nobody is about to hear it, or has begun to send it. */
   dueAt(request: OpenRequest): Millis {
+    if (this.#isOursToBring(request)) return request.movesAfter
     const isDueSoon = isWaiting(this.#deps.state, request) || this.#isAwaitedInQueue(request)
     if (!isDueSoon && !this.#isRelay(request)) return Number.POSITIVE_INFINITY
     const patienceMs = (isDueSoon ? 1 : QUEUE_PATIENCE_FACTOR) * this.#patienceMs(request)
@@ -61,13 +63,28 @@ export class RelayMoves {
       isYielding: true,
       except: source,
     }
-    const second = survey.soonestFreePeer(wanted)
+    const second = this.#isOursToBring(request) ? this.#freeOrigin(request) : survey.soonestFreePeer(wanted)
     if (second === undefined) return false
-    state.paceOf(source).wasQuiet(state.now)
+    if (second.kind === 'peer') state.paceOf(source).wasQuiet(state.now)
     blame.requestMoved(request, false)
     const batch = { firstBlock: rest.firstBlock, blockCount: Math.min(rest.blockCount, survey.batchBlocks(second, wanted)) }
     desk.open({ song, chunk, run: batch, source: second, priority, deadlineAt, hedgeOf: undefined })
     return true
+  }
+
+  /** Its lease is ours by now: whoever is waited for may be waiting for us, and those who could have brought it may be dead. */
+  #isOursToBring(request: OpenRequest): boolean {
+    const { state, survey } = this.#deps
+    const { song, chunk, run } = request
+    if (!song.leases.grants.has(chunk.chunkId) || !isWaiting(state, request)) return false
+    const { firstBlock } = chunk.missingRunOf(request.requestId, run) ?? run
+    return survey.permitOf(song, chunk.chunkId, firstBlock).permit === 'leased'
+  }
+
+  #freeOrigin({ song, chunk, priority }: OpenRequest): Source | undefined {
+    const { state, survey } = this.#deps
+    const pausedUntil = Math.max(song.originPauseOf(chunk.chunkId), song.chunkPauseOf(chunk.chunkId))
+    return pausedUntil <= state.now && survey.isOriginFree(priority !== 'play') ? { kind: 'origin' } : undefined
   }
 
   #patienceMs({ source }: OpenRequest): number {

@@ -4,11 +4,12 @@
 
 import { blockLengthBytes } from '@evastream/core/manifest'
 import type { BlockRun, ChunkProgress } from '../chunks/chunk-progress.ts'
-import type { CancelRequest, PriorityClass, Source } from '../commands.ts'
+import type { CancelRequest, PriorityClass, RequestBlocks, Source } from '../commands.ts'
 import type { EngineState } from '../engine-state.ts'
 import type { SongState } from '../songs/song-state.ts'
 import { isHollow } from '../sources/peer-health.ts'
 import type { SourceSurvey } from '../sources/source-survey.ts'
+import { askedClass } from './asked-class.ts'
 import { hedgeDueAt } from './request-patience.ts'
 import type { OpenRequest } from './request-table.ts'
 
@@ -33,20 +34,22 @@ export class RequestDesk {
 
   open(asking: Asking): OpenRequest {
     const { now, requests, hedges, health } = this.#state
-    const { song, chunk, run, source } = asking
+    const { song, chunk, run, source, deadlineAt, hedgeOf } = asking
     const pace = this.#state.paceOf(source)
     const sizeBytes = this.#survey.runBytes(song, chunk.chunkId, run)
     const expectedMs = this.#survey.finishMs(pace, this.#state.rateOf(source), sizeBytes)
     const patience = this.#state.patienceOf(source)
     const isTry = source.kind === 'peer' && isHollow(health.recordOf(source.peerId))
-    const request = requests.open({ ...asking, askedAt: now, sizeBytes, expectedMs, patience, isTry })
+    const priority = askedClass(asking, this.#state)
+    const opening = { song, chunk, run, source, priority, deadlineAt, hedgeOf, askedAt: now, sizeBytes, expectedMs, patience, isTry }
+    const request = requests.open(opening)
     pace.asked(sizeBytes, now)
     this.#state.receiving.asked(sizeBytes, now)
     this.#state.limit.take(sizeBytes, now)
     chunk.activeAt = now
-    if (asking.hedgeOf !== undefined) hedges.reserve(sizeBytes)
+    if (hedgeOf !== undefined) hedges.reserve(sizeBytes)
     request.hedgeAt = hedgeDueAt(request, this.#state.spreads[source.kind], this.#state.config)
-    this.#state.emit({
+    const command: RequestBlocks = {
       kind: 'request-blocks',
       requestId: request.requestId,
       songId: song.songId,
@@ -54,10 +57,10 @@ export class RequestDesk {
       firstBlock: run.firstBlock,
       blockCount: run.blockCount,
       source,
-      ...(source.kind === 'origin' && { permit: this.#permitOf(asking) }),
-      priority: asking.priority,
+      priority,
       verify: chunk.verify,
-    })
+    }
+    this.#state.emit(source.kind === 'origin' ? { ...command, permit: this.#permitOf(asking) } : command)
     return request
   }
 

@@ -51,6 +51,7 @@ export class SongState {
   isInconsistent = false
   readonly #config: EngineConfig
   readonly #hasBlockHashes: boolean
+  readonly #all: Bitfield
   readonly #marks = new Map<ChunkId, Map<PeerId, Pause>>()
   readonly #originPauses = new Map<ChunkId, Pause>()
   readonly #chunkPauses = new Map<ChunkId, Pause>()
@@ -64,6 +65,7 @@ export class SongState {
     this.songId = added.songId
     this.shape = added.shape
     this.held = Bitfield.of(added.shape.chunkCount, added.heldChunkIds)
+    this.#all = Bitfield.full(added.shape.chunkCount)
     this.window = new PlaybackWindow({ ...config, shape: added.shape, byteRateBytesPerSecond: added.byteRateBytesPerSecond })
     this.#config = config
     this.#hasBlockHashes = added.hasBlockHashes
@@ -164,6 +166,7 @@ export class SongState {
     if (this.#wantedCount !== undefined && this.isWanted(chunkId)) this.#wantedCount--
     this.held.add(chunkId)
     this.progress.delete(chunkId)
+    this.leases.refused.delete(chunkId)
     this.#marks.delete(chunkId)
     this.#originPauses.delete(chunkId)
     this.#chunkPauses.delete(chunkId)
@@ -232,15 +235,10 @@ export class SongState {
     return this.#evicted.has(chunkId)
   }
 
-  /** Wanted chunks that are neither held nor in progress. */
-  unstarted(): ChunkId[] {
-    const chunkIds: ChunkId[] = []
-    const firstWanted = this.#firstWanted
-    for (let chunkId = 0; chunkId < Math.min(firstWanted, this.#aheadEnd); chunkId++)
-      if (!this.held.has(chunkId) && !this.progress.has(chunkId)) chunkIds.push(chunkId)
-    for (let chunkId = firstWanted; chunkId < this.shape.chunkCount; chunkId++)
-      if (!this.held.has(chunkId) && !this.progress.has(chunkId)) chunkIds.push(chunkId)
-    return chunkIds
+  /** Wanted chunks that are neither held nor in progress, of all or of some, in ascending order. */
+  unstarted(among = this.#all): ChunkId[] {
+    const [firstWanted, aheadEnd] = [this.#firstWanted, this.#aheadEnd]
+    return among.without(this.held).filter(chunkId => (chunkId >= firstWanted || chunkId < aheadEnd) && !this.progress.has(chunkId))
   }
 
   /** Nothing of what is wanted is left to ask for: all of it is here or on its way. */

@@ -54,6 +54,19 @@ describe('blame desk: a peer fails', () => {
     expect(song.markOf(0, anna)).toBe(0)
   })
 
+  test('busy, of a chunk that it is receiving: what it told of is still known, unless it was waited for more than that', () => {
+    const knows = (blocks: readonly number[]) => {
+      const { parts, song } = swarm()
+      parts.state.peers.arriving(song.songId, anna, { chunks: [{ chunkId: 5, blocks }], at: 0 })
+      const request = parts.ask(song, fromPeer('anna'), { chunkId: 5, firstBlock: 2, blockCount: 2 })
+      parts.blame.requestFailed(request, 'EVA_PEER_BUSY', 800)
+      expect(parts.state.health.recordOf(anna).busyUntil).toBe(800)
+      return parts.state.peers.holdingsOf(song.songId).get(anna)?.arriving.has(5)
+    }
+    expect(knows([0, 1, 2])).toBe(true)
+    expect(knows([0, 1])).toBe(false)
+  })
+
   test('it does not have the chunk: no longer counted as a copy, and no failure yet', () => {
     const { parts, song } = annaFails('EVA_PEER_CHUNK_MISSING')
     expect(parts.state.peers.copiesOf(song.songId)[0]).toBe(1)

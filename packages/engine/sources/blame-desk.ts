@@ -7,6 +7,7 @@ import { ERROR_TABLE, type ErrorRow } from '@evastream/core/error-table'
 import type { ErrorCode } from '@evastream/core/errors'
 import type { ChunkId, PeerId } from '@evastream/core/ids'
 import type { EngineState } from '../engine-state.ts'
+import { isWaiting } from '../requests/relay-waits.ts'
 import type { RequestDesk } from '../requests/request-desk.ts'
 import type { OpenRequest } from '../requests/request-table.ts'
 import type { SongState } from '../songs/song-state.ts'
@@ -22,8 +23,11 @@ export class BlameDesk {
 
   /** A request failed with a code. */
   requestFailed(request: OpenRequest, code: ErrorCode, retryAfterMs?: number): void {
+    const wasWaiting = isWaiting(this.#state, request)
     this.#desk.failed(request)
     if (request.source.kind === 'origin') this.#originFailed(request, code, retryAfterMs)
+    // It has what was asked for, and too much to do: what it told of is true still.
+    else if (code === 'EVA_PEER_BUSY' && !wasWaiting) this.#state.health.busy(request.source.peerId, this.#state.now, retryAfterMs)
     else this.#peerFailed(request.source.peerId, { request, code, retryAfterMs })
   }
 

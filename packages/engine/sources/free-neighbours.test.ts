@@ -108,7 +108,7 @@ describe('free neighbours: the prospect of a chunk in progress', () => {
       expect(neighbours.prospectOf(song, chunk).mayBeAsked).toBe(false)
       return neighbours.prospectOf(song, chunk).wakeAt
     }
-    const wait = { holder: undefined, isElsewhere: true, isLeased: false, since: 0, askAgainAt: 0, isInVain: false }
+    const wait = { holder: undefined, isLeased: false, since: 0, askAgainAt: 0, isInVain: false }
     song.markPeer(0, parts.addPeer('anna', song), 0)
     expect(wakeAt()).toBe(state.config.chunkMarkBaseMs)
     song.leases.waits.set(0, { ...wait, since: 100 })

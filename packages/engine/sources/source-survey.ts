@@ -88,9 +88,9 @@ export class SourceSurvey {
     return this.#permits.permitOf(song, chunkId, firstBlock)
   }
 
-  /** False for a chunk that certainly has no permit: a quick look at many. */
-  mayHavePermit(song: SongState, chunkId: ChunkId): boolean {
-    return this.#permits.mayHave(song, chunkId)
+  /** The chunks among which those with a permit are; undefined: all. */
+  permittedAmong(song: SongState): readonly ChunkId[] | undefined {
+    return this.#permits.permittedAmong(song)
   }
 
   /** Somebody is known to hold it who has not failed, nor kept us waiting for nothing. */
@@ -200,7 +200,8 @@ export class SourceSurvey {
     const { permit, opensAt } = this.permitOf(wanted.song, wanted.chunkId, wanted.run.firstBlock)
     const overrideFrom = this.#permits.overrideFrom(wanted.song, wanted.chunkId)
     const isBeingBrought = wanted.deadlineAt !== undefined && wanted.song.leases.isBeingBrought(this.#state.now)
-    return { ...this.#originState(wanted), permit, opensAt, overrideFrom, isBeingBrought }
+    const { standing, finishMs, retryAt } = this.#originState(wanted)
+    return { standing, finishMs, retryAt, permit, opensAt, overrideFrom, isBeingBrought }
   }
 
   #originState(wanted: SurveyedRun): SourceStanding {

@@ -9,6 +9,7 @@ interface Job {
   readonly priority: PriorityClass
   readonly owner: object
   isSent: boolean
+  readonly owedBlocks: number
   isStuck: boolean
 }
 
@@ -16,8 +17,26 @@ const alice = { name: 'alice' }
 const bob = { name: 'bob' }
 const carol = { name: 'carol' }
 
-function job(name: string, priority: PriorityClass = 'prefetch', owner: object = alice): Job {
-  return { name, priority, owner, isSent: false, isStuck: false }
+function job(name: string, priority: PriorityClass = 'prefetch', owner: object = alice, blocks = 8): Job {
+  return {
+    name,
+    priority,
+    owner,
+    isSent: false,
+    isStuck: false,
+    get owedBlocks() {
+      return this.isSent ? 0 : blocks
+    },
+  }
+}
+
+/** Each is sent and released in its turn. */
+function serveAll(slots: UploadSlots<Job>, { jobs, served }: { readonly jobs: readonly Job[]; readonly served: readonly string[] }): void {
+  for (let turn = 1; turn < jobs.length; turn++) {
+    const one = jobs.find(({ name }) => name === served.at(-1)) as Job
+    one.isSent = true
+    slots.release(one)
+  }
 }
 
 function slotsOf(slotsMax: number) {
@@ -71,8 +90,59 @@ describe('UploadSlots', () => {
       job('c1', 'prefetch', carol),
     ]
     for (const one of jobs) slots.enqueue(one)
-    for (let turn = 0; turn < 6; turn++) slots.release(jobs.find(one => one.name === served.at(-1)) as Job)
+    serveAll(slots, { jobs, served })
     expect(served).toEqual(['a1', 'b1', 'c1', 'a2', 'b2', 'a3', 'a4'])
+  })
+
+  it('slots: one asks for long runs and another for short ones: both get as much', () => {
+    const { slots, served } = slotsOf(1)
+    const jobs = [
+      ...['a1', 'a2', 'a3'].map(name => job(name, 'prefetch', alice, 16)),
+      ...['b1', 'b2', 'b3', 'b4', 'b5'].map(name => job(name, 'prefetch', bob, 4)),
+    ]
+    for (const one of jobs) slots.enqueue(one)
+    serveAll(slots, { jobs, served })
+    expect(served).toEqual(['a1', 'b1', 'a2', 'b2', 'b3', 'b4', 'a3', 'b5'])
+  })
+
+  it('slots: what is cancelled before it was sent is not held against who asked for it', () => {
+    const { slots, served } = slotsOf(1)
+    const [first, ...others] = [
+      job('a1', 'prefetch', alice, 16),
+      job('b1', 'prefetch', bob),
+      job('b2', 'prefetch', bob),
+      job('a2'),
+    ] as const
+    for (const one of [first, ...others]) slots.enqueue(one)
+    slots.release(first)
+    serveAll(slots, { jobs: others, served })
+    expect(served).toEqual(['a1', 'a2', 'b1', 'b2'])
+  })
+
+  it('slots: who comes late has no claim to what others were sent before', () => {
+    const { slots, served } = slotsOf(1)
+    const early = ['a1', 'a2', 'a3', 'a4'].map(name => job(name))
+    for (const one of early) slots.enqueue(one)
+    serveAll(slots, { jobs: early, served })
+    const late = [job('a5'), ...['b1', 'b2', 'b3'].map(name => job(name, 'prefetch', bob))]
+    for (const one of late) slots.enqueue(one)
+    const last = early.at(-1) as Job
+    last.isSent = true
+    slots.release(last)
+    serveAll(slots, { jobs: late, served })
+    expect(served.slice(4)).toEqual(['b1', 'a5', 'b2', 'b3'])
+  })
+
+  it('slots: who was sent much while nobody waited: is soon served as others are', () => {
+    const { slots, served } = slotsOf(1)
+    const alone = job('a1', 'prefetch', alice, 10_000)
+    slots.enqueue(alone)
+    alone.isSent = true
+    slots.release(alone)
+    const rest = [...['b1', 'b2', 'b3', 'b4'].map(name => job(name, 'prefetch', bob, 60)), job('a3')]
+    for (const one of rest) slots.enqueue(one)
+    serveAll(slots, { jobs: rest, served })
+    expect(served.indexOf('a3')).toBeLessThan(served.indexOf('b4'))
   })
 
   it('slots: all taken by one connection: gives one to another that has none, and not the last', () => {

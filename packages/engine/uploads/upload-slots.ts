@@ -16,6 +16,8 @@ export interface SlotRequest {
   readonly owner: object
   /** Nothing is left to send: only the other side's word is awaited. */
   readonly isSent: boolean
+  /** Blocks still to be sent. */
+  readonly owedBlocks: number
   /** Its owner cannot send: what was sent before lies unacknowledged. */
   readonly isStuck: boolean
 }
@@ -28,9 +30,14 @@ export interface UploadSlotsDeps<T extends SlotRequest> {
   readonly busy?: (isBusy: boolean) => void
 }
 
+/** So many blocks more than the others an owner may have been sent when its next request comes: what is beyond that is forgotten. */
+const LEAD_MAX_BLOCKS = 64
+
 interface OwnerTurns {
   inServiceCount: number
   lastGrant: number
+  /** What it was sent, or is being sent, and what it was ahead of when it came. */
+  servedBlocks: number
 }
 
 export class UploadSlots<T extends SlotRequest> {
@@ -57,6 +64,7 @@ export class UploadSlots<T extends SlotRequest> {
   }
 
   enqueue(request: T): void {
+    this.#catchUp(request.owner)
     this.#waiting.add(request)
     this.#fill()
   }
@@ -64,8 +72,7 @@ export class UploadSlots<T extends SlotRequest> {
   /** Served, cancelled or given up; whether it waited or was in service. */
   release(request: T): void {
     this.#waiting.delete(request)
-    const wasInService = this.#inService.delete(request)
-    if (wasInService) this.#turnsOf(request.owner).inServiceCount--
+    if (this.#inService.has(request)) this.#leave(request)
     this.#fill()
     this.#tellBusy()
   }
@@ -86,6 +93,7 @@ export class UploadSlots<T extends SlotRequest> {
     const turns = this.#turnsOf(request.owner)
     turns.inServiceCount++
     turns.lastGrant = ++this.#grants
+    turns.servedBlocks += request.owedBlocks
     this.#waiting.delete(request)
     this.#inService.add(request)
     this.#tellBusy()
@@ -103,8 +111,7 @@ export class UploadSlots<T extends SlotRequest> {
     if (next.isStuck) return false
     const yielding = [...this.#inService].filter(request => this.#yieldsTo(request, next)).sort((a, b) => this.#compareYielding(a, b))[0]
     if (yielding === undefined) return false
-    this.#inService.delete(yielding)
-    this.#turnsOf(yielding.owner).inServiceCount--
+    this.#leave(yielding)
     if (!yielding.isSent) this.#requeueInFront(yielding)
     this.#deps.displaced(yielding)
     return true
@@ -123,6 +130,27 @@ export class UploadSlots<T extends SlotRequest> {
     const byClass = classOf(b) - classOf(a)
     const byStuck = Number(b.isStuck) - Number(a.isStuck)
     return byClass || byStuck || this.#turnsOf(b.owner).inServiceCount - this.#turnsOf(a.owner).inServiceCount
+  }
+
+  #leave(request: T): void {
+    this.#inService.delete(request)
+    const turns = this.#turnsOf(request.owner)
+    turns.inServiceCount--
+    turns.servedBlocks -= request.owedBlocks
+  }
+
+  /** Who comes, or comes back, is not ahead of those who have been served all the time; and who was served while nobody waited owes no more than a little. */
+  #catchUp(owner: object): void {
+    let least = Number.POSITIVE_INFINITY
+    let isNew = true
+    for (const requests of [this.#inService, this.#waiting])
+      for (const request of requests) {
+        if (request.owner === owner) isNew = false
+        else least = Math.min(least, this.#turnsOf(request.owner).servedBlocks)
+      }
+    if (least === Number.POSITIVE_INFINITY) return
+    const turns = this.#turnsOf(owner)
+    turns.servedBlocks = Math.min(isNew ? Math.max(turns.servedBlocks, least) : turns.servedBlocks, least + LEAD_MAX_BLOCKS)
   }
 
   #requeueInFront(request: T): void {
@@ -144,13 +172,14 @@ export class UploadSlots<T extends SlotRequest> {
     if (a.isStuck !== b.isStuck) return b.isStuck
     const [turnsOfA, turnsOfB] = [this.#turnsOf(a.owner), this.#turnsOf(b.owner)]
     if (turnsOfA.inServiceCount !== turnsOfB.inServiceCount) return turnsOfA.inServiceCount < turnsOfB.inServiceCount
+    if (turnsOfA.servedBlocks !== turnsOfB.servedBlocks) return turnsOfA.servedBlocks < turnsOfB.servedBlocks
     return turnsOfA.lastGrant < turnsOfB.lastGrant
   }
 
   #turnsOf(owner: object): OwnerTurns {
     let turns = this.#owners.get(owner)
     if (turns === undefined) {
-      turns = { inServiceCount: 0, lastGrant: 0 }
+      turns = { inServiceCount: 0, lastGrant: 0, servedBlocks: 0 }
       this.#owners.set(owner, turns)
     }
     return turns

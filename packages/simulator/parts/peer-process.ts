@@ -305,13 +305,13 @@ export class PeerProcess {
       peerId,
       store,
       uplinkBytesPerSecond: () => this.#uplink.rateBytesPerSecond(clock.now()),
-      busy: (isBusy: boolean) => this.#uplink.busy(isBusy),
+      busy: (isBusy: boolean) => this.#uplink.busy(isBusy, clock.now()),
       foundRotten: (songId: SongId, chunkId: ChunkId) => this.loseChunk(songId, chunkId),
       uploading: (activeCount: number) => fact({ kind: 'uploading', activeCount, slotsMax }),
       relayed: ({ songId, chunkId }: { songId: SongId; chunkId: ChunkId }, block: number) =>
         fact({ kind: 'relayed', songId, chunkId, block }),
       sent: ({ songId, chunkId }: { songId: SongId; chunkId: ChunkId }, { sizeBytes, isGood }: Parcel) => {
-        this.#uplink.sent(sizeBytes, clock.now())
+        this.#uplink.delivered(sizeBytes, clock.now())
         fact({ kind: 'served', songId, chunkId, sizeBytes, isGood })
       },
     }

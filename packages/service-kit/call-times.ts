@@ -2,8 +2,8 @@
 // Not a histogram of its own: prom-client's takes a microsecond for each value, which is a tenth of such a call.
 // Invariant: what was noted is in every reading from then on, once, under the labels of its route.
 
-import { REQUEST_BUCKETS_SECONDS, REQUEST_HISTOGRAM } from '@evastream/service-kit/http-metrics'
 import type { Metric, Registry } from 'prom-client'
+import { REQUEST_BUCKETS_SECONDS, REQUEST_HISTOGRAM } from './http-metrics.ts'
 
 export interface CallLabels {
   readonly method: string

@@ -1,0 +1,53 @@
+// What peers that have gone said last of what they received and sent, so that whoever comes back is counted on.
+// Not the counting (reported-traffic.ts).
+// Invariant: a bounded number of rows in the order in which their peers left, the oldest overwritten first; a sweep that fills them makes
+// no garbage.
+
+import type { PeerId } from '@evastream/core/ids'
+import { PeerIndex } from './peer-index.ts'
+import { TOTALS } from './peer-table.ts'
+
+export class DepartedTotals {
+  readonly #max: number
+  readonly #rowOf = new PeerIndex()
+  readonly #ids: (PeerId | undefined)[] = []
+  #totals = new Float64Array(0)
+  #next = 0
+
+  constructor(options: { readonly max: number }) {
+    this.#max = options.max
+  }
+
+  /** @returns the row to write the peer's totals to, by `set`. */
+  add(peerId: PeerId): number {
+    if (this.#totals.length === 0) this.#totals = new Float64Array(this.#max * TOTALS)
+    this.remove(peerId)
+    const row = this.#next
+    const overwritten = this.#ids[row]
+    if (overwritten !== undefined) this.#rowOf.delete(overwritten)
+    this.#ids[row] = peerId
+    this.#rowOf.set(peerId, row)
+    this.#next = (row + 1) % this.#max
+    return row
+  }
+
+  /** Undefined for a peer that did not leave, or left too long ago. */
+  find(peerId: PeerId): number | undefined {
+    return this.#rowOf.get(peerId)
+  }
+
+  remove(peerId: PeerId): void {
+    const row = this.#rowOf.get(peerId)
+    if (row === undefined) return
+    this.#rowOf.delete(peerId)
+    this.#ids[row] = undefined
+  }
+
+  total(row: number, index: number): number {
+    return this.#totals[row * TOTALS + index] as number
+  }
+
+  set(row: number, index: number, total: number): void {
+    this.#totals[row * TOTALS + index] = total
+  }
+}
