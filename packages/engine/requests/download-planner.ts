@@ -246,7 +246,7 @@ export class DownloadPlanner {
     const { state, survey, desk, lookup, neighbours, sourceSelection } = this.#deps
     if (!song.isWanted(chunkId) || !this.#places.makeFor(need)) return false
     // What was not asked for as urgent is not asked for as anything less.
-    if (need.urgent === undefined && need.isBrought !== true && this.#urgentChunks.get(song)?.has(chunkId) === true) return false
+    if (need.urgent === undefined && this.#urgentChunks.get(song)?.has(chunkId) === true) return false
     const chunk = song.progress.get(chunkId)
     const run = nextRunOf(song, chunkId, need.urgent)
     if (run === undefined) return false
