@@ -6,8 +6,9 @@
 import { EvaError, toEvaError } from '@evastream/core/errors'
 import type { ChunkId, SongId } from '@evastream/core/ids'
 import { blockRunLengthBytes, chunkLengthBytes, type SongShape } from '@evastream/core/manifest'
-import { BLOCK_SIZE_BYTES, SECOND_MS } from '@evastream/core/units'
+import { BLOCK_SIZE_BYTES, MINUTE_MS, type Millis, SECOND_MS } from '@evastream/core/units'
 import { chunkPathOf } from '@evastream/protocol/origin-http'
+import { type Clock, systemClock } from '@evastream/service-kit/system-clock'
 import { HttpLine, lineFailureOf } from './http-line.ts'
 import { OriginLine } from './origin-line.ts'
 import { OriginReply } from './origin-reply.ts'
@@ -33,15 +34,19 @@ export interface OriginBlocksRequest {
 
 const SILENCE_TIMEOUT_DEFAULT_MS = 10 * SECOND_MS
 const CONNECTIONS_DEFAULT = 8
+/** How long Node's client is asked instead of the short line, which costs more; a proxy's odd answer need not be the origin's. */
+const ODD_FOR_MS = 5 * MINUTE_MS
 
 export class OriginClient {
   readonly #line: HttpLine
   /** For plain HTTP. */
   readonly #shortLine: OriginLine | undefined
-  #isOdd = false
+  #oddUntil: Millis = Number.NEGATIVE_INFINITY
   readonly #silenceTimeoutMs: number
+  readonly #clock: Clock
 
-  constructor(options: OriginClientOptions) {
+  constructor(options: OriginClientOptions, clock: Clock = systemClock) {
+    this.#clock = clock
     const address = parseServiceAddress('origin', options.baseUrl)
     const connectionsMax = options.maxConnections ?? CONNECTIONS_DEFAULT
     this.#silenceTimeoutMs = options.silenceTimeoutMs ?? SILENCE_TIMEOUT_DEFAULT_MS
@@ -81,13 +86,13 @@ export class OriginClient {
 
   #send(path: string, reply: OriginReply): void {
     if (this.#line.isClosed) throw new EvaError('EVA_CANCELLED')
-    if (this.#shortLine === undefined || this.#isOdd) this.#sendByNode(path, reply)
+    if (this.#shortLine === undefined || this.#clock.now() < this.#oddUntil) this.#sendByNode(path, reply)
     else this.#shortLine.fetch(path, reply, () => this.#sendAgain(path, reply))
   }
 
-  /** An origin whose answers do not tell their length, or tell it strangely, will do so again. */
+  /** An origin whose answers do not tell their length, or tell it strangely, will do so again for a while. */
   #sendAgain(path: string, reply: OriginReply): void {
-    this.#isOdd = true
+    this.#oddUntil = this.#clock.now() + ODD_FOR_MS
     try {
       this.#sendByNode(path, reply)
     } catch (thrown) {

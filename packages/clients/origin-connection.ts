@@ -33,6 +33,7 @@ export type ConnectionEnd =
 
 /** As much as Node allows a head. What of a body comes with it is copied. */
 const HEAD_MAX_BYTES = 16 * KIB
+const REPLY_BEGINNING = 'HTTP/1.'
 const END_OF_HEAD = '\r\n\r\n'
 
 export interface ConnectionOptions {
@@ -157,8 +158,14 @@ export class OriginConnection {
 
   #endOf(error: Error): ConnectionEnd['kind'] {
     if (this.#bodyLeftBytes !== undefined || error.name === 'TimeoutError') return 'over'
-    if (this.#headBytes > 0) return 'odd'
+    // A head that is cut says nothing of the origin's ways, unless it is none.
+    if (this.#headBytes > 0) return this.#beginsAsReply() ? 'over' : 'odd'
     return this.#isUsed ? 'unasked' : 'over'
+  }
+
+  #beginsAsReply(): boolean {
+    const beginning = this.#scratch.toString('latin1', 0, Math.min(this.#headBytes, REPLY_BEGINNING.length))
+    return REPLY_BEGINNING.startsWith(beginning)
   }
 
   #close(end: ConnectionEnd): void {

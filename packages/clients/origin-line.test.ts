@@ -5,8 +5,9 @@ import { type AddressInfo, createServer, type Socket } from 'node:net'
 import type { EvaError } from '@evastream/core/errors'
 import { parseSongId } from '@evastream/core/ids'
 import type { SongShape } from '@evastream/core/manifest'
-import { KIB } from '@evastream/core/units'
+import { KIB, MINUTE_MS } from '@evastream/core/units'
 import { seededBytes } from '@evastream/testkit/audio-fixtures'
+import { type FakeClock, fakeClock } from '@evastream/testkit/fake-clock'
 import fc from 'fast-check'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { OriginClient } from './origin-client.ts'
@@ -26,7 +27,10 @@ interface TestOrigin {
 
 type Answer = (socket: Socket, asked: { readonly connection: number; readonly request: number }) => void
 
-async function originThat(answer: Answer, host = '127.0.0.1'): Promise<TestOrigin> {
+async function originThat(
+  answer: Answer,
+  { host = '127.0.0.1', clock = fakeClock() }: { readonly host?: string; readonly clock?: FakeClock } = {},
+): Promise<TestOrigin> {
   const requests: number[] = []
   const sockets = new Set<Socket>()
   const server = createServer(socket => {
@@ -42,7 +46,7 @@ async function originThat(answer: Answer, host = '127.0.0.1'): Promise<TestOrigi
   })
   server.listen(0, host)
   await once(server, 'listening')
-  const client = new OriginClient({ baseUrl: `http://${host}:${(server.address() as AddressInfo).port}`, silenceTimeoutMs: 5000 })
+  const client = new OriginClient({ baseUrl: `http://${host}:${(server.address() as AddressInfo).port}`, silenceTimeoutMs: 5000 }, clock)
   onTestFinished(async () => {
     await client.close()
     for (const socket of sockets) socket.destroy()
@@ -89,7 +93,7 @@ describe('the line to an origin', () => {
   })
 
   it('origin line: a name instead of an address: is found', async () => {
-    const origin = await originThat(socket => socket.write(whole), 'localhost')
+    const origin = await originThat(socket => socket.write(whole), { host: 'localhost' })
     expect([await origin.fetch(), await origin.fetch()]).toEqual([undefined, undefined])
   })
 
@@ -126,7 +130,7 @@ describe('the line to an origin', () => {
     expect(origin.requests).toEqual([2])
   })
 
-  it('origin line: a body in chunks: is asked for again by Node, and so is every later one, at once', async () => {
+  it('origin line: a body in chunks: is asked for again by Node, and so is the next one, at once', async () => {
     const size = chunk.length.toString(16)
     const bytes = Buffer.concat([
       Buffer.from(`HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n${size}\r\n`),
@@ -136,6 +140,28 @@ describe('the line to an origin', () => {
     const origin = await originThat(socket => socket.write(bytes))
     expect([await origin.fetch(), await origin.fetch()]).toEqual([undefined, undefined])
     expect(origin.requests).toEqual([1, 2])
+  })
+
+  it('origin line: a head that is cut: is the origin not being there, and nothing is asked again nor by Node later', async () => {
+    const origin = await originThat((socket, { connection }) => {
+      if (connection < 2) socket.end(whole.subarray(0, connection === 0 ? 3 : 30))
+      else socket.write(whole)
+    })
+    expect(await origin.fetch()).toMatchObject({ code: 'EVA_ORIGIN_UNREACHABLE' })
+    expect(await origin.fetch()).toMatchObject({ code: 'EVA_ORIGIN_UNREACHABLE' })
+    expect([await origin.fetch(), await origin.fetch()]).toEqual([undefined, undefined])
+    expect(origin.requests).toEqual([1, 1, 2])
+  })
+
+  it('origin line: an answer that was odd: is forgotten after a while, and the short line asked again', async () => {
+    const clock = fakeClock()
+    const withoutLength = 'HTTP/1.1 200 OK\r\n\r\n'
+    const origin = await originThat((socket, { connection }) => socket.write(connection === 0 ? withoutLength : whole), { clock })
+    expect([await origin.fetch(), await origin.fetch()]).toEqual([undefined, undefined])
+    expect(origin.requests).toEqual([1, 2])
+    clock.advance(5 * MINUTE_MS)
+    expect([await origin.fetch(), await origin.fetch()]).toEqual([undefined, undefined])
+    expect(origin.requests).toEqual([1, 2, 2])
   })
 
   it('origin line: word before the answer: is understood', async () => {
