@@ -38,13 +38,17 @@ export interface FileExchange extends AskedFile {
   readonly begin: (head: FileHead) => ServerResponse
 }
 
-/** How an exchange ended: with the last byte; before the first, to be put into words by somebody else; or in between, counted already. */
+/**
+ * How an exchange ended: with the last byte; before the first, to be put into words by somebody else, with what its head says of the
+ * file; or in between, counted already.
+ */
 export type FileOutcome =
   | { readonly kind: 'sent'; readonly status: number }
-  | { readonly kind: 'refused'; readonly error: EvaError }
+  | { readonly kind: 'refused'; readonly error: EvaError; readonly headers: Readonly<Record<string, string>> }
   | { readonly kind: 'broken' }
 
 const BROKEN: FileOutcome = Object.freeze({ kind: 'broken' })
+const NO_HEADERS = Object.freeze({})
 const STATUS_CLIENT_GONE = 499
 
 export class FileServer {
@@ -91,7 +95,10 @@ class FileAnswer {
     const { method = 'GET', headers } = this.#exchange.request
     const conditions = { method, range: headers.range, ifRange: onlyText(headers['if-range']), ifNoneMatch: headers['if-none-match'] }
     const answer = answerFor(conditions, file)
-    if (answer.kind === 'unsatisfiable') throw new EvaError('EVA_RANGE_NOT_SATISFIABLE', { details: { sizeBytes: file.sizeBytes } })
+    if (answer.kind === 'unsatisfiable') {
+      this.#refuseRange(file)
+      return
+    }
     const head = headOf(answer, file, this.#exchange.caching)
     if (answer.kind === 'not-modified' || method === 'HEAD') this.#tellHead(head)
     else this.#send(head, file, answer.kind === 'part' ? answer : { firstByte: 0, lengthBytes: file.sizeBytes })
@@ -142,8 +149,15 @@ class FileAnswer {
     this.#deps.logger.error({ code, err: cause ?? error, url: this.#exchange.request.url }, 'a file failed')
   }
 
+  /** It tells what a caller with a part of the file needs for its next question: the size, and whether the part is still of this file. */
+  #refuseRange({ sizeBytes, entityTag }: StoredFile): void {
+    const error = new EvaError('EVA_RANGE_NOT_SATISFIABLE', { details: { sizeBytes } })
+    const headers = { 'content-range': `bytes */${sizeBytes}`, etag: entityTag, 'accept-ranges': 'bytes' }
+    this.#end({ kind: 'refused', error, headers })
+  }
+
   #refuse(thrown: unknown): void {
-    this.#end({ kind: 'refused', error: toEvaError(thrown) })
+    this.#end({ kind: 'refused', error: toEvaError(thrown), headers: NO_HEADERS })
   }
 
   #end(outcome: FileOutcome): void {

@@ -178,11 +178,12 @@ describe('a chunk over HTTP', () => {
     expect(answer.body.equals(chunk.subarray(first, first + length))).toBe(true)
   })
 
-  it('origin: a range past the end: is 416 and tells the size', async () => {
+  it('origin: a range past the end: is 416 and tells the size and the tag', async () => {
     const origin = await startOrigin()
     const answer = await origin.ask(CHUNK, { headers: { range: 'bytes=600000-' } })
     expect(answer.status).toBe(416)
-    expect(answer.headers['content-range']).toBe('bytes */600000')
+    expect(answer.headers).toMatchObject({ 'content-range': 'bytes */600000', etag: '"the-tag"', 'accept-ranges': 'bytes' })
+    expect(answer.headers['cache-control']).toBe('no-store')
     expect(answer.headers['content-type']).toMatch(/^application\/problem\+json/)
     expect(problemOf(answer)).toMatchObject({ code: 'EVA_RANGE_NOT_SATISFIABLE', sizeBytes: 600_000 })
   })
@@ -363,7 +364,7 @@ describe('the limits', () => {
     const origin = await startOrigin({ bytesPerSecondMax: 100_000 })
     expect((await origin.ask(CHUNK)).status).toBe(200)
     const refused = await origin.ask(CHUNK)
-    expect([refused.status, refused.headers['retry-after']]).toEqual([503, '6'])
+    expect([refused.status, refused.headers['retry-after'], refused.headers.etag]).toEqual([503, '6', undefined])
     expect((await origin.ask(CHUNK, { method: 'HEAD' })).status).toBe(200)
     origin.clock.advance(6000)
     expect((await origin.ask(CHUNK)).status).toBe(200)

@@ -83,10 +83,10 @@ class FrameworkServer {
     }
     const outcome = await new Promise<FileOutcome>(resolve => this.#files.serve({ ...file, request: request.raw, begin }, resolve))
     if (outcome.kind !== 'refused') return reply
-    const { error } = outcome
-    const { code, cause, details } = error
+    const { error, headers } = outcome
+    const { code, cause } = error
     if (error.blames === 'self') this.#logger.error({ code, err: cause ?? error, url: request.url }, 'a file failed')
-    if (code === 'EVA_RANGE_NOT_SATISFIABLE') reply.header('content-range', `bytes */${details.sizeBytes}`)
+    reply.headers(headers)
     throw error
   }
 }
