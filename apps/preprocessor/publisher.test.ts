@@ -1,6 +1,7 @@
 // Checks the order of a publication's steps, and which answers to its first question end it.
 
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { cp, type FileHandle, mkdtemp, open, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { EvaError } from '@evastream/core/errors'
@@ -8,7 +9,7 @@ import { parseSongId } from '@evastream/core/ids'
 import type { Manifest } from '@evastream/core/manifest'
 import type { PublishBody } from '@evastream/protocol/metadata-http'
 import { seededBytes } from '@evastream/testkit/audio-fixtures'
-import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
+import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { openInputFile } from './input-file.ts'
 import { type MetadataPort, Publisher } from './publisher.ts'
 
@@ -66,7 +67,56 @@ async function publish(metadata: MetadataPort): Promise<{ steps: string[]; progr
   }
 }
 
+/** Which files and directories were brought to the disk; the storage counts once the song is in it. */
+async function watchSyncs(directory: string): Promise<(path: string) => Promise<boolean>> {
+  const synced = new Set<number>()
+  const handle = await open(root)
+  const { ino: storage } = await handle.stat()
+  const all = Object.getPrototypeOf(handle) as FileHandle
+  await handle.close()
+  for (const name of ['sync', 'datasync'] as const) {
+    const original = all[name]
+    const spy = vi.spyOn(all, name).mockImplementation(async function (this: FileHandle) {
+      await original.call(this)
+      const { ino } = await this.stat()
+      if (ino !== storage || existsSync(directory)) synced.add(ino)
+    })
+    onTestFinished(() => spy.mockRestore())
+  }
+  return async path => synced.has((await stat(path)).ino)
+}
+
 describe('the publisher', () => {
+  it.each(['written', 'found in its place', 'placed by another meanwhile'])(
+    'publisher: a song that is %s: is on the disk before it is registered, file by file, with its names',
+    async how => {
+      const directory = join(root, 'song-1')
+      await publish(memoryService(refused))
+      await cp(directory, join(root, 'copy'), { recursive: true })
+      await rm(directory, { recursive: true })
+      const place = () => cp(join(root, 'copy'), directory, { recursive: true })
+      if (how === 'found in its place') await place()
+      const isSynced = await watchSyncs(directory)
+      const metadata = memoryService(refused)
+      const unsynced: string[] = []
+      await publish({
+        ...metadata,
+        async lookUpSong(...question) {
+          // The second question comes once everything is staged.
+          if (how === 'placed by another meanwhile' && (await readdir(root)).some(name => name.startsWith('.staging'))) await place()
+          return metadata.lookUpSong(...question)
+        },
+        async publish(body) {
+          const paths = [root, directory, ...(await readdir(directory)).map(name => join(directory, name))]
+          expect(paths.length).toBe(2 + 4)
+          for (const path of paths) if (!(await isSynced(path))) unsynced.push(path)
+          return metadata.publish(body)
+        },
+      })
+      expect(unsynced).toEqual([])
+    },
+  )
+
   it('publisher: a first run: stages, places and registers, in this order', async () => {
     const { steps, progress } = await publish(memoryService(refused))
     expect(steps).toEqual(['checked', 'staged', 'placed', 'registered'])

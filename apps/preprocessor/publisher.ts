@@ -12,7 +12,7 @@ import { type CutChunk, type CutSong, cutIntoChunks } from './chunker.ts'
 import type { PublishWish } from './config.ts'
 import type { InputFile } from './input-file.ts'
 import { checkRegistrable, publishBodyOf } from './publish-body.ts'
-import { compareSong, hasSongDirectory, isComplete, isSameAudio, repairSong } from './song-directory.ts'
+import { compareSong, hasSongDirectory, isComplete, isSameAudio, repairSong, syncSong } from './song-directory.ts'
 import { songIdFor } from './song-id.ts'
 import { isProcessAlive, type StagingOwner, stageDirectory, sweepStaging } from './staged-directory.ts'
 import { readTags, type SongTags } from './tag-reader.ts'
@@ -131,7 +131,10 @@ export class Publisher {
       const cut = await this.#cut(() => {}, signal)
       const difference = await compareSong(join(storageDir, songId), { cut, cover: tags.cover }, signal)
       const isRegistered = await this.#isRegistered({ songId, cut }, signal)
-      if (isComplete(difference)) return { songId, cut }
+      if (isComplete(difference)) {
+        await syncSong(join(storageDir, songId), { cut, cover: tags.cover })
+        return { songId, cut }
+      }
       if (!isSameAudio(difference) && !isRegistered) throw new EvaError('EVA_CHUNKS_CONFLICT', { details: { songId } })
     }
     return this.#stageAndPlace(tags, title, signal)
@@ -153,6 +156,7 @@ export class Publisher {
         if (!isSameAudio(difference) && !isRegistered) throw new EvaError('EVA_CHUNKS_CONFLICT', { details: { songId } })
         if (!isComplete(difference)) this.#deps.listener.noted(`put right in the storage: ${namesOf(difference)}`)
         await repairSong(directory, staged, difference)
+        await syncSong(directory, { cut, cover })
       }
       return { songId, cut }
     } finally {

@@ -4,13 +4,13 @@
 
 import { hash } from 'node:crypto'
 import { lstat, readdir, readFile, unlink } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { EvaError } from '@evastream/core/errors'
 import { COVER_TYPES, chunkFileName, isChunkFileName } from '@evastream/protocol/storage-layout'
 import { errnoOf } from '@evastream/service-kit/data-directories'
 import type { CutSong } from './chunker.ts'
 import type { CoverPicture } from './cover-picture.ts'
-import { type StagedDirectory, storageFault } from './staged-directory.ts'
+import { type StagedDirectory, storageFault, syncEntry } from './staged-directory.ts'
 
 /** What should lie in a song's directory. */
 export interface SongFiles {
@@ -68,6 +68,17 @@ export async function repairSong(directory: string, staged: StagedDirectory, { d
   for (const name of damaged) await staged.moveFile(name, join(directory, name))
   try {
     for (const name of surplus) await unlink(join(directory, name))
+  } catch (cause) {
+    throw storageFault(cause)
+  }
+}
+
+/** Returns once a song that was found complete is on the disk: who put it there, and whether they saw to that, is not known. */
+export async function syncSong(directory: string, files: SongFiles): Promise<void> {
+  try {
+    for (const name of expectedFiles(files).keys()) await syncEntry(join(directory, name))
+    await syncEntry(directory)
+    await syncEntry(dirname(directory))
   } catch (cause) {
     throw storageFault(cause)
   }

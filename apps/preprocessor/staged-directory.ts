@@ -47,14 +47,14 @@ export class StagedDirectory {
   /** Gives the whole directory its name, unless something has that name already. */
   async moveTo(target: string): Promise<'moved' | 'occupied'> {
     return translated(async () => {
-      await syncDirectory(this.#songPath)
+      await syncEntry(this.#songPath)
       try {
         await rename(this.#songPath, target)
       } catch (cause) {
         if (errnoOf(cause) === 'ENOTEMPTY' || errnoOf(cause) === 'EEXIST') return 'occupied'
         throw cause
       }
-      await syncDirectory(dirname(target))
+      await syncEntry(dirname(target))
       return 'moved'
     })
   }
@@ -63,7 +63,7 @@ export class StagedDirectory {
   async moveFile(name: string, target: string): Promise<void> {
     await translated(async () => {
       await rename(join(this.#songPath, name), target)
-      await syncDirectory(dirname(target))
+      await syncEntry(dirname(target))
     })
   }
 
@@ -147,13 +147,13 @@ function hostTag({ hostname }: StagingOwner): string {
   return createHash('sha256').update(hostname).digest('hex').slice(0, 8)
 }
 
-/** A rename is durable once its directory is. */
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r')
+/** Of a file its bytes, of a directory its names: a rename is durable once its directory is. */
+export async function syncEntry(path: string): Promise<void> {
+  const entry = await open(path, 'r')
   try {
-    await directory.sync()
+    await entry.sync()
   } finally {
-    await directory.close()
+    await entry.close()
   }
 }
 
