@@ -74,7 +74,7 @@ async function open(): Promise<void> {
       const trouble = troubleWith(songId)
       if (trouble !== undefined) throw trouble
       unpublished.push(songId)
-      playable.delete(songId)
+      return playable.delete(songId)
     },
   }
   keeper = new LibraryKeeper(
@@ -373,6 +373,12 @@ describe('library keeper: what is gone', () => {
     await put('d.mp3', 'dd')
     await look()
     expect(songs()).toEqual(['a', 'b', 'c', 'dd'])
+  })
+
+  it('a song that the operator deletes: is told as unknown when there is nothing of it, and so is one deleted before', async () => {
+    expect([await keeper.hide('d'), await keeper.hide('d'), await keeper.hide('nobody')]).toEqual([true, false, false])
+    playable.delete('c')
+    expect([await keeper.hide('c'), await keeper.hide('c')]).toEqual([true, false])
   })
 
   it('a song that was uploaded too: stays when its file goes', async () => {

@@ -122,16 +122,18 @@ export class LibraryKeeper {
     }
   }
 
-  /** Takes a song away for good: its files stay and are not published again before they change. */
-  async hide(songId: string): Promise<void> {
+  /** Takes a song away for good: its files stay and are not published again before they change. @returns whether there was such a song */
+  async hide(songId: string): Promise<boolean> {
     const { record, desk } = this.#deps
+    let isFound = false
     for (const path of record.pathsOf(songId)) {
       const file = record.get(path)
+      isFound ||= file?.state !== 'hidden'
       if (file?.state === 'uploaded') record.delete(path)
       else if (file !== undefined) record.put({ ...file, state: 'hidden' })
     }
     this.#playable?.delete(songId)
-    await desk.unpublish(songId)
+    return (await desk.unpublish(songId)) || isFound
   }
 
   /** A song that came by another way than the folder: it stays when a file of the folder that holds it goes. */

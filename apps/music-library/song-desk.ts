@@ -14,8 +14,8 @@ export interface SongDesk {
   listPlayable(signal: AbortSignal): Promise<ReadonlySet<string>>
   /** Publishes the song of a file. @throws EvaError `EVA_INPUT_*` for a file that is none, or changed meanwhile */
   publish(path: string, signal: AbortSignal): Promise<PublishedSong>
-  /** Takes a song away, its chunks included; one that is gone already is no error. */
-  unpublish(songId: string): Promise<void>
+  /** Takes a song away, its chunks included. @returns whether there was anything of it */
+  unpublish(songId: string): Promise<boolean>
 }
 
 /** Told what happens, as it happens; paths are below the folder. */

@@ -6,11 +6,14 @@ import { join } from 'node:path'
 import type { SongId } from '@evastream/core/ids'
 import { type StagingOwner, stageDirectory } from './staged-directory.ts'
 
-/** @throws EvaError `EVA_STORAGE_FAILED`; a song without files is no error. */
-export async function removeSongFiles(songId: SongId, { storageDir, owner }: { storageDir: string; owner: StagingOwner }): Promise<void> {
+/** @returns whether there were any. @throws EvaError `EVA_STORAGE_FAILED` */
+export async function removeSongFiles(
+  songId: SongId,
+  { storageDir, owner }: { storageDir: string; owner: StagingOwner },
+): Promise<boolean> {
   const staged = await stageDirectory(storageDir, owner)
   try {
-    await staged.takeIn(join(storageDir, songId))
+    return await staged.takeIn(join(storageDir, songId))
   } finally {
     await staged.discard()
   }

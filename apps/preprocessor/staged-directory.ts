@@ -67,13 +67,15 @@ export class StagedDirectory {
     })
   }
 
-  /** Takes a directory that had a name in here, at once: it goes with the rest. One that is not there is no error. */
-  async takeIn(directory: string): Promise<void> {
-    await translated(async () => {
+  /** Takes a directory that had a name in here, at once: it goes with the rest. @returns whether it was there */
+  async takeIn(directory: string): Promise<boolean> {
+    return translated(async () => {
       try {
         await rename(directory, join(this.#root, TAKEN_NAME))
+        return true
       } catch (cause) {
         if (errnoOf(cause) !== 'ENOENT') throw cause
+        return false
       }
     })
   }

@@ -78,12 +78,17 @@ export class OperatorDesk implements SongDesk {
     }
   }
 
-  async unpublish(songId: string): Promise<void> {
+  async unpublish(songId: string): Promise<boolean> {
     const id = parseSongId(songId)
-    await this.#deps.metadata.deleteSong(id).catch(thrown => {
-      if (toEvaError(thrown).code !== 'EVA_SONG_NOT_FOUND') throw thrown
-    })
-    await removeSongFiles(id, { storageDir: this.#storageDir, owner: this.#deps.owner })
+    const wasKnown = await this.#deps.metadata.deleteSong(id).then(
+      () => true,
+      thrown => {
+        if (toEvaError(thrown).code !== 'EVA_SONG_NOT_FOUND') throw thrown
+        return false
+      },
+    )
+    const hadFiles = await removeSongFiles(id, { storageDir: this.#storageDir, owner: this.#deps.owner })
+    return wasKnown || hadFiles
   }
 
   /** @throws EvaError `EVA_SONG_NOT_FOUND` */

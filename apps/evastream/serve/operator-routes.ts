@@ -75,7 +75,8 @@ export function addOperatorRoutes(app: HttpApp, deps: OperatorRoutesDeps, { toke
     `${PATH}/songs/:songId`,
     { schema: { tags, security, summary: 'Take a song away; its file stays', params: SongParams, response: { 204: Type.Null() } } },
     async (request, reply) => {
-      await keeper.hide(parseSongId(request.params.songId))
+      const songId = parseSongId(request.params.songId)
+      if (!(await keeper.hide(songId))) throw new EvaError('EVA_SONG_NOT_FOUND', { details: { songId } })
       return reply.code(204).send(null)
     },
   )
