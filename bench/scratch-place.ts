@@ -1,17 +1,12 @@
-// What a bench must not leave behind, whatever ends it: its scratch directory, and acts that undo what it did to the machine.
-// Not the usual way out: whoever made something removes it itself, and waits for that.
-// Invariant: each act runs once, at the latest when this process ends by itself or by a signal that can be heard.
+// A bench's scratch directory, gone however the bench ends, and the signals that make it end by the way on which acts run.
+// Not those acts (apps/evastream/exit-acts.ts).
+// Invariant: nothing stays behind when this process ends by itself or by a signal that can be heard.
 
 import { rmSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-
-/** Runs `act` if this process ends before the returned function was called. It must not wait for anything. */
-export function atExit(act: () => void): () => void {
-  process.once('exit', act)
-  return () => void process.off('exit', act)
-}
+import { atExit } from '../apps/evastream/exit-acts.ts'
 
 const PARENT_LOOK_MS = 500
 

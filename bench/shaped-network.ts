@@ -5,8 +5,8 @@
 import { execFile, spawnSync } from 'node:child_process'
 import { promisify } from 'node:util'
 import { toEvaError } from '@evastream/core/errors'
+import { atExit } from '../apps/evastream/exit-acts.ts'
 import type { BenchHost } from './bench-host.ts'
-import { atExit } from './scratch-place.ts'
 
 const run = promisify(execFile)
 

@@ -6,6 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { EvaError } from '@evastream/core/errors'
+import { atExit } from '../../apps/evastream/exit-acts.ts'
 
 export interface GatedCommand {
   readonly name: string
@@ -45,10 +46,9 @@ export class GatedProcess {
     const [program = '', ...args] = [...through, ...command]
     // A group of its own, so that what it started ends with it.
     this.#child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], detached: true, ...(env && { env }), ...(cwd && { cwd }) })
-    const reap = (): void => this.#signal('SIGKILL')
-    process.once('exit', reap)
+    const forget = atExit(() => this.#signal('SIGKILL'))
     const settle = (): void => {
-      process.off('exit', reap)
+      forget()
       this.#tell()
     }
     this.#child.once('exit', settle)

@@ -7,6 +7,7 @@ import { once } from 'node:events'
 import { closeSync, openSync, readFileSync, watch } from 'node:fs'
 import { join } from 'node:path'
 import { EvaError } from '@evastream/core/errors'
+import { atExit } from '../exit-acts.ts'
 import { PROGRAM_PATH } from '../repository-path.ts'
 
 const READY_TIMEOUT_MS = 30_000
@@ -94,9 +95,10 @@ function spawnProgram({ verb, args, env, through = [], outlives }: ServiceProces
   else {
     // One that has gone reads no more; its end is told by `exit`.
     child.stdin?.on('error', () => undefined)
-    const reap = (): void => void child.kill('SIGKILL')
-    process.once('exit', reap)
-    child.once('exit', () => process.off('exit', reap))
+    child.once(
+      'exit',
+      atExit(() => child.kill('SIGKILL')),
+    )
   }
   return child
 }

@@ -6,6 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { EvaError, toEvaError } from '@evastream/core/errors'
 import type { Timers } from '@evastream/service-kit/system-clock'
+import { atExit } from '../exit-acts.ts'
 import type { PlayerProgram, ProgramRun } from './player-program.ts'
 
 /** How the last process ended; `interrupted` when it was told to. */
@@ -47,7 +48,7 @@ interface Start {
 async function runOnce({ path, run, timers }: Start, { signal, hasTerminal }: PlayerRunOptions): Promise<PlayerEnd> {
   const child = spawn(path, run.args, { stdio: ['inherit', 2, 2] })
   const reap = (): void => void child.kill('SIGKILL')
-  process.once('exit', reap)
+  const forget = atExit(reap)
   const cancels: (() => void)[] = []
   const stop = (): void => {
     const name = signal.reason === 'SIGINT' ? 'SIGINT' : 'SIGTERM'
@@ -63,7 +64,7 @@ async function runOnce({ path, run, timers }: Start, { signal, hasTerminal }: Pl
   } finally {
     for (const cancel of cancels) cancel()
     signal.removeEventListener('abort', stop)
-    process.off('exit', reap)
+    forget()
   }
 }
 
