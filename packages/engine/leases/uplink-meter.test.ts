@@ -29,6 +29,14 @@ function sentNowAndThen({
   return meter
 }
 
+/** Always at work, and told of eight blocks that arrived only at the end of so many windows. @returns in how many windows' time they count as sent. */
+function windowsTakenTogether(windowCount: number): number {
+  const meter = aBusyMeter()
+  for (let window = 0; window < windowCount; window++) meter.rateBytesPerSecond(window * 125)
+  meter.delivered(8 * BLOCK, windowCount * 125 - 1)
+  return (8 * BLOCK * 1000) / (meter.rateBytesPerSecond(windowCount * 125) ?? 0) / 125
+}
+
 describe('uplink meter', () => {
   test('nothing was sent: no rate, and no backlog to speak of', () => {
     const meter = new UplinkMeter()
@@ -67,6 +75,19 @@ describe('uplink meter', () => {
     const meter = aBusyMeter()
     for (let at = 0; at <= 125; at += 25) meter.delivered(4 * BLOCK, at)
     expect(meter.rateBytesPerSecond(125)).toBe(4 * BLOCK * 40)
+  })
+
+  test('acknowledgements that come in bursts: up to four busy windows are taken together', () => {
+    expect([1, 2, 3, 4, 5, 8].map(windowsTakenTogether)).toEqual([1, 2, 3, 4, 4, 4])
+  })
+
+  test('a pause parts the busy windows: what was sent after it is not measured by the time before', () => {
+    const meter = aBusyMeter()
+    for (let at = 0; at <= 375; at += 125) meter.rateBytesPerSecond(at)
+    meter.busy(false, 400)
+    meter.busy(true, 450)
+    for (let at = 500; at <= 625; at += 25) meter.delivered(BLOCK, at)
+    expect(meter.rateBytesPerSecond(625)).toBe(BLOCK * 40)
   })
 
   test('asked for little: that is not taken for its rate, however often', () => {

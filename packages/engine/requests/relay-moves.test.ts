@@ -95,6 +95,22 @@ describe('relay moves', () => {
     ])
   })
 
+  test('the chunk has become ours to bring while the origin is not to be asked for it, or nobody is: it stays until that is over', () => {
+    for (const pause of ['pauseAtOrigin', 'pauseChunk'] as const) {
+      const { parts, song, request } = waiting()
+      parts.state.hasLeases = true
+      song.leases.grants.set(0, { chunkId: 0, leaseId: 'lease-1', expiresAt: 3000, firstBlocks: undefined })
+      song[pause](0, 1000)
+      const pausedUntil = Math.max(song.originPauseOf(0), song.chunkPauseOf(0))
+      parts.state.now = pausedUntil - 1
+      expect(parts.moves.consider(request)).toBe(false)
+      expect(parts.commands()).toEqual([])
+      parts.state.now = pausedUntil
+      expect(parts.moves.consider(request)).toBe(true)
+      expect(parts.commands()[1]).toMatchObject({ kind: 'request-blocks', source: fromOrigin })
+    }
+  })
+
   test('the lease of the chunk has expired: the origin is not asked', () => {
     const { parts, song, request } = waiting()
     parts.state.hasLeases = true
