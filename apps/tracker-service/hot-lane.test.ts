@@ -1,11 +1,8 @@
 import { request } from 'node:http'
-import { seededRandom } from '@evastream/core/random'
 import { createHttpService } from '@evastream/service-kit/http-service'
 import { listen } from '@evastream/service-kit/listen'
 import { createLogger } from '@evastream/service-kit/logger'
-import { fakeClock } from '@evastream/testkit/fake-clock'
-import { RecordedLog } from '@evastream/testkit/recorded-log'
-import { songFixture } from '@evastream/testkit/song-fixture'
+import { trackerFixture } from '@evastream/testkit/tracker-fixture'
 import { Registry } from 'prom-client'
 import { afterEach, describe, expect, it } from 'vitest'
 import { openHotLane } from './hot-lane.ts'
@@ -30,21 +27,8 @@ type Ask = (path: string, body: unknown, token?: string) => Promise<Reply>
 
 /** One desk behind two servers: with the lane, and without. */
 async function twoTrackers() {
-  const clock = fakeClock()
-  const { manifest } = songFixture({ songId: 'song-1', fileSize: 9 * 16_384, chunkSize: 16_384 })
-  const metadata = { lookUpSong: async () => ({ kind: 'found' as const, manifest, version: undefined }) }
-  const { desk } = makeTrackerParts(
-    {
-      directory: new SongDirectory({ metadata, clock, log: new RecordedLog() }, { metadataUrl: 'http://metadata' }),
-      reachability: { isReachable: async () => true },
-      clock,
-      random: seededRandom(4),
-    },
-    {
-      ...{ bootId: 'boot-1', heartbeatIntervalMs: 10_000, expiresAfterMs: 30_000, trustedRanges: [], originCopies: 1 },
-      ...{ peersMax: 100, songsPerPeerMax: 100, holdingsMaxBytes: 1e8 },
-    },
-  )
+  const { metadata, deps, options } = trackerFixture({ songId: 'song-1' })
+  const { desk } = makeTrackerParts({ ...deps, directory: new SongDirectory({ metadata, ...deps }, options) }, options)
   const serve = async (isHot: boolean): Promise<{ readonly ask: Ask; readonly metrics: Registry }> => {
     const metrics = new Registry()
     const app = await createHttpService(
@@ -52,7 +36,7 @@ async function twoTrackers() {
       { service: 'tracker', title: 'tracker', version: '0', bodyLimitBytes: BODY_LIMIT_BYTES },
     )
     addTrackerRoutes(app, desk)
-    if (isHot) openHotLane(app, { desk, clock, metrics })
+    if (isHot) openHotLane(app, { ...deps, desk, metrics })
     const { url } = await listen(app, { host: '127.0.0.1', port: 0, portFlag: '--port' })
     open.push(app)
     return { ask: (path, body, token) => askAsClientsDo(`${url}${path}`, body, token), metrics }

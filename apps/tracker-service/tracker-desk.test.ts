@@ -1,7 +1,4 @@
-import { seededRandom } from '@evastream/core/random'
-import { fakeClock } from '@evastream/testkit/fake-clock'
-import { RecordedLog } from '@evastream/testkit/recorded-log'
-import { songFixture } from '@evastream/testkit/song-fixture'
+import { trackerFixture } from '@evastream/testkit/tracker-fixture'
 import { describe, expect, it } from 'vitest'
 import { SongDirectory } from './song-directory.ts'
 import { makeTrackerParts } from './tracker-parts.ts'
@@ -9,21 +6,8 @@ import { makeTrackerParts } from './tracker-parts.ts'
 const songId = 'song-1'
 
 async function aDesk() {
-  const clock = fakeClock()
-  const { manifest } = songFixture({ songId, fileSize: 9 * 16_384, chunkSize: 16_384 })
-  const metadata = { lookUpSong: async () => ({ kind: 'found' as const, manifest, version: undefined }) }
-  const { desk } = makeTrackerParts(
-    {
-      directory: new SongDirectory({ metadata, clock, log: new RecordedLog() }, { metadataUrl: 'http://metadata' }),
-      reachability: { isReachable: async () => true },
-      clock,
-      random: seededRandom(4),
-    },
-    {
-      ...{ bootId: 'boot-1', heartbeatIntervalMs: 10_000, expiresAfterMs: 30_000, trustedRanges: [], originCopies: 1 },
-      ...{ peersMax: 100, songsPerPeerMax: 100, holdingsMaxBytes: 1e8 },
-    },
-  )
+  const { metadata, deps, options } = trackerFixture({ songId })
+  const { desk } = makeTrackerParts({ ...deps, directory: new SongDirectory({ metadata, ...deps }, options) }, options)
   const { token } = desk.register({ peerId: 'peer-1', port: 9001 }, { remoteAddress: '127.0.0.1', token: undefined })
   const me = { remoteAddress: '127.0.0.1', token }
   const lease = (request: object) => desk.originLease({ peerId: 'peer-1', songId, ...request }, me)
