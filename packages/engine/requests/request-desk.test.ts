@@ -3,6 +3,7 @@ import { EngineParts, fromOrigin, fromPeer } from '@evastream/testkit/engine-fix
 import { peerNamed } from '@evastream/testkit/scheduler-driver'
 import { describe, expect, test } from 'vitest'
 import type { SongState } from '../songs/song-state.ts'
+import { deadWeight } from './dead-weight.ts'
 
 const anna = fromPeer('anna')
 
@@ -31,6 +32,16 @@ describe('request desk: opening', () => {
         verify: 'blocks',
       },
     ])
+  })
+
+  test('what is heard later, while others bring the song: is asked for as prefetch, and stays urgent to us', () => {
+    const { parts, song } = desk()
+    song.leases.waits.set(1, { holder: undefined, isLeased: true, since: 0, askAgainAt: 0, isInVain: false })
+    const request = parts.ask(song, anna, { deadlineAt: 9000 })
+    expect(parts.commands()[0]).toMatchObject({ kind: 'request-blocks', priority: 'prefetch' })
+    expect(request.priority).toBe('play')
+    parts.state.now = 60_000
+    expect(deadWeight(parts.state)).toBeUndefined()
   })
 
   test('a song without block hashes: judged as a whole', () => {

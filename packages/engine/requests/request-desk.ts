@@ -34,13 +34,12 @@ export class RequestDesk {
 
   open(asking: Asking): OpenRequest {
     const { now, requests, hedges, health } = this.#state
-    const { song, chunk, run, source, deadlineAt, hedgeOf } = asking
+    const { song, chunk, run, source, priority, deadlineAt, hedgeOf } = asking
     const pace = this.#state.paceOf(source)
     const sizeBytes = this.#survey.runBytes(song, chunk.chunkId, run)
     const expectedMs = this.#survey.finishMs(pace, this.#state.rateOf(source), sizeBytes)
     const patience = this.#state.patienceOf(source)
     const isTry = source.kind === 'peer' && isHollow(health.recordOf(source.peerId))
-    const priority = askedClass(asking, this.#state)
     const opening = { song, chunk, run, source, priority, deadlineAt, hedgeOf, askedAt: now, sizeBytes, expectedMs, patience, isTry }
     const request = requests.open(opening)
     pace.asked(sizeBytes, now)
@@ -57,7 +56,7 @@ export class RequestDesk {
       firstBlock: run.firstBlock,
       blockCount: run.blockCount,
       source,
-      priority,
+      priority: askedClass(asking, this.#state),
       verify: chunk.verify,
     }
     this.#state.emit(source.kind === 'origin' ? { ...command, permit: this.#permitOf(asking) } : command)

@@ -14,6 +14,7 @@ export interface RequestOpening {
   readonly run: BlockRun
   readonly sizeBytes: number
   readonly source: Source
+  /** As it is wanted; its source may be asked for it in another class (asked-class). */
   readonly priority: PriorityClass
   readonly askedAt: Millis
   /** How long it should take, by what is known of the source. */
