@@ -253,9 +253,9 @@ export class SongState {
     return askedCount === this.wantedCount
   }
 
-  /** The disk refuses this song's chunks just now. */
+  /** The disk refused chunks of this song, and has not taken them yet. */
   get hasUnstored(): boolean {
-    for (const { phase } of this.progress.values()) if (phase === 'unstored') return true
+    for (const { storeFailures } of this.progress.values()) if (storeFailures > 0) return true
     return false
   }
 
