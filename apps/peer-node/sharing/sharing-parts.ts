@@ -147,13 +147,15 @@ function openPort(client: TrackerClient, { choice, limits, scope, transfers, lea
       return client.getPeers(songId, { limit }, signal)
     },
     notifyChunkAcquired: (songId, chunkIds, signal) =>
-      client.notifyChunkAcquired(songId, chunkIds, signal, transfers.take(songId, chunkIds)),
+      transfers.telling(songId, chunkIds, told => client.notifyChunkAcquired(songId, chunkIds, signal, told)),
     notifyChunkReleased: (songId, chunkIds, signal) => client.notifyChunkReleased(songId, chunkIds, signal),
     requestOriginLeases: (songId, { chunkIds, expectedMs }, signal) =>
       along(songId, news => {
         const wish = { ...leasePace(), chunkIds, expectedMs: Math.min(EXPECTED_MAX_MS, expectedMs) }
-        const acquired = { chunkIds: [...news], ...transfers.take(songId, news) }
-        return client.requestOriginLeases(songId, news.length === 0 ? wish : { ...wish, acquired }, signal)
+        if (news.length === 0) return client.requestOriginLeases(songId, wish, signal)
+        return transfers.telling(songId, news, told =>
+          client.requestOriginLeases(songId, { ...wish, acquired: { chunkIds: [...news], ...told } }, signal),
+        )
       }),
     reportPeer: (peerId, reason, signal) => client.reportPeer(peerId, reason, signal),
     returnOriginLeases: async (songId, returned, signal) => void (await client.returnOriginLeases(songId, returned, signal)),

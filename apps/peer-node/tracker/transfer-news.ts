@@ -1,6 +1,6 @@
 // What an announcement to the tracker tells besides the chunks: where the last ones came from, and this node's totals so far.
 // Not the announcing (chunk-announcer.ts), and nothing is decided by it: people look at it.
-// Invariant: a source is told once, of a chunk that is announced, and what nobody announces is forgotten in its turn.
+// Invariant: a source is told of a chunk that is announced, until a call with it succeeds, and what nobody announces is forgotten in its turn.
 
 import type { ChunkId, SongId } from '@evastream/core/ids'
 import { type ChunkSourceTold, TOLD_SOURCES_MAX } from '@evastream/protocol/tracker-http'
@@ -8,6 +8,8 @@ import type { VerifiedChunk } from '../download/chunk-downloads.ts'
 import type { TransferLedger, TransferTotals } from '../playback/transfer-ledger.ts'
 
 const NOTED_MAX = 512
+
+type ToldTransfers = Pick<TransferTotals, 'originBytes' | 'peerBytes' | 'sentBytes'> & { readonly sources: ChunkSourceTold[] }
 
 export class TransferNews {
   readonly #ledger: Pick<TransferLedger, 'totals'>
@@ -28,19 +30,19 @@ export class TransferNews {
     if (oldest !== undefined) this.#sources.delete(oldest)
   }
 
-  /** What to tell with the announcement of these chunks. */
-  take(
-    songId: SongId,
-    chunkIds: readonly ChunkId[],
-  ): Pick<TransferTotals, 'originBytes' | 'peerBytes' | 'sentBytes'> & { readonly sources: ChunkSourceTold[] } {
-    const sources = chunkIds.flatMap(chunkId => {
+  /** Makes a call that announces these chunks, with what to tell of them. If it fails, that is told with the next one that announces them. */
+  async telling<T>(songId: SongId, chunkIds: readonly ChunkId[], call: (news: ToldTransfers) => Promise<T>): Promise<T> {
+    const told = chunkIds.flatMap(chunkId => {
       const key = keyOf(songId, chunkId)
       const source = this.#sources.get(key)
-      this.#sources.delete(key)
-      return source === undefined ? [] : [source]
+      return source === undefined ? [] : [{ key, source }]
     })
     const { originBytes, peerBytes, sentBytes } = this.#ledger.totals()
-    return { originBytes, peerBytes, sentBytes, sources: sources.slice(-TOLD_SOURCES_MAX) }
+    const sources = told.slice(-TOLD_SOURCES_MAX).map(({ source }) => source)
+    const answer = await call({ originBytes, peerBytes, sentBytes, sources })
+    // Lost and fetched again meanwhile: that is news.
+    for (const { key, source } of told) if (this.#sources.get(key) === source) this.#sources.delete(key)
+    return answer
   }
 }
 
