@@ -178,6 +178,52 @@ describe('chunk announcer', () => {
     expect(stage.log.messages('warn')).toEqual([])
   })
 
+  it('a tracker that is down, and other calls fail as well: that makes no pause shorter', async () => {
+    const triesIn = async (isCalled: boolean) => {
+      const stage = new Stage()
+      const down = new EvaError('EVA_SERVICE_UNREACHABLE')
+      stage.announcer.announceAgain([[songA, [0]]])
+      stage.faultFor = () => down
+      for (let passed = 0; passed < 60_000; passed += 500) {
+        if (isCalled) await expect(stage.along(songA, () => Promise.reject(down))).rejects.toBe(down)
+        await stage.pass(500)
+      }
+      stage.faultFor = () => undefined
+      await stage.pass(20_000)
+      expect(stage.held('a')).toEqual([0])
+      return stage.calls.length
+    }
+    expect(await triesIn(true)).toBe(await triesIn(false))
+  })
+
+  it('a tracker that was down and takes the news along with another call: works again, and the next outage begins with a short pause', async () => {
+    const stage = new Stage()
+    stage.announcer.announceAgain([[songA, [0]]])
+    stage.faultFor = () => new EvaError('EVA_SERVICE_UNREACHABLE')
+    await stage.pass(60_000)
+    expect(await stage.along(songA)).toEqual(['lease:0'])
+    await stage.pass(20_000)
+    const triesBefore = stage.calls.length
+    stage.announcer.acquired(songA, [1])
+    await stage.pass(1500)
+    expect(stage.calls.length - triesBefore).toBeGreaterThan(1)
+  })
+
+  it('nothing to send because it is under way with another call: tells nothing of the tracker', async () => {
+    const stage = new Stage()
+    stage.announcer.announceAgain([[songA, [0]]])
+    stage.faultFor = () => new EvaError('EVA_SERVICE_UNREACHABLE')
+    await stage.pass(500)
+    stage.announcer.acquired(songA, [1])
+    await expect(
+      stage.along(songA, async () => {
+        await stage.pass(2000)
+        throw new EvaError('EVA_SERVICE_TIMEOUT')
+      }),
+    ).rejects.toMatchObject({ code: 'EVA_SERVICE_TIMEOUT' })
+    expect(stage.log.messages('debug').filter(text => text.includes('works again'))).toEqual([])
+  })
+
   it('a chunk lost while its announcement fails on the way: the newer word is the one that is told later', async () => {
     const stage = new Stage()
     stage.announcer.announceAgain([[songA, [0, 1]]])

@@ -82,7 +82,9 @@ export class ChunkAnnouncer {
     if (told === undefined) return call([])
     this.#underWay.add(songId)
     try {
-      return await call([...told.keys()])
+      const answer = await call([...told.keys()])
+      this.#pace.succeeded()
+      return answer
     } catch (thrown) {
       this.#putBack(songId, told)
       const error = toEvaError(thrown)
@@ -126,17 +128,20 @@ export class ChunkAnnouncer {
     if (news === undefined || !isReady || news.size > ACQUIRED_ALONG_MAX) return undefined
     for (const what of news.values()) if (what === 'released') return undefined
     this.#news.delete(songId)
-    if (this.#news.size > 0) return news
+    // After a failure the pause goes on: this call may fail as well, and its news come back.
+    if (this.#news.size > 0 || this.#pace.isFailing) return news
     this.#cancelTimer?.()
     this.#cancelTimer = undefined
     return news
   }
 
   async #send(): Promise<void> {
+    const songIds = [...this.#news.keys()].filter(songId => !this.#underWay.has(songId))
+    // What is under way with other calls is sent after them, if need be.
+    if (songIds.length === 0) return
     this.#isSending = true
     let delayMs = GATHER_MS
     try {
-      const songIds = [...this.#news.keys()].filter(songId => !this.#underWay.has(songId))
       await forEachBounded(songIds, CALLS_AT_ONCE_MAX, songId => this.#sendSong(songId))
       this.#pace.succeeded()
     } catch (thrown) {
