@@ -209,6 +209,17 @@ describe('chunk announcer', () => {
     expect(stage.calls.length - triesBefore).toBeGreaterThan(1)
   })
 
+  it('a tracker that was down registers the node again: it is told everything without waiting for the rest of the pause', async () => {
+    const stage = new Stage()
+    stage.announcer.announceAgain([[songA, [0]]])
+    stage.faultFor = () => new EvaError('EVA_SERVICE_UNREACHABLE')
+    while (stage.calls.length < 10) await stage.pass(50)
+    stage.faultFor = () => undefined
+    stage.announcer.announceAgain([[songA, [0, 1]]])
+    await stage.pass(450)
+    expect(stage.held('a')).toEqual([0, 1])
+  })
+
   it('nothing to send because it is under way with another call: tells nothing of the tracker', async () => {
     const stage = new Stage()
     stage.announcer.announceAgain([[songA, [0]]])

@@ -63,6 +63,10 @@ export class ChunkAnnouncer {
   announceAgain(held: Iterable<readonly [SongId, readonly ChunkId[]]>): void {
     this.#isRegistered = true
     this.#isByItself = false
+    // It answers again: what was paused for need not be waited for.
+    this.#pace.succeeded()
+    this.#cancelTimer?.()
+    this.#cancelTimer = undefined
     this.#news.clear()
     this.#refused.clear()
     for (const [songId, chunkIds] of held) this.acquired(songId, chunkIds)
