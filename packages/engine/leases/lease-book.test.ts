@@ -144,10 +144,11 @@ describe('LeaseBook: more copies, and the first chunk', () => {
   })
 
   it.each([
-    [20, 1],
-    [64, 2],
-    [100, 3],
-    [600, 16],
+    [19, 1],
+    [20, 2],
+    [100, 4],
+    [600, 10],
+    [2000, 16],
   ])('the first chunk, %i peers: %i leases at once, all but one for its first blocks', (peerCount, leaseCount) => {
     const { ask } = aSong()
     const granted = []
@@ -157,6 +158,15 @@ describe('LeaseBook: more copies, and the first chunk', () => {
     expect(leases).toHaveLength(leaseCount)
     expect(leases.filter(lease => lease.firstBlocks === undefined)).toHaveLength(1)
     expect(leases.filter(lease => lease.firstBlocks === 4)).toHaveLength(leaseCount - 1)
+  })
+
+  it('the first chunk, while as much is on its way as may be: its first blocks are granted all the same, other chunks are not', () => {
+    const { ask } = aSong()
+    for (let number = 0; number < 12; number++) expect(idsOf(ask(number, [number]))).toEqual([number])
+    for (let number = 12; number < 40; number++) ask(number, [20])
+    const { granted, waiting } = ask(40, [0, 20], 1)
+    expect(granted).toMatchObject([{ chunkId: 0, firstBlocks: 4 }])
+    expect(waiting).toMatchObject([{ chunkId: 20, reason: 'limit' }])
   })
 
   it('the first chunk, once somebody has it: no more leases; another chunk: one, however many ask', () => {

@@ -74,7 +74,8 @@ const LIFE_EXPECTED_TIMES = 2
 /** A lease that is asked for again lives so many times as long at the most. */
 const RENEWED_LIFE_TIMES = 5
 const LEASES_MAX = 200_000
-const PEERS_PER_FIRST_LEASE = 32
+/** There are n first leases among n² times so many peers: the first holder's uplink may be the slowest, and each lease more is some blocks twice. */
+const FIRST_LEASES_SQUARED_PEERS = 5
 const FIRST_LEASES_MAX = 16
 /**
  * A newcomer that seems to be alone may be the first of a crowd, and its uplink the slowest: the longer (ms) nobody else comes, the more it
@@ -253,7 +254,7 @@ export class LeaseBook {
     const isWhole = holders.length + wholeCount < originCopies
     const isAllowed = isWhole || (chunkId === 0 && holders.length === 0 && leases.length < this.#firstLeases(song, facts))
     if (!isAllowed) return occupied({ chunkId, holder: holders[0], leases, at })
-    const obstacle = this.#obstacle(asking, isWhole && holders.length + wholeCount > 0)
+    const obstacle = isWhole ? this.#obstacle(asking, holders.length + wholeCount > 0) : this.#fullness()
     if (obstacle === undefined) return this.#grant(chunkId, asking, isWhole ? undefined : FIRST_BLOCKS)
     return { chunkId, ...obstacle, holder: leases[0]?.peerId }
   }
@@ -264,7 +265,8 @@ export class LeaseBook {
    */
   #obstacle({ ask, facts, song, asker, at }: Asking, isFurther: boolean): Obstacle | undefined {
     const leaseCount = this.#leasesOfPeer.get(ask.peerId)?.size ?? 0
-    if (this.#leases.size >= (this.#options.leasesMax ?? LEASES_MAX)) return { reason: 'limit', retryAfterMs: RETRY_MAX_MS }
+    const fullness = this.#fullness()
+    if (fullness !== undefined) return fullness
     if (song.askers.count === 1) {
       const step = ALONE_STEPS.find(({ untilMs }) => at - asker.askingSince < untilMs)
       const isFull = leaseCount > 0 && (leaseCount + 1) * facts.chunkSizeBytes > (step?.bytes ?? 0)
@@ -286,10 +288,15 @@ export class LeaseBook {
     })
   }
 
+  /** There are as many leases as there may be at all. */
+  #fullness(): Obstacle | undefined {
+    return this.#leases.size < (this.#options.leasesMax ?? LEASES_MAX) ? undefined : { reason: 'limit', retryAfterMs: RETRY_MAX_MS }
+  }
+
   #firstLeases({ askers }: SongLeases, { memberCount, isMember }: LeaseFacts): number {
-    const enough = PEERS_PER_FIRST_LEASE * FIRST_LEASES_MAX
+    const enough = FIRST_LEASES_SQUARED_PEERS * FIRST_LEASES_MAX ** 2
     const crowd = memberCount + (memberCount < enough ? askers.countOthers(isMember, enough) : 0)
-    return clamp(Math.floor(crowd / PEERS_PER_FIRST_LEASE), 1, FIRST_LEASES_MAX)
+    return clamp(Math.floor(Math.sqrt(crowd / FIRST_LEASES_SQUARED_PEERS)), 1, FIRST_LEASES_MAX)
   }
 
   #grant(chunkId: ChunkId, { ask, song, asker, at }: Asking, firstBlocks: number | undefined): Lease {

@@ -73,8 +73,9 @@ export class OriginPermits {
     const { leases } = song
     const isUnknown = peers.copiesOf(song.songId)[chunkId] === 0 && (leases.isPending || leases.askedAt < song.window.lastBeganAt)
     const wait = leases.waits.get(chunkId)
-    // Somebody brings it, or others bring so much that we may not bring more. Who is alone and has all it may have is not kept waiting.
-    const isUnderWay = wait?.isLeased === true || (leases.refused.has(chunkId) && leases.isBeingBrought(now))
+    // Somebody brings it, or all of it but what we have a lease for, or others bring so much that we may not bring more. Who is alone and has all it may have is not kept waiting.
+    const isOthersRest = leases.grants.get(chunkId)?.firstBlocks !== undefined
+    const isUnderWay = wait?.isLeased === true || isOthersRest || (leases.refused.has(chunkId) && leases.isBeingBrought(now))
     let from = 0
     if (hasLeases && (isUnknown || isUnderWay))
       for (const { beganAt } of song.window.beginnersSince(now - config.startBudgetMs))
