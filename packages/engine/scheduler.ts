@@ -77,8 +77,9 @@ export class Scheduler {
   readonly #leases: LeaseDesk
   #planAt: Millis = Number.POSITIVE_INFINITY
   #plannedAt: Millis = Number.NEGATIVE_INFINITY
-  /** When the open requests are to be looked at, and when that was reckoned. */
+  /** When the open requests are to be looked at, when that was reckoned, and when it is to be reckoned anew. */
   #checkAt: Millis = Number.POSITIVE_INFINITY
+  #reckonAt: Millis = Number.POSITIVE_INFINITY
   #checkedAt: Millis = Number.NEGATIVE_INFINITY
 
   constructor(config: EngineConfig, random: Random, ownPeerId?: PeerId) {
@@ -139,17 +140,16 @@ export class Scheduler {
       this.#planAt = this.#planner.plan()
     }
     const commands = this.#state.takeCommands()
-    const isCheckOld = now >= this.#checkAt || (now >= this.#checkedAt + CHECK_KEPT_MS && !CHANGES_NO_CHECK.has(event.kind))
-    if (isCheckOld || commands.some(({ kind }) => kind === 'request-blocks')) {
-      this.#checkedAt = now
-      this.#checkAt = this.#watch.nextCheckAt()
-    } else if (!CHANGES_NO_CHECK.has(event.kind)) this.#checkAt = Math.min(this.#checkAt, this.#checkedAt + CHECK_KEPT_MS)
+    const mayChangeChecks = event.kind === 'woke' ? isPlanDue : !CHANGES_NO_CHECK.has(event.kind)
+    const isReckoningOld = mayChangeChecks && now >= this.#checkedAt + CHECK_KEPT_MS
+    if (now >= this.#checkAt || isReckoningOld || commands.some(({ kind }) => kind === 'request-blocks')) this.#reckon()
+    else if (mayChangeChecks) this.#reckonAt = this.#checkedAt + CHECK_KEPT_MS
     return commands
   }
 
   /** When to feed `woke` if nothing else happened by then; undefined: not at all. */
   nextWakeAt(): Millis | undefined {
-    const at = Math.min(this.#planAt, this.#checkAt)
+    const at = Math.min(this.#planAt, this.#checkAt, this.#reckonAt)
     return Number.isFinite(at) ? at : undefined
   }
 
@@ -190,10 +190,23 @@ export class Scheduler {
         this.#leases.leasingChanged(event.hasLeases)
         return true
       case 'woke':
-        return this.#watch.check() || this.#state.now >= this.#planAt
+        return this.#checkWhatIsDue() || this.#state.now >= this.#planAt
       default:
         return this.#takeForSong(event)
     }
+  }
+
+  /** Nothing is due before the moment that was reckoned, unless that was too long ago. @returns as the watch's `check` */
+  #checkWhatIsDue(): boolean {
+    const { now } = this.#state
+    if (now < this.#checkAt && now >= this.#reckonAt) this.#reckon()
+    return now >= this.#checkAt && this.#watch.check()
+  }
+
+  #reckon(): void {
+    this.#checkedAt = this.#state.now
+    this.#checkAt = this.#watch.nextCheckAt()
+    this.#reckonAt = Number.POSITIVE_INFINITY
   }
 
   /** Events that need a song that is known. */
