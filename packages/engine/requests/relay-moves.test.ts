@@ -49,6 +49,16 @@ describe('relay moves', () => {
     expect(parts.moves.dueAt(played)).toBe(Number.POSITIVE_INFINITY)
   })
 
+  test('in such a swarm, what is urgent and heard later: stays in the queue until it is about to be heard', () => {
+    const { parts, song } = waiting()
+    parts.addPeer('boris', song, [0, 1])
+    song.leases.waits.set(2, { holder: undefined, isLeased: true, since: 900, askAgainAt: 1100, isInVain: false })
+    const later = parts.ask(song, fromPeer('boris'), { chunkId: 1, deadlineAt: 1800 })
+    expect(parts.moves.dueAt(later)).toBe(Number.POSITIVE_INFINITY)
+    parts.state.now = 1300
+    expect(parts.moves.dueAt(later)).toBe(1150)
+  })
+
   test('a slow source is waited for as long as four blocks take it', () => {
     const { parts, request } = waiting()
     const pace = parts.state.paceOf(fromPeer('anna'))

@@ -9,6 +9,7 @@ import type { Source } from '../commands.ts'
 import type { EngineState } from '../engine-state.ts'
 import type { BlameDesk } from '../sources/blame-desk.ts'
 import type { SourceSurvey } from '../sources/source-survey.ts'
+import { askedClass } from './asked-class.ts'
 import { isWaiting } from './relay-waits.ts'
 import type { RequestDesk } from './request-desk.ts'
 import type { OpenRequest } from './request-table.ts'
@@ -100,9 +101,11 @@ export class RelayMoves {
     return this.#deps.state.peers.holdingsOf(song.songId).get(source.peerId)?.arriving.has(chunk.chunkId) === true
   }
 
-  /** In a crowd all ask the few who have the beginning of a song, and those whom they have served lie idle. */
-  #isAwaitedInQueue({ priority, source, chunk, receivedBytes, song }: OpenRequest): boolean {
-    if (priority !== 'play' || source.kind === 'origin' || chunk.verify === 'chunk' || receivedBytes > 0) return false
-    return song.leases.isBeingBrought(this.#deps.state.now)
+  /** In a crowd all ask the few who have the beginning of a song, and those whom they have served lie idle. What is heard later can wait. */
+  #isAwaitedInQueue(request: OpenRequest): boolean {
+    const { state } = this.#deps
+    const { source, chunk, receivedBytes, song } = request
+    if (source.kind === 'origin' || chunk.verify === 'chunk' || receivedBytes > 0) return false
+    return song.leases.isBeingBrought(state.now) && askedClass(request, state) === 'play'
   }
 }
