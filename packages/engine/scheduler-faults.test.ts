@@ -379,26 +379,6 @@ describe('scheduler: the disk is full', () => {
     expect(originBytes(driver)).toBe(40 * CHUNK)
   })
 
-  test('a chunk is tried again: nothing new is begun before the disk has taken it, and then at once, whatever else is under way', () => {
-    const driver = new SchedulerDriver()
-    driver.origin.conduct = { failsWith: 'EVA_ORIGIN_UNREACHABLE' }
-    driver.addSong(aShape(3))
-    driver.addPeer('anna', {}, { chunkIds: [0] })
-    driver.addPeer('silent', { conduct: 'is silent' }, { chunkIds: [1] })
-    driver.addPeer('boris', {}, { chunkIds: [] })
-    let refusals = 1
-    driver.verdictOf = () => (refusals-- > 0 ? { kind: 'chunk-unstored', code: 'EVA_STORAGE_FULL' } : { kind: 'chunk-stored' })
-    driver.run(200)
-    driver.tell({ kind: 'peer-listed', songId: aSongId, peerId: peerNamed('boris'), chunkIds: [2], told: 'peer' })
-    const begunBy: string[] = []
-    driver.observe = (event, commands) => {
-      if (commands.some(command => command.kind === 'request-blocks' && command.chunkId === 2)) begunBy.push(event.kind)
-    }
-    expect(driver.run(20_000, () => begunBy.length > 0)).toBe(true)
-    expect(begunBy).toEqual(['chunk-stored'])
-    expect(driver.scheduler.snapshot().requests.length).toBeGreaterThan(1)
-  })
-
   test('somebody listens: what is about to be heard is fetched all the same', () => {
     const driver = new SchedulerDriver()
     driver.addSong(aShape(40))

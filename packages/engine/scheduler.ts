@@ -255,15 +255,13 @@ export class Scheduler {
     return true
   }
 
-  /** Its place among the chunks in progress is free: that matters to who lacked one, was refused by the disk, or has nothing else under way. */
+  /** Its place among the chunks in progress is free: that matters to who lacked one, or has nothing else under way. */
   #chunkStored(song: SongState, chunkId: ChunkId): boolean {
-    const hadUnstored = song.hasUnstored
     this.#verdicts.stored(song, chunkId)
     this.#state.songs.changed(song)
     if (song.wantedCount === 0) this.#leases.settle(song)
     const isIdle = this.#state.requests.size === 0
-    const isTakenAgain = hadUnstored && !song.hasUnstored
-    return song.wantedCount === 0 || this.#planner.isShortOfRoom || isTakenAgain || isIdle || this.#hasSounded()
+    return song.wantedCount === 0 || this.#planner.isShortOfRoom || isIdle || this.#hasSounded()
   }
 
   /** A reader who only reads on is planned for when something more of the song has become urgent, or what is behind is given up. */

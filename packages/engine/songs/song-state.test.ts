@@ -108,7 +108,7 @@ describe('song state: chunks in progress', () => {
     const song = aSongState()
     const chunk = song.startChunk(0, 0)
     expect(song.hasUnstored).toBe(false)
-    chunk.storeFailures = 1
+    chunk.phase = 'unstored'
     expect(song.hasUnstored).toBe(true)
     song.chunkHeld(0)
     expect(song.hasUnstored).toBe(false)

@@ -253,9 +253,9 @@ export class SongState {
     return askedCount === this.wantedCount
   }
 
-  /** The disk refused chunks of this song, and has not taken them yet. */
+  /** The disk refuses this song's chunks just now. */
   get hasUnstored(): boolean {
-    for (const { storeFailures } of this.progress.values()) if (storeFailures > 0) return true
+    for (const { phase } of this.progress.values()) if (phase === 'unstored') return true
     return false
   }
 
