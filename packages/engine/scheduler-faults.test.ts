@@ -206,19 +206,6 @@ describe('scheduler: a peer lies', () => {
     expect(originBytes(driver)).toBe(0)
   })
 
-  test('it has served, and is busy from then on: it is asked for one thing at a time, each time after its pause', () => {
-    const driver = new SchedulerDriver()
-    driver.addSong(aShape(20))
-    let serves = 8
-    driver.addPeer('anna', { conduct: () => (serves-- > 0 ? 'serves' : { failsWith: 'EVA_PEER_BUSY', retryAfterMs: 200 }) })
-    driver.run(2 * SECOND_MS)
-    const before = askedOf(driver, 'anna').length
-    driver.run(4 * SECOND_MS)
-    const askedCount = askedOf(driver, 'anna').length - before
-    expect(askedCount).toBeGreaterThan(10)
-    expect(askedCount).toBeLessThanOrEqual(4000 / 200)
-  })
-
   test('it boasts with chunks that it lacks: the origin sends them, and it is not asked for each', () => {
     const driver = new SchedulerDriver()
     driver.addSong(aShape(60))

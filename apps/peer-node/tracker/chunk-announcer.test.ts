@@ -209,6 +209,18 @@ describe('chunk announcer', () => {
     expect(stage.calls.length - triesBefore).toBeGreaterThan(1)
   })
 
+  it('a tracker that was down takes the news along with another call: what comes next does not wait for the rest of the pause', async () => {
+    const stage = new Stage()
+    stage.announcer.announceAgain([[songA, [0]]])
+    stage.faultFor = () => new EvaError('EVA_SERVICE_UNREACHABLE')
+    while (stage.calls.length < 10) await stage.pass(50)
+    stage.faultFor = () => undefined
+    expect(await stage.along(songA)).toEqual(['lease:0'])
+    stage.announcer.acquired(songA, [1])
+    await stage.pass(450)
+    expect(stage.held('a')).toContain(1)
+  })
+
   it('a tracker that was down registers the node again: it is told everything without waiting for the rest of the pause', async () => {
     const stage = new Stage()
     stage.announcer.announceAgain([[songA, [0]]])

@@ -65,8 +65,7 @@ export class ChunkAnnouncer {
     this.#isByItself = false
     // It answers again: what was paused for need not be waited for.
     this.#pace.succeeded()
-    this.#cancelTimer?.()
-    this.#cancelTimer = undefined
+    this.#forgetTimer()
     this.#news.clear()
     this.#refused.clear()
     for (const [songId, chunkIds] of held) this.acquired(songId, chunkIds)
@@ -87,6 +86,7 @@ export class ChunkAnnouncer {
     this.#underWay.add(songId)
     try {
       const answer = await call([...told.keys()])
+      if (this.#pace.isFailing) this.#forgetTimer()
       this.#pace.succeeded()
       return answer
     } catch (thrown) {
@@ -125,6 +125,11 @@ export class ChunkAnnouncer {
     })
   }
 
+  #forgetTimer(): void {
+    this.#cancelTimer?.()
+    this.#cancelTimer = undefined
+  }
+
   /** Undefined when there is nothing that can go with another call. */
   #takeAlong(songId: SongId): ReadonlyMap<ChunkId, News> | undefined {
     const news = this.#news.get(songId)
@@ -134,8 +139,7 @@ export class ChunkAnnouncer {
     this.#news.delete(songId)
     // After a failure the pause goes on: this call may fail as well, and its news come back.
     if (this.#news.size > 0 || this.#pace.isFailing) return news
-    this.#cancelTimer?.()
-    this.#cancelTimer = undefined
+    this.#forgetTimer()
     return news
   }
 

@@ -4,7 +4,7 @@
 
 import type { LibrarySongs } from '@evastream/protocol/library-http'
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { pathWith } from '../api/page-api.ts'
+import { ApiFailure, pathWith } from '../api/page-api.ts'
 import { useServices } from '../shell/page-services.ts'
 import type { OperatorDesk } from './operator-desk.ts'
 
@@ -106,9 +106,16 @@ function SongEditor({ desk, song, onDeleted }: SongEditorProps) {
       <button type="submit" class="manage-button">
         Save
       </button>
-      <DeleteQuestion onDelete={() => void desk.call(path, { method: 'DELETE' }).then(onDeleted, fail)} />
+      <DeleteQuestion
+        onDelete={() => void desk.call(path, { method: 'DELETE' }).then(onDeleted, thrown => (isGone(thrown) ? onDeleted() : fail(thrown)))}
+      />
     </form>
   )
+}
+
+/** Somebody else has deleted it. */
+function isGone(thrown: unknown): boolean {
+  return thrown instanceof ApiFailure && thrown.code === 'EVA_SONG_NOT_FOUND'
 }
 
 /** Asks before it acts; the keys stay where the question is. */

@@ -70,6 +70,7 @@ describe('chunk verdicts: stored', () => {
       sizeBytes: 1,
       source: fromOrigin,
       priority: 'seed',
+      askedAs: 'seed',
       askedAt: 0,
       expectedMs: 1,
       patience: 1,

@@ -147,8 +147,8 @@ describe('LeaseBook: more copies, and the first chunk', () => {
     [19, 1],
     [20, 2],
     [100, 4],
-    [600, 10],
-    [2000, 16],
+    [300, 7],
+    [2000, 9],
   ])('the first chunk, %i peers: %i leases at once, all but one for its first blocks', (peerCount, leaseCount) => {
     const { ask } = aSong()
     const granted = []

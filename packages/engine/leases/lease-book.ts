@@ -5,7 +5,7 @@
 // more, of its first blocks. What ended, however it did, may be granted to the next who asks; no ended lease is remembered.
 
 import type { ChunkId, PeerId, SongId } from '@evastream/core/ids'
-import { MIB, type Millis, SECOND_MS } from '@evastream/core/units'
+import { BLOCK_SIZE_BYTES, MIB, type Millis, SECOND_MS } from '@evastream/core/units'
 import { BRINGING_MS, noteGrant, type Obstacle, obstacleOf } from './lease-turns.ts'
 import { type Asker, SongAskers } from './song-askers.ts'
 
@@ -77,6 +77,7 @@ const LEASES_MAX = 200_000
 /** There are n first leases among n² times so many peers: the first holder's uplink may be the slowest, and each lease more is some blocks twice. */
 const FIRST_LEASES_SQUARED_PEERS = 5
 const FIRST_LEASES_MAX = 16
+const FIRST_SHARE = 1 / 32
 /**
  * A newcomer that seems to be alone may be the first of a crowd, and its uplink the slowest: the longer (ms) nobody else comes, the more it
  * gets, and at first no more than keeps a link busy.
@@ -252,10 +253,11 @@ export class LeaseBook {
     const holders = facts.holdersOf(chunkId, originCopies)
     const wholeCount = leases.filter(lease => lease.firstBlocks === undefined).length
     const isWhole = holders.length + wholeCount < originCopies
-    const isAllowed = isWhole || (chunkId === 0 && holders.length === 0 && leases.length < this.#firstLeases(song, facts))
-    if (!isAllowed) return occupied({ chunkId, holder: holders[0], leases, at })
+    const isFirst = chunkId === 0 && wholeCount > 0 && holders.length === 0 && leases.length < this.#firstLeases(song, facts)
+    if (!isWhole && !isFirst) return occupied({ chunkId, holder: holders[0], leases, at })
     const obstacle = isWhole ? this.#obstacle(asking, holders.length + wholeCount > 0) : this.#fullness()
     if (obstacle === undefined) return this.#grant(chunkId, asking, isWhole ? undefined : FIRST_BLOCKS)
+    if (isWhole && isFirst && this.#fullness() === undefined) return this.#grant(chunkId, asking, FIRST_BLOCKS)
     return { chunkId, ...obstacle, holder: leases[0]?.peerId }
   }
 
@@ -293,10 +295,14 @@ export class LeaseBook {
     return this.#leases.size < (this.#options.leasesMax ?? LEASES_MAX) ? undefined : { reason: 'limit', retryAfterMs: RETRY_MAX_MS }
   }
 
-  #firstLeases({ askers }: SongLeases, { memberCount, isMember }: LeaseFacts): number {
-    const enough = FIRST_LEASES_SQUARED_PEERS * FIRST_LEASES_MAX ** 2
+  #firstLeases({ askers }: SongLeases, facts: LeaseFacts): number {
+    const { memberCount, isMember } = facts
+    // Of a small song all of them together are a small share.
+    const songBytes = facts.chunkCount * facts.chunkSizeBytes
+    const max = clamp(1 + Math.floor((FIRST_SHARE * songBytes) / (FIRST_BLOCKS * BLOCK_SIZE_BYTES)), 1, FIRST_LEASES_MAX)
+    const enough = FIRST_LEASES_SQUARED_PEERS * max ** 2
     const crowd = memberCount + (memberCount < enough ? askers.countOthers(isMember, enough) : 0)
-    return clamp(Math.floor(Math.sqrt(crowd / FIRST_LEASES_SQUARED_PEERS)), 1, FIRST_LEASES_MAX)
+    return clamp(Math.floor(Math.sqrt(crowd / FIRST_LEASES_SQUARED_PEERS)), 1, max)
   }
 
   #grant(chunkId: ChunkId, { ask, song, asker, at }: Asking, firstBlocks: number | undefined): Lease {

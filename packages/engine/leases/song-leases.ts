@@ -63,8 +63,12 @@ export class SongLeases {
     return this.waits.size > 0
   }
 
-  /** Some chunk of it was on its way from the origin to somebody a moment ago: each peer that gets one hands it on. */
+  /**
+   * Some chunk of it was on its way from the origin to somebody else a moment ago: each peer that gets one hands it on. Of whose first blocks are
+   * ours to bring, somebody else brings the rest.
+   */
   isBeingBrought(now: Millis): boolean {
+    for (const { firstBlocks, expiresAt } of this.grants.values()) if (firstBlocks !== undefined && now < expiresAt) return true
     for (const { isLeased, askAgainAt } of this.waits.values()) if (isLeased && now < askAgainAt + FRESH_MS) return true
     return false
   }

@@ -13,13 +13,21 @@ import type { SongState } from '../songs/song-state.ts'
 /** So near (ms) is soon: enough to be refused elsewhere once, and then be asked for as `play`. */
 const SOON_MS = 500
 
+interface Wanted {
+  readonly song: SongState
+  readonly source: Source
+  readonly priority: PriorityClass
+  readonly deadlineAt: Millis | undefined
+}
+
 /** The class in which a run that was wanted in some class is asked for now. */
-export function askedClass(
-  wanted: { readonly song: SongState; readonly source: Source; readonly priority: PriorityClass; readonly deadlineAt: Millis | undefined },
-  { now, config }: Pick<EngineState, 'now' | 'config'>,
-): PriorityClass {
+export function askedClass(wanted: Wanted, { now, config }: Pick<EngineState, 'now' | 'config'>): PriorityClass {
   const { song, source, priority, deadlineAt } = wanted
   if (deadlineAt === undefined || source.kind === 'origin' || !song.leases.isBeingBrought(now)) return priority
-  const firstSoundBy = song.window.lastBeganAt + config.startBudgetMs
-  return deadlineAt <= Math.max(now + SOON_MS, firstSoundBy) ? 'play' : 'prefetch'
+  return now >= soonFrom(song, deadlineAt, config) ? 'play' : 'prefetch'
+}
+
+/** From when on what has this deadline is about to be heard. */
+export function soonFrom({ window }: SongState, deadlineAt: Millis, { startBudgetMs }: EngineState['config']): Millis {
+  return deadlineAt <= window.lastBeganAt + startBudgetMs ? window.lastBeganAt : deadlineAt - SOON_MS
 }

@@ -12,7 +12,7 @@ const QUIET_RATIO = 0.5
 export function deadWeight(state: EngineState): OpenRequest | undefined {
   let idlest: OpenRequest | undefined
   for (const request of state.requests.all()) {
-    if (request.priority === 'play' || state.now - request.quietSince < QUIET_RATIO * state.config.silenceMs) continue
+    if (request.askedAs === 'play' || state.now - request.quietSince < QUIET_RATIO * state.config.silenceMs) continue
     if (idlest === undefined || request.quietSince < idlest.quietSince) idlest = request
   }
   return idlest

@@ -9,7 +9,7 @@ import type { Source } from '../commands.ts'
 import type { EngineState } from '../engine-state.ts'
 import type { BlameDesk } from '../sources/blame-desk.ts'
 import type { SourceSurvey } from '../sources/source-survey.ts'
-import { askedClass } from './asked-class.ts'
+import { soonFrom } from './asked-class.ts'
 import { isWaiting } from './relay-waits.ts'
 import type { RequestDesk } from './request-desk.ts'
 import type { OpenRequest } from './request-table.ts'
@@ -34,10 +34,11 @@ export class RelayMoves {
   /** When to consider it (again); never, if its source holds the chunk and nobody is about to hear it, or has begun to send it. */
   dueAt(request: OpenRequest): Millis {
     if (this.#isOursToBring(request)) return request.movesAfter
-    const isDueSoon = isWaiting(this.#deps.state, request) || this.#isAwaitedInQueue(request)
-    if (!isDueSoon && !this.#isRelay(request)) return Number.POSITIVE_INFINITY
-    const patienceMs = (isDueSoon ? 1 : QUEUE_PATIENCE_FACTOR) * this.#patienceMs(request)
-    return Math.max(request.movesAfter, request.quietSince + patienceMs)
+    const quietMs = this.#patienceMs(request)
+    const soonFromAt = isWaiting(this.#deps.state, request) ? request.movesAfter : this.#awaitedFrom(request)
+    const soonAt = Math.max(request.movesAfter, request.quietSince + quietMs, soonFromAt)
+    if (!this.#isRelay(request)) return soonAt
+    return Math.min(soonAt, Math.max(request.movesAfter, request.quietSince + QUEUE_PATIENCE_FACTOR * quietMs))
   }
 
   /** Requests to peers that are receiving the chunk themselves, of which nothing has come for some time, known to be there or not. */
@@ -101,11 +102,14 @@ export class RelayMoves {
     return this.#deps.state.peers.holdingsOf(song.songId).get(source.peerId)?.arriving.has(chunk.chunkId) === true
   }
 
-  /** In a crowd all ask the few who have the beginning of a song, and those whom they have served lie idle. What is heard later can wait. */
-  #isAwaitedInQueue(request: OpenRequest): boolean {
-    const { state } = this.#deps
-    const { source, chunk, receivedBytes, song } = request
-    if (source.kind === 'origin' || chunk.verify === 'chunk' || receivedBytes > 0) return false
-    return song.leases.isBeingBrought(state.now) && askedClass(request, state) === 'play'
+  /**
+   * In a crowd all ask the few who have the beginning of a song, and those whom they have served lie idle. What lies in a queue is not left
+   * there once it is about to be heard. @returns from when on; never where nobody waits for it, or its source has begun to send it
+   */
+  #awaitedFrom({ source, chunk, receivedBytes, song, deadlineAt }: OpenRequest): Millis {
+    const { now, config } = this.#deps.state
+    const isInQueue = source.kind === 'peer' && chunk.verify === 'blocks' && receivedBytes === 0
+    if (deadlineAt === undefined || !isInQueue || !song.leases.isBeingBrought(now)) return Number.POSITIVE_INFINITY
+    return soonFrom(song, deadlineAt, config)
   }
 }

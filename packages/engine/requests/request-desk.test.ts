@@ -34,14 +34,14 @@ describe('request desk: opening', () => {
     ])
   })
 
-  test('what is heard later, while others bring the song: is asked for as prefetch, and stays urgent to us', () => {
+  test('what is heard later, while others bring the song: is asked for as prefetch, stays urgent to us, and makes way for what is heard now', () => {
     const { parts, song } = desk()
     song.leases.waits.set(1, { holder: undefined, isLeased: true, since: 0, askAgainAt: 0, isInVain: false })
     const request = parts.ask(song, anna, { deadlineAt: 9000 })
     expect(parts.commands()[0]).toMatchObject({ kind: 'request-blocks', priority: 'prefetch' })
     expect(request.priority).toBe('play')
     parts.state.now = 60_000
-    expect(deadWeight(parts.state)).toBeUndefined()
+    expect(deadWeight(parts.state)).toBe(request)
   })
 
   test('a song without block hashes: judged as a whole', () => {

@@ -40,7 +40,22 @@ export class RequestDesk {
     const expectedMs = this.#survey.finishMs(pace, this.#state.rateOf(source), sizeBytes)
     const patience = this.#state.patienceOf(source)
     const isTry = source.kind === 'peer' && isHollow(health.recordOf(source.peerId))
-    const opening = { song, chunk, run, source, priority, deadlineAt, hedgeOf, askedAt: now, sizeBytes, expectedMs, patience, isTry }
+    const askedAs = askedClass(asking, this.#state)
+    const opening = {
+      song,
+      chunk,
+      run,
+      source,
+      priority,
+      askedAs,
+      deadlineAt,
+      hedgeOf,
+      askedAt: now,
+      sizeBytes,
+      expectedMs,
+      patience,
+      isTry,
+    }
     const request = requests.open(opening)
     pace.asked(sizeBytes, now)
     this.#state.receiving.asked(sizeBytes, now)
@@ -56,7 +71,7 @@ export class RequestDesk {
       firstBlock: run.firstBlock,
       blockCount: run.blockCount,
       source,
-      priority: askedClass(asking, this.#state),
+      priority: askedAs,
       verify: chunk.verify,
     }
     this.#state.emit(source.kind === 'origin' ? { ...command, permit: this.#permitOf(asking) } : command)

@@ -16,6 +16,7 @@ function aRequest(changes: Partial<OpenRequest> = {}): OpenRequest {
     sizeBytes: 8 * BLOCK_SIZE_BYTES,
     source: fromPeer('anna'),
     priority: 'seed',
+    askedAs: 'seed',
     askedAt: 1000,
     expectedMs: 200,
     patience: 1,
@@ -124,12 +125,12 @@ describe('request patience: slow links are not given up for ever', () => {
   })
 
   test('ten requests share our slow link, and this one is needed soon and loses nothing that verified: given up', () => {
-    const request = aRequest({ quietSince: 11_900, receivedBytes: 20_000, queueBytes: 20_000, priority: 'play', deadlineAt: 900 })
+    const request = aRequest({ quietSince: 11_900, receivedBytes: 20_000, queueBytes: 20_000, askedAs: 'play', deadlineAt: 900 })
     expect(giveUpAt(request, aSource({ rateBytesPerSecond: 2000, openRequests: 10 }), defaultEngineConfig)).toBeLessThan(12_000)
   })
 
   test('needed soon, and it sends its share of what our own link bears: not given up, for nobody could send more', () => {
-    const request = aRequest({ quietSince: 11_900, receivedBytes: 20_000, queueBytes: 20_000, priority: 'play', deadlineAt: 900 })
+    const request = aRequest({ quietSince: 11_900, receivedBytes: 20_000, queueBytes: 20_000, askedAs: 'play', deadlineAt: 900 })
     const source = aSource({ rateBytesPerSecond: 2000, openRequests: 5, ownBlockMs: 8000 })
     expect(giveUpAt(request, source, defaultEngineConfig)).toBeGreaterThan(13_000)
   })

@@ -56,7 +56,7 @@ function overdueAt(request: OpenRequest, source: SourceExpectation, config: Engi
   const patience = request.queueBytes > 0 ? Math.max(request.patience, source.patience) : request.patience
   const limitMs = patience * Math.min(config.requestTimeoutMaxMs, Math.max(leastPatienceMs(request, config), usualMs))
   // What is needed soon and keeps what arrived can be given up lightly; the rest may be slow because all of us share one slow link.
-  const isLight = request.priority === 'play' && request.chunk.verify === 'blocks'
+  const isLight = request.askedAs === 'play' && request.chunk.verify === 'blocks'
   const bearableBytesPerSecond = config.rateMinBytesPerSecond / (isLight ? 1 : source.openRequests)
   const bearableMs = (request.queueBytes * 1000) / bearableBytesPerSecond
   // Nor can any source do better than its share of our own link.

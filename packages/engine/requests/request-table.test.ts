@@ -14,6 +14,7 @@ function opening(changes: Partial<RequestOpening> = {}): RequestOpening {
     sizeBytes: 8 * 16_384,
     source: fromPeer('anna'),
     priority: 'seed',
+    askedAs: 'seed',
     askedAt: 100,
     expectedMs: 200,
     patience: 1,

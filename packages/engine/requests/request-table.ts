@@ -14,8 +14,10 @@ export interface RequestOpening {
   readonly run: BlockRun
   readonly sizeBytes: number
   readonly source: Source
-  /** As it is wanted; its source may be asked for it in another class (asked-class). */
+  /** As it is wanted. */
   readonly priority: PriorityClass
+  /** As its source was asked for it (asked-class): by this it is judged how long it may lie there. */
+  readonly askedAs: PriorityClass
   readonly askedAt: Millis
   /** How long it should take, by what is known of the source. */
   readonly expectedMs: number
@@ -90,7 +92,21 @@ export class RequestTable {
   }
 
   open(opening: RequestOpening): OpenRequest {
-    const { song, chunk, run, sizeBytes, source, priority, askedAt, expectedMs, patience, deadlineAt, hedgeOf, isTry = false } = opening
+    const {
+      song,
+      chunk,
+      run,
+      sizeBytes,
+      source,
+      priority,
+      askedAs,
+      askedAt,
+      expectedMs,
+      patience,
+      deadlineAt,
+      hedgeOf,
+      isTry = false,
+    } = opening
     const request: OpenRequest = {
       requestId: ++this.#lastId,
       song,
@@ -99,6 +115,7 @@ export class RequestTable {
       sizeBytes,
       source,
       priority,
+      askedAs,
       askedAt,
       expectedMs,
       patience,

@@ -64,8 +64,6 @@ export class SourceSurvey {
       const isOnlyEverBusy = record.busySince !== undefined && now - record.busySince > config.busyPatienceMs
       return { standing: isOnlyEverBusy ? 'failed' : 'busy', retryAt: record.busyUntil }
     }
-    // One that said so and has sent nothing since is asked for one thing at a time.
-    if (record.busySince !== undefined && record.pace.openRequests > 0) return { standing: 'full', retryAt: NEVER }
     // After a failure it is tried with one request at a time.
     if (record.failures > 0 && record.pace.openRequests > 0) return { standing: isDoubted ? 'full' : 'failed', retryAt: NEVER }
     // And of those who never delivered, one peer at a time, unless they are all there is.
