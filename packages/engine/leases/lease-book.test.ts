@@ -169,6 +169,19 @@ describe('LeaseBook: more copies, and the first chunk', () => {
     expect(waiting).toMatchObject([{ chunkId: 20, reason: 'limit' }])
   })
 
+  it('two copies, and the second whole of the first chunk is refused: its first blocks are granted instead', () => {
+    const { ask } = aSong({ originCopies: 2 })
+    for (let number = 0; number < 24; number++) ask(number, [number])
+    const granted = [24, 25].map(number => ask(number, [0], 1).granted.map(({ firstBlocks }) => firstBlocks))
+    expect(granted).toEqual([[4], []])
+  })
+
+  it('the first chunk of a small song: no first leases that would be more than a 32nd of it', () => {
+    const { ask } = aSong({ chunkCount: 7 })
+    const leases = Array.from({ length: 500 }, (_, number) => ask(number, [0]).granted).flat()
+    expect(leases.map(({ firstBlocks }) => firstBlocks)).toEqual([undefined])
+  })
+
   it('the first chunk, once somebody has it: no more leases; another chunk: one, however many ask', () => {
     const { ask, acquire } = aSong()
     for (let number = 0; number < 100; number++) ask(number, [1])

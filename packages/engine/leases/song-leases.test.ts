@@ -37,6 +37,12 @@ describe('song leases: whether the song is being brought', () => {
     expect(leases.isBeingBrought(1000)).toBe(false)
   })
 
+  test('its first blocks are ours to fetch: somebody else fetches the rest, until our lease is over', () => {
+    const leases = leasesWith()
+    leases.grants.set(0, { chunkId: 0, leaseId: 'lease-1', expiresAt: 9000, firstBlocks: 4 })
+    expect([8999, 9000].map(now => leases.isBeingBrought(now))).toEqual([true, false])
+  })
+
   test('the tracker was never asked, as far as we know now: forgotten', () => {
     const leases = leasesWith(aWait())
     leases.forget()
