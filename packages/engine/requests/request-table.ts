@@ -92,36 +92,11 @@ export class RequestTable {
   }
 
   open(opening: RequestOpening): OpenRequest {
-    const {
-      song,
-      chunk,
-      run,
-      sizeBytes,
-      source,
-      priority,
-      askedAs,
-      askedAt,
-      expectedMs,
-      patience,
-      deadlineAt,
-      hedgeOf,
-      isTry = false,
-    } = opening
+    const { source, askedAt, hedgeOf, isTry = false } = opening
     const request: OpenRequest = {
-      requestId: ++this.#lastId,
-      song,
-      chunk,
-      run,
-      sizeBytes,
-      source,
-      priority,
-      askedAs,
-      askedAt,
-      expectedMs,
-      patience,
-      deadlineAt,
-      hedgeOf,
+      ...opening,
       isTry,
+      requestId: ++this.#lastId,
       receivedBytes: 0,
       usefulBytes: 0,
       quietSince: askedAt,
@@ -135,7 +110,7 @@ export class RequestTable {
     const others = this.#bySource.get(keyOf(source))
     if (others === undefined) this.#bySource.set(keyOf(source), new Set([request]))
     else others.add(request)
-    if (hedgeOf === undefined) chunk.claim(request.requestId, run)
+    if (hedgeOf === undefined) request.chunk.claim(request.requestId, request.run)
     else hedgeOf.hedgedBy = request
     return request
   }
